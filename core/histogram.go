@@ -1,0 +1,419 @@
+package core
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+	"math/bits"
+	"time"
+)
+
+// The layout of a Histogram. Octave 0 holds 0 to 127 ns and octave 1 holds 128
+// to 255 ns, both exactly; octave k holds [128<<(k-1), 256<<(k-1)) ns in 128
+// buckets of equal width.
+const (
+	histogramBits    = 7                  // log2 of the buckets per octave
+	histogramBuckets = 1 << histogramBits // buckets per octave
+	histogramOctaves = 36                 // covers 42 bits: 73 min 18 s
+	histogramSlots   = histogramOctaves * histogramBuckets
+	histogramLimit   = 1<<(histogramBits+histogramOctaves-1) - 1 // ns, the last resolved value
+
+	histogramVersion = 1
+	// The longest binary encoding: version, sum, min, span, and for each
+	// bucket a gap and a count.
+	histogramMaxBytes = 1 + 3*binary.MaxVarintLen64 + histogramSlots*(2+binary.MaxVarintLen64)
+)
+
+// Histogram counts durations in log-linear buckets, 128 to each power of two,
+// from 0 to 73 minutes in nanoseconds: a bucket's midpoint is at most 0.4 %
+// from any duration in it. Longer durations are counted in the last bucket;
+// negative ones are recorded as 0. Count, Sum, Min and Max are exact.
+//
+// The zero value is empty and ready. Memory is taken in pieces of 1 KiB, one
+// per power of two that occurs, at most 36; once they exist nothing allocates.
+// Merging is associative and commutative, so percentiles of merged histograms
+// do not depend on who merged what first. Do not copy a Histogram that is in
+// use: the copy shares its buckets; use Clone. It is not safe for concurrent
+// use. The design follows Gil Tene's HdrHistogram (http://hdrhistogram.org).
+type Histogram struct {
+	count  uint64
+	sum    uint64 // ns, saturating
+	low    uint64 // complement of the minimum in ns, so that zero means "none yet"
+	high   uint64 // the maximum in ns
+	chunks [histogramOctaves]*[histogramBuckets]uint64
+}
+
+// Record counts one duration.
+func (h *Histogram) Record(d time.Duration) {
+	v := uint64(max(d, 0))
+	sum, carry := bits.Add64(h.sum, v, 0)
+	h.sum = sum | -carry // saturates without a branch
+	h.count++
+	h.low = max(h.low, ^v)
+	h.high = max(h.high, v)
+	at := histogramSlot(v)
+	chunk := h.chunks[at>>histogramBits]
+	if chunk == nil {
+		chunk = h.grow(at >> histogramBits)
+	}
+	chunk[at%histogramBuckets]++
+}
+
+// RecordN counts the same duration n times. Counts beyond 2^64-1 wrap.
+func (h *Histogram) RecordN(d time.Duration, n uint64) {
+	if n == 0 {
+		return
+	}
+	v := uint64(max(d, 0))
+	h.sum = saturatingAdd(h.sum, saturatingMul(v, n))
+	h.count += n
+	h.low = max(h.low, ^v)
+	h.high = max(h.high, v)
+	h.add(histogramSlot(v), n)
+}
+
+// Merge adds everything that o has counted. A nil o adds nothing.
+func (h *Histogram) Merge(o *Histogram) {
+	if o == nil {
+		return
+	}
+	h.sum = saturatingAdd(h.sum, o.sum)
+	h.count += o.count
+	h.low = max(h.low, o.low)
+	h.high = max(h.high, o.high)
+	for octave, from := range o.chunks {
+		if from == nil {
+			continue
+		}
+		to := h.chunks[octave]
+		if to == nil {
+			if *from == [histogramBuckets]uint64{} {
+				continue
+			}
+			to = h.grow(uint64(octave))
+		}
+		for i, n := range from {
+			to[i] += n
+		}
+	}
+}
+
+// Count is how many durations were recorded.
+func (h *Histogram) Count() uint64 { return h.count }
+
+// Sum is the sum of all durations recorded, at most the longest
+// time.Duration (292 years).
+func (h *Histogram) Sum() time.Duration { return time.Duration(min(h.sum, math.MaxInt64)) }
+
+// Mean is the arithmetic mean, rounded down to the nanosecond; 0 when empty.
+func (h *Histogram) Mean() time.Duration {
+	if h.count == 0 {
+		return 0
+	}
+	return time.Duration(min(h.sum/h.count, math.MaxInt64))
+}
+
+// Min is the shortest duration recorded; 0 when empty.
+func (h *Histogram) Min() time.Duration {
+	if h.low == 0 {
+		return 0
+	}
+	return time.Duration(^h.low)
+}
+
+// Max is the longest duration recorded, also when it is longer than the
+// buckets reach; 0 when empty.
+func (h *Histogram) Max() time.Duration { return time.Duration(h.high) }
+
+// Quantile is the duration at quantile q (0.99 is the 99th percentile), by the
+// nearest-rank method: the midpoint of the bucket that holds the duration of
+// rank ⌈q·Count⌉, kept between Min and Max. The lowest and highest rank are
+// exact. A q of 0 or less (or NaN) gives Min, of 1 or more Max. Empty gives 0.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	switch {
+	case h.count == 0:
+		return 0
+	case !(q > 0):
+		return h.Min()
+	case q >= 1:
+		return h.Max()
+	}
+	// A decimal such as 0.07 is stored a little too large, and 0.07·100 would
+	// come out above 7: give back a few units in the last place before rounding up.
+	const slack = 1 - 4.0/(1<<52)
+	rank := uint64(math.Ceil(q * float64(h.count) * slack))
+	if rank <= 1 {
+		return h.Min()
+	}
+	if rank >= h.count {
+		return h.Max()
+	}
+	var seen uint64
+	for slot, n := range h.slots() {
+		seen += n
+		if seen >= rank {
+			lower, upper := histogramBounds(slot)
+			return min(max(time.Duration(lower+(upper-lower)/2), h.Min()), h.Max())
+		}
+	}
+	return h.Max()
+}
+
+// CountAtOrBelow is how many durations were at or below d, to the resolution
+// of a bucket: all of the bucket that holds d counts. It is exact below Min,
+// from Max on, and below 256 ns.
+func (h *Histogram) CountAtOrBelow(d time.Duration) uint64 {
+	switch {
+	case h.count == 0 || d < h.Min():
+		return 0
+	case d >= h.Max():
+		return h.count
+	}
+	last := histogramSlot(uint64(d))
+	var below uint64
+	for slot, n := range h.slots() {
+		if slot > last {
+			break
+		}
+		below += n
+	}
+	return below
+}
+
+// Buckets yields every bucket that is not empty, shortest first: the longest
+// duration that it can hold, and its count. The bound of the last bucket is
+// Max when Max is longer than the buckets reach.
+func (h *Histogram) Buckets() iter.Seq2[time.Duration, uint64] {
+	return func(yield func(time.Duration, uint64) bool) {
+		for slot, n := range h.slots() {
+			_, upper := histogramBounds(slot)
+			if slot == histogramSlots-1 {
+				upper = max(upper, h.high)
+			}
+			if !yield(time.Duration(upper), n) {
+				return
+			}
+		}
+	}
+}
+
+// Reset empties the histogram and keeps its memory for what comes next.
+func (h *Histogram) Reset() {
+	for _, chunk := range h.chunks {
+		if chunk != nil {
+			clear(chunk[:])
+		}
+	}
+	*h = Histogram{chunks: h.chunks}
+}
+
+// Clone is a copy that shares nothing with h.
+func (h *Histogram) Clone() Histogram {
+	var c Histogram
+	c.Merge(h)
+	return c
+}
+
+// Equal says whether both have counted the same: count, sum, minimum, maximum
+// and every bucket. A nil o equals an empty histogram.
+func (h *Histogram) Equal(o *Histogram) bool {
+	if o == nil {
+		o = new(Histogram)
+	}
+	if h.count != o.count || h.sum != o.sum || h.low != o.low || h.high != o.high {
+		return false
+	}
+	var none [histogramBuckets]uint64
+	for octave := range h.chunks {
+		if *cmp.Or(h.chunks[octave], &none) != *cmp.Or(o.chunks[octave], &none) {
+			return false
+		}
+	}
+	return true
+}
+
+// MarshalText encodes the histogram as standard base64. Equal histograms give
+// equal text. It never fails. (The receiver is a value so that a Histogram
+// field encodes in JSON however the struct around it is passed.)
+//
+// The bytes below the base64 are a version byte, 1, and unless empty the
+// unsigned varints sum, min, max-min (ns), and for each bucket that is not
+// empty, in order: empty buckets skipped before it, count.
+func (h Histogram) MarshalText() ([]byte, error) {
+	data := []byte{histogramVersion}
+	if h.low != 0 {
+		data = binary.AppendUvarint(data, h.sum)
+		data = binary.AppendUvarint(data, ^h.low)
+		data = binary.AppendUvarint(data, h.high-^h.low)
+	}
+	next := uint64(0)
+	for slot, n := range h.slots() {
+		data = binary.AppendUvarint(data, slot-next)
+		data = binary.AppendUvarint(data, n)
+		next = slot + 1
+	}
+	return base64.StdEncoding.AppendEncode(nil, data), nil
+}
+
+// UnmarshalText replaces the histogram by what MarshalText encoded. Text that
+// MarshalText cannot have made is refused with an error that wraps ErrInvalid,
+// and leaves h unchanged.
+func (h *Histogram) UnmarshalText(text []byte) error {
+	if most := base64.StdEncoding.EncodedLen(histogramMaxBytes); len(text) > most {
+		return fmt.Errorf("%w: histogram: %d bytes of text, at most %d allowed", ErrInvalid, len(text), most)
+	}
+	if i := bytes.IndexAny(text, "\r\n"); i >= 0 { // the base64 decoder would skip it
+		return fmt.Errorf("%w: histogram: line break at byte %d", ErrInvalid, i)
+	}
+	data, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("%w: histogram: %w", ErrInvalid, err)
+	}
+	var decoded Histogram
+	if err := decoded.decode(data); err != nil {
+		return fmt.Errorf("%w: histogram: %w", ErrInvalid, err)
+	}
+	*h = decoded
+	return nil
+}
+
+// decode fills an empty histogram from the binary encoding.
+func (h *Histogram) decode(data []byte) error {
+	if len(data) == 0 {
+		return fmt.Errorf("no version byte")
+	}
+	if data[0] != histogramVersion {
+		return fmt.Errorf("version %d, only %d is known", data[0], histogramVersion)
+	}
+	r := histogramReader{data: data[1:]}
+	if len(r.data) == 0 {
+		return nil
+	}
+	sum, least, span := r.uvarint("sum"), r.uvarint("min"), r.uvarint("max")
+	if r.err == nil && (least > math.MaxInt64 || span > math.MaxInt64-least) {
+		return fmt.Errorf("min %d ns and max %d ns above it do not fit a duration", least, span)
+	}
+	h.sum, h.low, h.high = sum, ^least, least+span
+	return h.decodeBuckets(&r)
+}
+
+// decodeBuckets reads the buckets, and checks that sum, min and max can be
+// theirs.
+func (h *Histogram) decodeBuckets(r *histogramReader) error {
+	least, sum := ^h.low, h.sum
+	var from, to, last uint64 // the sum lies in [from, to]
+	for next := uint64(0); next == 0 || len(r.data) > 0; next = last + 1 {
+		skipped, n := r.uvarint("bucket"), r.uvarint("bucket count")
+		switch {
+		case r.err != nil:
+			return r.err
+		case skipped >= histogramSlots-next:
+			return fmt.Errorf("bucket %d is beyond the last, %d", saturatingAdd(next, skipped), histogramSlots-1)
+		case n == 0:
+			return fmt.Errorf("bucket %d is stored but empty", next+skipped)
+		case h.count+n < n:
+			return fmt.Errorf("counts overflow at bucket %d", next+skipped)
+		case next == 0 && skipped != histogramSlot(least):
+			return fmt.Errorf("min %d ns is not in the first bucket, %d", least, skipped)
+		}
+		last = next + skipped
+		lower, upper := histogramBounds(last)
+		if last == histogramSlots-1 {
+			upper = h.high
+		}
+		from = saturatingAdd(from, saturatingMul(max(lower, least), n))
+		to = saturatingAdd(to, saturatingMul(min(upper, h.high), n))
+		h.count += n
+		h.add(last, n)
+	}
+	if last != histogramSlot(h.high) {
+		return fmt.Errorf("max %d ns is not in the last bucket, %d", h.high, last)
+	}
+	if sum < from || sum > to {
+		return fmt.Errorf("sum %d ns is not within %d to %d ns that the buckets allow", sum, from, to)
+	}
+	return nil
+}
+
+// slots yields the index and count of every bucket that is not empty, in order.
+func (h *Histogram) slots() iter.Seq2[uint64, uint64] {
+	return func(yield func(uint64, uint64) bool) {
+		for octave, chunk := range h.chunks {
+			if chunk == nil {
+				continue
+			}
+			for i, n := range chunk {
+				if n != 0 && !yield(uint64(octave<<histogramBits+i), n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// add counts n in one bucket.
+func (h *Histogram) add(slot, n uint64) {
+	chunk := h.chunks[slot>>histogramBits]
+	if chunk == nil {
+		chunk = h.grow(slot >> histogramBits)
+	}
+	chunk[slot%histogramBuckets] += n
+}
+
+//go:noinline
+func (h *Histogram) grow(octave uint64) *[histogramBuckets]uint64 {
+	h.chunks[octave] = new([histogramBuckets]uint64)
+	return h.chunks[octave]
+}
+
+// histogramSlot is the index of the bucket that counts v ns.
+func histogramSlot(v uint64) uint64 {
+	v = min(v, histogramLimit)
+	shift := uint64(bits.Len64(v|(2*histogramBuckets-1))) - (histogramBits + 1)
+	return shift<<histogramBits + v>>(shift&63)
+}
+
+// histogramBounds are the least and greatest value in ns of a bucket.
+func histogramBounds(slot uint64) (lower, upper uint64) {
+	shift := max(slot>>histogramBits, 1) - 1
+	lower = (slot - shift<<histogramBits) << shift
+	return lower, lower + 1<<shift - 1
+}
+
+// saturatingAdd is a+b, at most 2^64-1.
+func saturatingAdd(a, b uint64) uint64 {
+	sum, carry := bits.Add64(a, b, 0)
+	return sum | -carry
+}
+
+// saturatingMul is a·b, at most 2^64-1.
+func saturatingMul(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	if high != 0 {
+		return math.MaxUint64
+	}
+	return low
+}
+
+// histogramReader reads canonical unsigned varints and keeps the first error.
+type histogramReader struct {
+	data []byte
+	err  error
+}
+
+func (r *histogramReader) uvarint(what string) uint64 {
+	if r.err != nil {
+		return 0
+	}
+	v, n := binary.Uvarint(r.data)
+	if n <= 0 || (n > 1 && r.data[n-1] == 0) {
+		r.err = fmt.Errorf("%s is cut short, too large or not in its shortest form", what)
+		return 0
+	}
+	r.data = r.data[n:]
+	return v
+}

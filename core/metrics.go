@@ -1,0 +1,248 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// Counts is the ledger of operations of one kind.
+type Counts struct {
+	Scheduled uint64 `json:"scheduled"`
+	Skipped   uint64 `json:"skipped,omitempty"`  // too late to be started
+	Unserved  uint64 `json:"unserved,omitempty"` // due when the load ended
+	Started   uint64 `json:"started"`
+	OK        uint64 `json:"ok"`
+	Errors    uint64 `json:"errors,omitempty"`
+	Aborted   uint64 `json:"aborted,omitempty"` // cancelled by the stop
+	Lost      uint64 `json:"lost,omitempty"`    // in flight in a worker that never reported again
+	Rows      uint64 `json:"rows,omitempty"`    // read or affected
+}
+
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
+	c.Scheduled += other.Scheduled
+	c.Skipped += other.Skipped
+	c.Unserved += other.Unserved
+	c.Started += other.Started
+	c.OK += other.OK
+	c.Errors += other.Errors
+	c.Aborted += other.Aborted
+	c.Lost += other.Lost
+	c.Rows += other.Rows
+}
+
+// Done is how many operations have ended, however they ended.
+func (c Counts) Done() uint64 { return c.OK + c.Errors + c.Aborted }
+
+// ErrorCount is how often errors of one class happened, with one example.
+type ErrorCount struct {
+	Class   string `json:"class"`
+	Count   uint64 `json:"count"`
+	Example string `json:"example,omitempty"`
+}
+
+// KindMetrics is what was measured of one kind of operation. Only operations
+// that succeeded are in the histograms.
+type KindMetrics struct {
+	Kind   string `json:"kind"`
+	Access string `json:"access"`
+	Counts
+	Service Histogram `json:"service"` // start to end
+	// Response is intended start to end; nil where it is the service time by
+	// construction (closed loop).
+	Response *Histogram   `json:"response,omitempty"`
+	Failures []ErrorCount `json:"failures,omitempty"` // sorted by class
+}
+
+// Latency is the response time: what a client of the target sees.
+func (k *KindMetrics) Latency() *Histogram {
+	if k.Response != nil {
+		return k.Response
+	}
+	return &k.Service
+}
+
+// Merge adds other, which is of the same kind, to k.
+func (k *KindMetrics) Merge(other *KindMetrics) {
+	k.Counts.Add(other.Counts)
+	if other.Response != nil || k.Response != nil {
+		merged := &Histogram{}
+		merged.Merge(k.Latency())
+		merged.Merge(other.Latency())
+		k.Response = merged
+	}
+	k.Service.Merge(&other.Service)
+	for _, f := range other.Failures {
+		k.Failures = AddError(k.Failures, f)
+	}
+}
+
+// MaxErrorClasses bounds the distinct error classes of one kind; the rest is
+// folded into "other" and counted.
+const MaxErrorClasses = 32
+
+// AddError adds one count to a list that is sorted by class and bounded.
+func AddError(list []ErrorCount, f ErrorCount) []ErrorCount {
+	find := func(class string) (int, bool) {
+		return slices.BinarySearchFunc(list, class, func(e ErrorCount, class string) int {
+			return compareStrings(e.Class, class)
+		})
+	}
+	i, found := find(f.Class)
+	if !found && len(list) >= MaxErrorClasses && f.Class != "other" {
+		f.Class = "other"
+		i, found = find(f.Class)
+	}
+	if found {
+		list[i].Count += f.Count
+		return list
+	}
+	return slices.Insert(list, i, f)
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// MergeKinds adds the kinds of other to those of list, in list's order; kinds
+// that list lacks are appended.
+func MergeKinds(list, other []KindMetrics) []KindMetrics {
+	for i := range other {
+		at := slices.IndexFunc(list, func(k KindMetrics) bool { return k.Kind == other[i].Kind })
+		if at < 0 {
+			list = append(list, KindMetrics{Kind: other[i].Kind, Access: other[i].Access})
+			at = len(list) - 1
+		}
+		list[at].Merge(&other[i])
+	}
+	return list
+}
+
+// Total merges all kinds into one, named "TOTAL".
+func Total(kinds []KindMetrics) KindMetrics {
+	total := KindMetrics{Kind: "TOTAL"}
+	for i := range kinds {
+		total.Merge(&kinds[i])
+	}
+	return total
+}
+
+// PhaseMetrics is all that a worker has measured of one phase so far.
+type PhaseMetrics struct {
+	Phase Phase         `json:"phase"`
+	Kinds []KindMetrics `json:"kinds"`
+	// Window is how long this worker has made load in the phase; zero End means
+	// that it still does. Seconds is from the monotonic clock.
+	Start   time.Time `json:"start,omitzero"`
+	End     time.Time `json:"end,omitzero"`
+	Seconds float64   `json:"seconds"`
+	// Completed counts completions inside the window, of operations of any
+	// phase: throughput is Completed ÷ Seconds.
+	Completed uint64 `json:"completed"`
+	// OperationHash sums over the operations that were started in the phase.
+	OperationHash uint64 `json:"operation_hash"`
+}
+
+// Interval is what one worker measured in one interval, cut at the same store
+// times on every worker of the run. Operations that were started in an earlier
+// phase are an interval of their own, with that phase.
+type Interval struct {
+	Sequence    int64         `json:"sequence"` // 1, 2, 3 … within the worker
+	Phase       Phase         `json:"phase"`
+	Start       time.Time     `json:"start"` // store time
+	Seconds     float64       `json:"seconds"`
+	Offset      float64       `json:"offset"` // seconds from the run's origin to the interval's end
+	Kinds       []KindMetrics `json:"kinds"`
+	Connections int           `json:"connections"`
+	Target      int           `json:"target"`
+	CPU         float64       `json:"cpu"`    // percent of the cores it may use
+	Memory      float64       `json:"memory"` // percent of the memory it may use
+	Coarse      bool          `json:"coarse,omitempty"`
+}
+
+// Beat is a worker's one report per interval.
+type Beat struct {
+	Key          WorkerKey   `json:"key"`
+	GroupID      int         `json:"group_id"`
+	State        WorkerState `json:"state"`
+	Phase        Phase       `json:"phase,omitempty"`
+	At           time.Time   `json:"at,omitzero"` // store time at which it arrived; set by the store
+	Count        int64       `json:"count"`
+	Connections  int         `json:"connections"`
+	Target       int         `json:"target"`
+	CPU          float64     `json:"cpu"`
+	Memory       float64     `json:"memory"`
+	LastError    string      `json:"last_error,omitempty"`
+	LastSequence int64       `json:"last_sequence"` // newest control event that its control read named
+	Acknowledged int64       `json:"acknowledged"`
+	Sessions     []string    `json:"sessions,omitempty"` // of the target, to cancel and count by
+	Build        Build       `json:"build"`
+	Report       Report      `json:"report"`
+}
+
+// Report is the payload of a beat: everything is cumulative, save Intervals,
+// which are those not yet acknowledged.
+type Report struct {
+	Phases    []PhaseMetrics `json:"phases,omitempty"`
+	Intervals []Interval     `json:"intervals,omitempty"`
+	InFlight  uint64         `json:"in_flight"`
+	QuotaDone bool           `json:"quota_done,omitempty"`
+	LastStart time.Time      `json:"last_start,omitzero"` // of its last new operation
+	LastEnd   time.Time      `json:"last_end,omitzero"`   // of its last operation
+	// DroppedExecutions were sampled, but did not fit the bounded queue.
+	DroppedExecutions uint64 `json:"dropped_executions,omitempty"`
+	// ClockOffset is the store's clock minus the worker's, ClockError the half
+	// width of what is known of it; seconds.
+	ClockOffset float64 `json:"clock_offset"`
+	ClockError  float64 `json:"clock_error"`
+	// CPUSeconds and Reconnects are totals of the worker.
+	CPUSeconds float64 `json:"cpu_seconds"`
+	Reconnects uint64  `json:"reconnects,omitempty"`
+}
+
+// PhaseOf returns the metrics of one phase, or nil.
+func (r *Report) PhaseOf(p Phase) *PhaseMetrics {
+	for i := range r.Phases {
+		if r.Phases[i].Phase == p {
+			return &r.Phases[i]
+		}
+	}
+	return nil
+}
+
+// Totals sums the counts of all phases.
+func (r *Report) Totals() Counts {
+	var c Counts
+	for i := range r.Phases {
+		for j := range r.Phases[i].Kinds {
+			c.Add(r.Phases[i].Kinds[j].Counts)
+		}
+	}
+	return c
+}
+
+// Execution is one sampled operation.
+type Execution struct {
+	ID         string        `json:"execution_id"`
+	RunID      string        `json:"run_id"`
+	WorkerID   string        `json:"worker_id"`
+	Connection int64         `json:"connection_index"` // global
+	QueryID    string        `json:"query_id,omitempty"`
+	Kind       string        `json:"query_kind"`
+	Start      time.Time     `json:"start_time"`
+	Intended   time.Time     `json:"intended_start_time"`
+	Service    time.Duration `json:"duration_ns"`
+	Response   time.Duration `json:"response_ns"`
+	Rows       int64         `json:"rows_affected"`
+	Success    bool          `json:"success"`
+	ErrorClass string        `json:"error_class,omitempty"`
+	Error      string        `json:"error,omitempty"`
+	Warmup     bool          `json:"warmup"`
+}

@@ -1,0 +1,407 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Plan is what the run machine needs of a scenario: counts, times and policies,
+// frozen when the run is created.
+type Plan struct {
+	Workers     int   `json:"workers"`
+	Connections int   `json:"connections"`          // over all workers
+	Operations  int64 `json:"operations,omitempty"` // 0: bounded by Duration
+
+	Warmup   time.Duration `json:"warmup_ns"`
+	Duration time.Duration `json:"duration_ns"` // 0: bounded by Operations
+	Cooldown time.Duration `json:"cooldown_ns"`
+	// PhaseLead is how long before a phase takes effect it is published.
+	PhaseLead time.Duration `json:"phase_lead_ns"`
+	// RunLimit ends the load if nothing else does, counted from its beginning.
+	RunLimit time.Duration `json:"run_limit_ns"`
+
+	PreflightTimeout  time.Duration `json:"preflight_timeout_ns"`
+	StartTimeout      time.Duration `json:"start_timeout_ns"`
+	DrainTimeout      time.Duration `json:"drain_timeout_ns"`
+	CancelTimeout     time.Duration `json:"cancel_timeout_ns"`
+	TerminateTimeout  time.Duration `json:"terminate_timeout_ns"`
+	KillTimeout       time.Duration `json:"kill_timeout_ns"`
+	ProcessingTimeout time.Duration `json:"processing_timeout_ns"`
+
+	OnLoss LostPolicy `json:"on_loss"`
+}
+
+// step is how far the work after the last worker has come.
+type step int
+
+const (
+	notProcessing step = iota
+	counting
+	storing
+	releasing
+)
+
+// Run is the whole state of one run as the machine sees it: plain data, never
+// modified in place. Everything that must survive a crash is in it.
+type Run struct {
+	ID       string         `json:"id"`
+	Plan     Plan           `json:"plan"`
+	Status   Status         `json:"status"`
+	Phase    Phase          `json:"phase"`
+	PhaseAt  time.Time      `json:"phase_at,omitzero"`
+	Reason   Reason         `json:"reason,omitempty"`
+	Detail   string         `json:"detail,omitempty"`
+	Workers  []WorkerRecord `json:"workers,omitempty"`
+	Findings []Finding      `json:"findings,omitempty"`
+
+	StartedAt time.Time `json:"started_at,omitzero"` // the start was requested
+	Origin    time.Time `json:"origin,omitzero"`     // the load begins
+	Until     time.Time `json:"until,omitzero"`      // the load ends by itself
+	Deadline  time.Time `json:"deadline,omitzero"`   // of the present stage
+
+	StopBy    string    `json:"stop_by,omitempty"`
+	StopAt    time.Time `json:"stop_at,omitzero"`
+	Rung      Rung      `json:"rung"`
+	ClimbedAt time.Time `json:"climbed_at,omitzero"` // the present rung was reached
+	GoneAt    time.Time `json:"gone_at,omitzero"`    // no worker was left
+	EndedAt   time.Time `json:"ended_at,omitzero"`   // terminal
+
+	Step    step         `json:"step"`
+	Running RunningCount `json:"target_running"`
+
+	Owner           string    `json:"owner,omitempty"`
+	OwnerEpoch      int       `json:"owner_epoch"`
+	OwnerLeaseUntil time.Time `json:"owner_lease_until,omitzero"`
+
+	Sequence   int64 `json:"sequence"`    // of the last control event
+	StaleFacts int64 `json:"stale_facts"` // refused: they came from an old epoch
+
+	emitted []ControlEvent // by the Apply that made this value
+}
+
+// WorkerRecord is what a run knows of one of its workers.
+type WorkerRecord struct {
+	ID           string      `json:"id"`
+	Epoch        int         `json:"epoch"`
+	Life         Life        `json:"life"`
+	Target       int         `json:"target"` // connections
+	Handle       Handle      `json:"handle,omitzero"`
+	State        WorkerState `json:"state,omitempty"`
+	QuotaDone    bool        `json:"quota_done,omitempty"`
+	Reported     bool        `json:"reported,omitempty"` // its final report was seen
+	Silent       bool        `json:"silent,omitempty"`   // LOST: it goes through Kill
+	KillBy       time.Time   `json:"kill_by,omitzero"`   // a silent worker is an orphan after this
+	Lost         bool        `json:"lost,omitempty"`     // while it was needed
+	Acknowledged int64       `json:"acknowledged,omitempty"`
+	Connections  int         `json:"connections,omitempty"`
+	LastStart    time.Time   `json:"last_start,omitzero"`
+	LastEnd      time.Time   `json:"last_end,omitzero"`
+	Message      string      `json:"message,omitempty"`
+	Exit         Exit        `json:"exit,omitzero"`
+	EndedOn      Rung        `json:"ended_on"` // the rung on which it was gone
+}
+
+// WorkerID names the worker with that zero-based index.
+func WorkerID(index int) string { return fmt.Sprintf("worker-%d", index) }
+
+// NewRun returns a PREPARED run. The plan must be valid: Scenario.Plan makes one.
+func NewRun(id string, plan Plan) Run {
+	r := Run{ID: id, Plan: plan, Status: Prepared, Phase: Preparing}
+	for i, target := range ShareOut(plan.Connections, plan.Workers) {
+		r.Workers = append(r.Workers, WorkerRecord{ID: WorkerID(i), Target: target})
+	}
+	return r
+}
+
+// Apply folds one event into the run and returns the run that follows and the
+// commands that are newly owed. r itself is not modified. A request may be
+// refused: then the run is returned as it was, with an error that carries
+// ErrRefused or ErrConflict. A fact is never refused.
+//
+// Laws: whatever is returned is in next.Outstanding(); a terminal run absorbs
+// everything; the reason only rises; STOP is published once; from any started
+// state the clock alone, by Ticked, ends the run.
+func (r Run) Apply(ev Event) (next Run, cmds []Command, err error) {
+	next = r
+	next.emitted = nil
+	if r.Status.Terminal() {
+		return next, nil, r.refuseTerminal(ev)
+	}
+	next.Workers = slices.Clone(r.Workers)
+	if err := next.fold(ev); err != nil {
+		r.emitted = nil
+		return r, nil, err
+	}
+	next.settle(ev.when())
+	return next, newlyOwed(r.Outstanding(), next.Outstanding()), nil
+}
+
+// Fold applies several events one after another and gathers the control events
+// that must be committed with the result. It stops at the first refusal.
+func (r Run) Fold(evs ...Event) (next Run, events []ControlEvent, err error) {
+	next = r
+	for _, ev := range evs {
+		if next, _, err = next.Apply(ev); err != nil {
+			return r, nil, err
+		}
+		events = append(events, next.Emitted()...)
+	}
+	return next, events, nil
+}
+
+// Emitted returns the control events that the last Apply published: they are
+// committed together with the run that it returned.
+func (r Run) Emitted() []ControlEvent { return r.emitted }
+
+// refuseTerminal answers requests to a run that has ended: a stop is granted
+// already, the others come too late.
+func (r Run) refuseTerminal(ev Event) error {
+	switch ev.(type) {
+	case StartRequested, OwnerClaimed, OwnerRenewed:
+		return fmt.Errorf("%w: run %s is already %s", ErrRefused, r.ID, r.Status)
+	default:
+		return nil
+	}
+}
+
+func (r *Run) fold(ev Event) error {
+	switch e := ev.(type) {
+	case StartRequested:
+		return r.start(e)
+	case StopRequested:
+		r.stop(e)
+	case OwnerClaimed:
+		return r.claim(e)
+	case OwnerRenewed:
+		return r.renew(e)
+	case PreflightFinished:
+		r.preflightFinished(e)
+	case WorkerLaunched:
+		r.launched(e)
+	case LaunchFailed:
+		r.launchFailed(e)
+	case BeatSeen:
+		r.beat(e)
+	case WorkerSilent:
+		r.silent(e)
+	case WorkerExited:
+		r.exited(e)
+	case SessionsCounted:
+		if r.Step == counting {
+			r.counted(e.At, e.Running)
+		}
+	case RollupStored:
+		if r.Step == storing {
+			r.Step, r.Deadline = releasing, e.At.Add(r.Plan.ProcessingTimeout)
+		}
+	case ResourcesReleased:
+		if r.Step == releasing {
+			r.finish(e.At, "")
+		}
+	case Ticked:
+		r.tick(e.At)
+	}
+	return nil
+}
+
+func (r *Run) start(e StartRequested) error {
+	if r.Status != Prepared || !r.StartedAt.IsZero() {
+		return fmt.Errorf("%w: run %s is %s and was already started", ErrRefused, r.ID, r.Status)
+	}
+	r.StartedAt = e.At
+	r.Deadline = e.At.Add(r.Plan.PreflightTimeout)
+	return nil
+}
+
+func (r *Run) preflightFinished(e PreflightFinished) {
+	if r.Status != Prepared || r.StartedAt.IsZero() {
+		return // late, repeated, or never asked for: it must not launch anything
+	}
+	r.Findings = slices.Clone(e.Findings)
+	if refusal := Refusal(e.Findings); refusal != "" {
+		r.Reason, r.Detail = PreflightRefused, refusal
+		r.end(e.At, Failed)
+		return
+	}
+	r.Status = Starting
+	r.Deadline = e.At.Add(r.Plan.StartTimeout)
+	for i := range r.Workers {
+		r.Workers[i].Epoch = 1
+		r.Workers[i].Life = Launching
+	}
+}
+
+// worker finds the record that a fact speaks of. Facts of an old or unknown
+// epoch are counted and otherwise ignored.
+func (r *Run) worker(index, epoch int) *WorkerRecord {
+	if index < 0 || index >= len(r.Workers) || r.Workers[index].Epoch != epoch || epoch == 0 {
+		r.StaleFacts++
+		return nil
+	}
+	return &r.Workers[index]
+}
+
+func (r *Run) launched(e WorkerLaunched) {
+	w := r.worker(e.Worker, e.Epoch)
+	if w == nil || w.Life != Launching {
+		return
+	}
+	w.Life, w.Handle = Launched, e.Handle
+	if w.State != "" && w.State != WorkerStarting && !w.State.Final() {
+		w.Life = Ready // its beat was faster than the reply to its launch
+	}
+	r.emit(ControlEvent{Type: EventWorkerAdded, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Target: w.Target, At: e.At})
+}
+
+func (r *Run) launchFailed(e LaunchFailed) {
+	w := r.worker(e.Worker, e.Epoch)
+	if w == nil || w.Life != Launching || r.Status != Starting {
+		return
+	}
+	w.Message = e.Detail
+	r.requestEnd(e.At, LaunchRefused, fmt.Sprintf("%s could not be launched: %s", w.ID, e.Detail))
+}
+
+func (r *Run) beat(e BeatSeen) {
+	w := r.worker(e.Worker, e.Epoch)
+	if w == nil || w.Reported {
+		return
+	}
+	w.State = e.State
+	w.Acknowledged = max(w.Acknowledged, e.Acknowledged)
+	w.Connections = e.Connections
+	w.QuotaDone = w.QuotaDone || e.QuotaDone
+	w.Reported = e.State.Final()
+	if e.Detail != "" {
+		w.Message = e.Detail
+	}
+	if e.LastStart.After(w.LastStart) {
+		w.LastStart = e.LastStart
+	}
+	if e.LastEnd.After(w.LastEnd) {
+		w.LastEnd = e.LastEnd
+	}
+	if w.Life == Launched && e.State != WorkerStarting && !e.State.Final() {
+		w.Life = Ready
+	}
+}
+
+func (r *Run) silent(e WorkerSilent) {
+	w := r.worker(e.Worker, e.Epoch)
+	if w == nil || !w.Life.Alive() || w.Silent {
+		return
+	}
+	w.Silent = true
+	w.KillBy = e.At.Add(r.Plan.KillTimeout)
+	w.Message = e.Detail
+}
+
+func (r *Run) exited(e WorkerExited) {
+	w := r.worker(e.Worker, e.Epoch)
+	if w == nil || !w.Life.Alive() {
+		return
+	}
+	w.Life, w.EndedOn = Gone, r.Rung
+	w.Exit = e.Exit
+	w.Exit.At = e.At
+	r.lose(w, e.At)
+}
+
+// lose applies the scenario's policy to a worker that is gone, or that nothing
+// could end, while it was needed. After a stop it is only recorded.
+func (r *Run) lose(w *WorkerRecord, at time.Time) {
+	if r.Status.Ending() {
+		return
+	}
+	w.Lost = true
+	detail := w.describeLoss()
+	r.emit(ControlEvent{Type: EventWorkerLost, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: detail, At: at})
+	if r.Plan.OnLoss != DegradeOnLoss || r.Status == Starting || r.aliveCount() == 0 {
+		r.requestEnd(at, WorkerLost, detail)
+	}
+}
+
+func (w WorkerRecord) describeLoss() string {
+	var parts []string
+	switch {
+	case w.Life == Orphan:
+		parts = append(parts, w.ID+" fell silent and could not be killed")
+	case w.Silent:
+		parts = append(parts, w.ID+" fell silent and was killed")
+	default:
+		parts = append(parts, w.ID+" ended before the stop")
+	}
+	if w.Exit.Cause != "" {
+		parts = append(parts, w.Exit.Cause)
+	}
+	if w.Message != "" {
+		parts = append(parts, w.Message)
+	}
+	return strings.Join(parts, ": ")
+}
+
+func (r *Run) aliveCount() int {
+	n := 0
+	for i := range r.Workers {
+		if r.Workers[i].Life.Alive() {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Run) emit(e ControlEvent) {
+	r.Sequence++
+	e.RunID, e.Sequence = r.ID, r.Sequence
+	r.emitted = append(r.emitted, e)
+}
+
+// settle takes every transition that the state itself calls for.
+func (r *Run) settle(at time.Time) {
+	if r.Status == Starting && r.all(func(w *WorkerRecord) bool { return w.Life == Ready && !w.Silent }) {
+		r.begin(at)
+	}
+	if r.Status == Running && r.Plan.Operations > 0 && r.quotaDone() {
+		r.requestEnd(at, OperationsDone, "")
+	}
+	if r.Status.Ending() && r.Step == notProcessing && r.aliveCount() == 0 {
+		r.process(at)
+	}
+}
+
+func (r *Run) all(holds func(*WorkerRecord) bool) bool {
+	for i := range r.Workers {
+		if !holds(&r.Workers[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Run) quotaDone() bool {
+	return r.all(func(w *WorkerRecord) bool { return w.QuotaDone || !w.Life.Alive() })
+}
+
+func (r *Run) claim(e OwnerClaimed) error {
+	if r.Owner != "" && r.Owner != e.Owner && e.At.Before(r.OwnerLeaseUntil) {
+		return fmt.Errorf("%w: run %s is driven by %s until %s", ErrRefused, r.ID, r.Owner, r.OwnerLeaseUntil.UTC().Format(time.RFC3339))
+	}
+	if r.Owner != "" && r.Owner != e.Owner {
+		r.emit(ControlEvent{Type: EventOwnerChanged, Scope: ScopeRun, By: e.Owner, Detail: "took over from " + r.Owner, At: e.At})
+	}
+	r.Owner, r.OwnerLeaseUntil = e.Owner, e.Until
+	r.OwnerEpoch++
+	return nil
+}
+
+func (r *Run) renew(e OwnerRenewed) error {
+	if r.Owner != e.Owner || r.OwnerEpoch != e.Epoch {
+		return fmt.Errorf("%w: run %s is now driven by %s (owner epoch %d, not %d)", ErrConflict, r.ID, r.Owner, r.OwnerEpoch, e.Epoch)
+	}
+	if e.Until.After(r.OwnerLeaseUntil) {
+		r.OwnerLeaseUntil = e.Until
+	}
+	return nil
+}

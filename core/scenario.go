@@ -1,0 +1,152 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The kinds of operation that every target knows.
+const (
+	PointLookup = "POINT_LOOKUP"
+	RangeScan   = "RANGE_SCAN"
+	Insert      = "INSERT"
+	Update      = "UPDATE"
+	Delete      = "DELETE"
+)
+
+// The names of modes, scalings and accesses.
+const (
+	ModeConcurrency = "CONCURRENCY"
+	ScalingFixed    = "FIXED"
+	AccessRead      = "READ"
+	AccessWrite     = "WRITE"
+)
+
+// Scenario is a template resolved for one run: every default filled in, every
+// override applied. It is frozen in RUN_STATUS.SCENARIO_CONFIG and holds no
+// secret.
+type Scenario struct {
+	Name       string         `json:"name"`
+	TemplateID string         `json:"template_id,omitempty"`
+	Launcher   string         `json:"launcher"`
+	Target     ScenarioTarget `json:"target"`
+	Table      TemplateTable  `json:"table"`
+	Load       ScenarioLoad   `json:"load"`
+	Operations []Operation    `json:"operations"`
+	SLOs       []SLO          `json:"slos,omitempty"`
+	Limits     Limits         `json:"limits"`
+	// InsertBase is the first key of the range that is reserved for this run.
+	InsertBase int64             `json:"insert_base"`
+	Tags       map[string]string `json:"tags,omitempty"`
+}
+
+// ScenarioTarget is what may be known of the target without its secret.
+type ScenarioTarget struct {
+	Kind     string `json:"kind"`
+	Endpoint string `json:"endpoint"`
+	Host     string `json:"host,omitempty"`
+	Database string `json:"database,omitempty"`
+	User     string `json:"user,omitempty"`
+}
+
+// ScenarioLoad is the load with every default filled in.
+type ScenarioLoad struct {
+	Mode        string   `json:"mode"`
+	Scaling     string   `json:"scaling"`
+	Workers     int      `json:"workers"`
+	Connections int      `json:"connections"` // over all workers
+	Warmup      Duration `json:"warmup"`
+	Duration    Duration `json:"duration"`
+	Cooldown    Duration `json:"cooldown"`
+	Operations  int64    `json:"operations"`
+	ThinkTime   Duration `json:"think_time"`
+	Seed        int64    `json:"seed"`
+	Sampling    float64  `json:"sampling"` // percent of operations
+	Interval    Duration `json:"interval"`
+}
+
+// Limits are the bounds of a run, all filled in.
+type Limits struct {
+	StatementTimeout  Duration   `json:"statement_timeout"`
+	PreflightTimeout  Duration   `json:"preflight_timeout"`
+	StartTimeout      Duration   `json:"start_timeout"`
+	DrainTimeout      Duration   `json:"drain_timeout"`
+	CancelTimeout     Duration   `json:"cancel_timeout"`
+	TerminateTimeout  Duration   `json:"terminate_timeout"`
+	KillTimeout       Duration   `json:"kill_timeout"`
+	ProcessingTimeout Duration   `json:"processing_timeout"`
+	RunLimit          Duration   `json:"run_limit"`
+	WorkerLease       Duration   `json:"worker_lease"`
+	OwnerLease        Duration   `json:"owner_lease"`
+	ControlPoll       Duration   `json:"control_poll"`
+	OnLoss            LostPolicy `json:"on_loss"`
+}
+
+// Operation is one entry of the mix, resolved: statements in order, and the
+// parameters that they share.
+type Operation struct {
+	Kind        string      `json:"kind"`
+	Weight      int         `json:"weight_bp"` // basis points; all sum to 10000
+	Access      string      `json:"access"`    // READ or WRITE
+	Transaction bool        `json:"transaction"`
+	Parameters  []Parameter `json:"parameters,omitempty"`
+	Statements  []Statement `json:"statements"`
+}
+
+// Statement is one SQL statement with {table} and ? placeholders; Bind holds,
+// for each placeholder in order, the index of the operation's parameter.
+type Statement struct {
+	SQL  string `json:"sql"`
+	Bind []int  `json:"bind,omitempty"`
+	// Query says that the statement returns rows.
+	Query bool `json:"query"`
+}
+
+// Statements returns every statement of the mix in order: what a session
+// prepares. Statement numbers count through all operations.
+func (s Scenario) Statements() []Statement {
+	var all []Statement
+	for _, op := range s.Operations {
+		all = append(all, op.Statements...)
+	}
+	return all
+}
+
+// Plan is what the run machine needs of the scenario.
+func (s Scenario) Plan() Plan {
+	return Plan{
+		Workers:           s.Load.Workers,
+		Connections:       s.Load.Connections,
+		Operations:        s.Load.Operations,
+		Warmup:            s.Load.Warmup.Std(),
+		Duration:          s.Load.Duration.Std(),
+		Cooldown:          s.Load.Cooldown.Std(),
+		PhaseLead:         PhaseLead(s.Limits.ControlPoll.Std()),
+		RunLimit:          s.Limits.RunLimit.Std(),
+		PreflightTimeout:  s.Limits.PreflightTimeout.Std(),
+		StartTimeout:      s.Limits.StartTimeout.Std(),
+		DrainTimeout:      s.Limits.DrainTimeout.Std(),
+		CancelTimeout:     s.Limits.CancelTimeout.Std(),
+		TerminateTimeout:  s.Limits.TerminateTimeout.Std(),
+		KillTimeout:       s.Limits.KillTimeout.Std(),
+		ProcessingTimeout: s.Limits.ProcessingTimeout.Std(),
+		OnLoss:            s.Limits.OnLoss,
+	}
+}
+
+// PhaseLead is how far ahead a phase is published for workers that read their
+// control state once per poll.
+func PhaseLead(poll time.Duration) time.Duration { return 2 * poll }
+
+// Hash is the identity of the scenario: workers register with it.
+func (s Scenario) Hash() (string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("%w: scenario: %w", ErrInternal, err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}

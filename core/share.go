@@ -1,0 +1,46 @@
+package core
+
+// ShareOut divides total into parts that differ by at most 1, the larger ones
+// first, and that sum to total. No part is negative: a negative total shares
+// out as 0. It is nil when parts is not positive.
+func ShareOut(total, parts int) []int {
+	if parts <= 0 {
+		return nil
+	}
+	shares := make([]int, parts)
+	for i := range shares {
+		_, shares[i] = Connections(total, parts, i)
+	}
+	return shares
+}
+
+// Connections is the range of global connection indexes that a worker keeps:
+// count indexes from first on. The ranges of workers 0 to workers-1 are
+// contiguous, disjoint, cover [0, total) and differ in length by at most 1,
+// longer ones first; they never fill up one worker before the next. A worker
+// outside [0, workers) keeps none.
+func Connections(total, workers, worker int) (first, count int) {
+	if total <= 0 || worker < 0 || worker >= workers {
+		return 0, 0
+	}
+	each, more := total/workers, total%workers
+	first = worker*each + min(worker, more)
+	if worker < more {
+		return first, each + 1
+	}
+	return first, each
+}
+
+// Quota is how many of a run's operations belong to one global connection. The
+// quotas of connections 0 to connections-1 sum to operations and differ by at
+// most 1, larger ones first. A connection outside the range has none.
+func Quota(operations, connections, connection int64) int64 {
+	if operations <= 0 || connection < 0 || connection >= connections {
+		return 0
+	}
+	quota := operations / connections
+	if connection < operations%connections {
+		quota++
+	}
+	return quota
+}

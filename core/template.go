@@ -1,0 +1,145 @@
+package core
+
+import "time"
+
+// Template is a named, stored, typed description of a benchmark. Every run
+// starts from one. Its zero fields mean "the default"; Resolve fills them in.
+type Template struct {
+	Name        string            `json:"name" jsonschema:"description=Unique name; letters digits dot dash and underscore"`
+	Description string            `json:"description,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Target      TemplateTarget    `json:"target"`
+	Table       TemplateTable     `json:"table"`
+	Load        TemplateLoad      `json:"load"`
+	Mix         []TemplateOp      `json:"mix" jsonschema:"description=Operations and their weights in percent; the weights sum to 100"`
+	SLOs        []string          `json:"slos,omitempty" jsonschema:"description=Objectives such as 'p99 < 20ms' or 'POINT_LOOKUP p95 < 5ms' or 'error_rate < 0.1%' or 'throughput > 900'"`
+	Limits      TemplateLimits    `json:"limits,omitzero"`
+}
+
+// TemplateTarget names what is under test, never how to log in to it.
+type TemplateTarget struct {
+	Kind     string `json:"kind" jsonschema:"description=Kind of target: sqlite or memory"`
+	Endpoint string `json:"endpoint,omitempty" jsonschema:"description=Name of the endpoint; its address and secret come from BENCHFLEET_ENDPOINT_<NAME> or --endpoint NAME=FILE"`
+}
+
+// TemplateTable is the benchmark table.
+type TemplateTable struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty" jsonschema:"description=STANDARD (default) HYBRID or INTERACTIVE"`
+	Rows int64  `json:"rows" jsonschema:"description=Rows that prepare loads and that lookup keys are drawn from"`
+}
+
+// TemplateLoad says how much load is made, by how many workers, for how long.
+type TemplateLoad struct {
+	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (closed loop)"`
+	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED"`
+	Workers     int      `json:"workers" jsonschema:"description=How many workers; FIXED needs it"`
+	Connections int      `json:"connections" jsonschema:"description=Connections of each worker; FIXED needs it"`
+	Warmup      Duration `json:"warmup,omitempty"`
+	Duration    Duration `json:"duration,omitempty" jsonschema:"description=Length of the measurement"`
+	Cooldown    Duration `json:"cooldown,omitempty"`
+	Operations  int64    `json:"operations,omitempty" jsonschema:"description=Bound by a number of measured operations instead of by time"`
+	ThinkTime   Duration `json:"think_time,omitempty" jsonschema:"description=Pause of a connection between two operations"`
+	Seed        int64    `json:"seed,omitempty" jsonschema:"description=Seed of every random choice; default 1"`
+	Sampling    *float64 `json:"sampling,omitempty" jsonschema:"description=Share of operations stored one by one in percent; default 1"`
+}
+
+// TemplateOp is one operation of the mix: a built-in kind, one custom statement
+// (sql), or a named transaction (statements).
+type TemplateOp struct {
+	Kind       string              `json:"kind" jsonschema:"description=POINT_LOOKUP RANGE_SCAN INSERT UPDATE DELETE or a name of your own"`
+	Weight     float64             `json:"weight" jsonschema:"description=Percent of all operations with at most two decimals"`
+	Keys       Distribution        `json:"keys,omitempty" jsonschema:"description=uniform (default) zipfian sequential or latest"`
+	Theta      float64             `json:"theta,omitempty" jsonschema:"description=Skew of zipfian and latest; default 0.99"`
+	Span       int64               `json:"span,omitempty" jsonschema:"description=Keys that one RANGE_SCAN covers; default 100"`
+	Access     string              `json:"access,omitempty" jsonschema:"description=READ or WRITE; default from the first word of each statement"`
+	SQL        string              `json:"sql,omitempty" jsonschema:"description=One statement; {table} is the benchmark table and ? a parameter"`
+	Parameters []Parameter         `json:"parameters,omitempty"`
+	Statements []TemplateStatement `json:"statements,omitempty" jsonschema:"description=Statements of one transaction in order"`
+}
+
+// TemplateStatement is one statement of a transaction. Bind names, in order, the
+// parameters of the operation that its placeholders take.
+type TemplateStatement struct {
+	SQL  string   `json:"sql"`
+	Bind []string `json:"bind,omitempty"`
+}
+
+// TemplateLimits are the bounds of a run. Zero means the default.
+type TemplateLimits struct {
+	StatementTimeout Duration   `json:"statement_timeout,omitempty"`
+	StartTimeout     Duration   `json:"start_timeout,omitempty"`
+	DrainTimeout     Duration   `json:"drain_timeout,omitempty"`
+	CancelTimeout    Duration   `json:"cancel_timeout,omitempty"`
+	TerminateTimeout Duration   `json:"terminate_timeout,omitempty"`
+	KillTimeout      Duration   `json:"kill_timeout,omitempty"`
+	RunLimit         Duration   `json:"run_limit,omitempty"`
+	WorkerLease      Duration   `json:"worker_lease,omitempty"`
+	OwnerLease       Duration   `json:"owner_lease,omitempty"`
+	ControlPoll      Duration   `json:"control_poll,omitempty"`
+	OnLoss           LostPolicy `json:"on_loss,omitempty" jsonschema:"description=fail (default) or degrade"`
+}
+
+// ParameterType says how the values of a parameter are made.
+type ParameterType string
+
+// The parameter types.
+const (
+	ParamKey         ParameterType = "key"          // an existing row, by Distribution
+	ParamInsertKey   ParameterType = "insert_key"   // a new row of this run; int64
+	ParamInsertedKey ParameterType = "inserted_key" // a row that this connection inserted before
+	ParamInt         ParameterType = "int"          // uniform in [Min, Max]
+	ParamFloat       ParameterType = "float"        // uniform in [Min, Max)
+	ParamString      ParameterType = "string"       // Length letters and digits
+	ParamBool        ParameterType = "bool"
+	ParamTimestamp   ParameterType = "timestamp" // UTC, within Within before 2026-01-01
+	ParamChoice      ParameterType = "choice"    // one of Values
+	ParamLiteral     ParameterType = "literal"   // always Value
+	ParamOffset      ParameterType = "offset"    // the parameter Of plus Add
+)
+
+// ParameterTypes returns every parameter type.
+func ParameterTypes() []ParameterType {
+	return []ParameterType{ParamKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamFloat, ParamString,
+		ParamBool, ParamTimestamp, ParamChoice, ParamLiteral, ParamOffset}
+}
+
+// Parameter is one typed parameter of an operation. Statements of one operation
+// share its value.
+type Parameter struct {
+	Name         string        `json:"name,omitempty"`
+	Type         ParameterType `json:"type"`
+	Distribution Distribution  `json:"distribution,omitempty"`
+	Theta        float64       `json:"theta,omitempty"`
+	Min          float64       `json:"min,omitempty"`
+	Max          float64       `json:"max,omitempty"`
+	Length       int           `json:"length,omitempty"`
+	Values       []any         `json:"values,omitempty"`
+	Value        any           `json:"value,omitempty"`
+	Within       Duration      `json:"within,omitempty"`
+	Of           string        `json:"of,omitempty"`
+	Add          int64         `json:"add,omitempty"`
+}
+
+// Duration is a time.Duration that is written as "1m30s".
+type Duration time.Duration
+
+// Std returns it as a time.Duration.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// String writes it as Go does.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText writes it as Go does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads "1m30s"; a bare number is refused, since its unit would
+// be a guess.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return invalid("duration", string(text), `a number with a unit, like "500ms", "15s" or "1m30s"`)
+	}
+	*d = Duration(v)
+	return nil
+}

@@ -1,0 +1,110 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// Target is the database under test.
+type Target interface {
+	// Describe tells what the target is and what the table holds. Errors:
+	// Unavailable, Denied. A missing table is no error: Table.Exists is false.
+	Describe(ctx context.Context, table core.TemplateTable) (TargetInfo, error)
+
+	// Explain asks the target to prepare or explain a statement, without
+	// executing it. Errors: Invalid with the target's own message.
+	Explain(ctx context.Context, table core.TemplateTable, statement core.Statement) error
+
+	// Open opens one session on a connection of its own and prepares every
+	// statement on it.
+	Open(ctx context.Context, options SessionOptions) (Session, error)
+
+	// CancelSessions asks, over a connection of its own, that what runs in these
+	// sessions be cancelled. Sessions that are gone are no error. Errors:
+	// Unsupported where sessions live inside the workers.
+	CancelSessions(ctx context.Context, sessions []string) error
+
+	// Running counts operations that still run in these sessions, asked over a
+	// connection of its own. What cannot be known is unknown, with the reason,
+	// never 0.
+	Running(ctx context.Context, sessions []string) (core.RunningCount, error)
+
+	// Close frees the connections that the Target holds for itself. Sessions are
+	// closed by their owners.
+	Close() error
+}
+
+// TargetInfo is what Describe found.
+type TargetInfo struct {
+	Kind     string      `json:"kind"`
+	Version  string      `json:"version"`
+	Host     string      `json:"host,omitempty"`
+	Database string      `json:"database,omitempty"`
+	User     string      `json:"user,omitempty"`
+	Settings []core.Fact `json:"settings,omitempty"`
+	// LocalFile: it is a file of this host, so workers must run on it.
+	LocalFile bool      `json:"local_file"`
+	Table     TableInfo `json:"table"`
+	// MaxConnections that the target grants; 0: unknown.
+	MaxConnections int `json:"max_connections,omitempty"`
+}
+
+// TableInfo describes the benchmark table.
+type TableInfo struct {
+	Exists  bool     `json:"exists"`
+	Columns []string `json:"columns,omitempty"`
+	// Rows with a key below the scenario's row count, which lookups draw from.
+	Rows int64 `json:"rows"`
+}
+
+// SessionOptions are what a session is opened with.
+type SessionOptions struct {
+	Table      core.TemplateTable
+	Statements []core.Statement
+	// Tag identifies the run, worker and connection to the target.
+	Tag string
+}
+
+// Session is one connection to the target. One caller at a time.
+//
+// After an error with the code Unavailable the session is broken: it must be
+// closed and another opened. After any other error it can go on, outside any
+// transaction.
+type Session interface {
+	// ID is what CancelSessions and Running know the session by.
+	ID() string
+	// Exec executes the prepared statement with that number, reads all of its
+	// result, and returns how many rows it returned or changed. args are int64,
+	// float64, string, bool, time.Time or nil, and are not kept.
+	// Errors: the code tells how it is counted: see core.ErrorClass.
+	Exec(ctx context.Context, statement int, args []any) (rows int64, err error)
+	// Begin, Commit and Rollback frame a transaction. Rollback outside one does
+	// nothing.
+	Begin(ctx context.Context) error
+	Commit(ctx context.Context) error
+	Rollback(ctx context.Context) error
+	// QueryID is the target's own id of the last statement, or "".
+	QueryID() string
+	// Close ends the connection. It is idempotent.
+	Close() error
+}
+
+// Loader prepares the benchmark table. It is set-up: no run uses it.
+type Loader interface {
+	// Create makes the table anew and empty. Errors: Conflict when it exists.
+	Create(ctx context.Context, table core.TemplateTable) error
+	// Load inserts rows [0, table.Rows) as core.TableRow makes them, in batches,
+	// and calls progress with the rows loaded so far. Idempotency: rows that are
+	// there already are left alone, so an interrupted load can go on.
+	Load(ctx context.Context, table core.TemplateTable, progress func(rows int64)) error
+	// Drop removes the table. What is gone is no error.
+	Drop(ctx context.Context, table core.TemplateTable) error
+}
+
+// Endpoint is where a target is, and its secret. It never enters a template, a
+// scenario, a log or a page.
+type Endpoint struct {
+	Name string
+	DSN  string
+}
