@@ -102,7 +102,7 @@ type WorkerStore interface {
 
 	// Beats returns the newest beat of every worker of a run, by worker index,
 	// and the store's own now. Beats whose Count is at most the one known to the
-	// caller carry no Report: since they say nothing new.
+	// caller carry no Report, since they say nothing new.
 	Beats(ctx context.Context, runID string, known map[string]int64) (beats []core.Beat, now time.Time, err error)
 }
 

@@ -1,0 +1,25 @@
+package ports
+
+// The worker contract: a worker is started with everything in these variables,
+// the same on every launcher. Endpoints and their secrets are
+// BENCHFLEET_ENDPOINT_<NAME>.
+const (
+	EnvRunID       = "BENCHFLEET_RUN_ID"
+	EnvWorkerID    = "BENCHFLEET_WORKER_ID"
+	EnvGroupID     = "BENCHFLEET_WORKER_GROUP_ID"
+	EnvGroupCount  = "BENCHFLEET_WORKER_GROUP_COUNT"
+	EnvEpoch       = "BENCHFLEET_EPOCH"
+	EnvStore       = "BENCHFLEET_STORE"
+	EnvExitRecord  = "BENCHFLEET_EXIT_RECORD" // file that a local worker leaves its exit record in
+	EnvGrace       = "BENCHFLEET_GRACE"       // the platform's time from gentle stop to kill, like "30s"; empty: none
+	EndpointPrefix = "BENCHFLEET_ENDPOINT_"
+)
+
+// ExitRecord is what a local worker leaves behind by rename before it exits,
+// since an orchestrator that adopts it is not its parent. None means that it
+// crashed.
+type ExitRecord struct {
+	Code         int    `json:"code"`
+	Cause        string `json:"cause"`
+	LastSequence int64  `json:"last_sequence"` // newest control event that it knew of
+}
