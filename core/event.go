@@ -13,14 +13,14 @@ type Event interface{ when() time.Time }
 type (
 	// StartRequested asks a PREPARED run to check, launch and begin.
 	StartRequested struct{ At time.Time }
-	// StopRequested asks for the end of a run; Force goes straight to the Kill
-	// rung. It works in every state and repeating it changes nothing.
+	// StopRequested asks for the end of a run, beginning at least on Rung (zero:
+	// Drain). It works in every state and repeating it changes nothing.
 	StopRequested struct {
 		At     time.Time
 		Reason Reason
 		By     string
 		Detail string
-		Force  bool
+		Rung   Rung
 	}
 	// OwnerClaimed asks to drive the run until Until. It is refused while
 	// another owner's lease lasts.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -12,9 +13,8 @@ import (
 	"time"
 )
 
-// The layout of a Histogram. Octave 0 holds 0 to 127 ns and octave 1 holds 128
-// to 255 ns, both exactly; octave k holds [128<<(k-1), 256<<(k-1)) ns in 128
-// buckets of equal width.
+// Octave 0 of a Histogram holds 0 to 127 ns, each exactly; octave k holds
+// [128<<(k-1), 256<<(k-1)) ns in 128 buckets of equal width.
 const (
 	histogramBits    = 7                  // log2 of the buckets per octave
 	histogramBuckets = 1 << histogramBits // buckets per octave
@@ -23,8 +23,7 @@ const (
 	histogramLimit   = 1<<(histogramBits+histogramOctaves-1) - 1 // ns, the last resolved value
 
 	histogramVersion = 1
-	// The longest binary encoding: version, sum, min, span, and for each
-	// bucket a gap and a count.
+	// The longest encoding: version, sum, min, span; a gap and a count per bucket.
 	histogramMaxBytes = 1 + 3*binary.MaxVarintLen64 + histogramSlots*(2+binary.MaxVarintLen64)
 )
 
@@ -146,10 +145,10 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	// come out above 7: give back a few units in the last place before rounding up.
 	const slack = 1 - 4.0/(1<<52)
 	rank := uint64(math.Ceil(q * float64(h.count) * slack))
-	if rank <= 1 {
+	switch {
+	case rank <= 1:
 		return h.Min()
-	}
-	if rank >= h.count {
+	case rank >= h.count:
 		return h.Max()
 	}
 	var seen uint64
@@ -283,16 +282,15 @@ func (h *Histogram) UnmarshalText(text []byte) error {
 
 // decode fills an empty histogram from the binary encoding.
 func (h *Histogram) decode(data []byte) error {
-	if len(data) == 0 {
-		return fmt.Errorf("no version byte")
-	}
-	if data[0] != histogramVersion {
+	switch {
+	case len(data) == 0:
+		return errors.New("no version byte")
+	case data[0] != histogramVersion:
 		return fmt.Errorf("version %d, only %d is known", data[0], histogramVersion)
-	}
-	r := histogramReader{data: data[1:]}
-	if len(r.data) == 0 {
+	case len(data) == 1:
 		return nil
 	}
+	r := histogramReader{data: data[1:]}
 	sum, least, span := r.uvarint("sum"), r.uvarint("min"), r.uvarint("max")
 	if r.err == nil && (least > math.MaxInt64 || span > math.MaxInt64-least) {
 		return fmt.Errorf("min %d ns and max %d ns above it do not fit a duration", least, span)
@@ -357,14 +355,12 @@ func (h *Histogram) slots() iter.Seq2[uint64, uint64] {
 
 // add counts n in one bucket.
 func (h *Histogram) add(slot, n uint64) {
-	chunk := h.chunks[slot>>histogramBits]
-	if chunk == nil {
-		chunk = h.grow(slot >> histogramBits)
+	if h.chunks[slot>>histogramBits] == nil {
+		h.grow(slot >> histogramBits)
 	}
-	chunk[slot%histogramBuckets] += n
+	h.chunks[slot>>histogramBits][slot%histogramBuckets] += n
 }
 
-//go:noinline
 func (h *Histogram) grow(octave uint64) *[histogramBuckets]uint64 {
 	h.chunks[octave] = new([histogramBuckets]uint64)
 	return h.chunks[octave]

@@ -103,7 +103,7 @@ func sequentialKey(connection, connections, n, rows int64) int64 {
 // "Rejection-inversion to generate variates from monotone discrete
 // distributions", ACM TOMACS 6(3), 1996): a point under the curve x^-theta is
 // drawn by inverting its integral, rounded to a rank, and drawn again when it
-// lies above that rank's bar. More than 4 of 5 draws are kept.
+// lies above that rank's bar, which happens to fewer than 2 in 100 draws.
 type zipf struct {
 	ranks  float64
 	theta  float64
@@ -194,10 +194,10 @@ func (s *scramble) key(rank int64) int64 {
 }
 
 // exactLog and exactExp are the natural logarithm of a positive, normal x and
-// its inverse, to about 1e-14. They exist because those of package math differ
-// in the last bit between platforms, which would now and then change a key:
-// here each product is rounded by an explicit conversion, so that no compiler
-// fuses it with a sum, and nothing is written in assembler.
+// its inverse, within 1e-15 of the value. They exist because those of package
+// math differ in the last bit between platforms, which would now and then
+// change a key: here each product is rounded by an explicit conversion, so that
+// no compiler fuses it with a sum, and nothing is written in assembler.
 
 // exactLog reduces x to 2^e·m with m in [√½, √2), and sums the series of
 // log m = 2·atanh((m-1)/(m+1)).

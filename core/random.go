@@ -25,7 +25,7 @@ type Rand struct {
 // NewRand is the generator at position n of a stream of a seed. Each bit of
 // each of the three changes every output bit with a probability near one half.
 func NewRand(seed, stream, n uint64) Rand {
-	return Rand{state: Mix64(seed+randGolden) ^ Mix64(stream+randStream) ^ Mix64(n+randIndex)}
+	return Rand{state: Mix64(seed+stream*randStream) ^ Mix64(n+randIndex)}
 }
 
 // Uint64 is the next 64 random bits.
@@ -73,16 +73,19 @@ func Mix64(x uint64) uint64 {
 // HashString is a 64-bit hash of s, the same on every platform and in every
 // process. It is not for secrets, nor for tables that an opponent fills.
 func HashString(seed uint64, s string) uint64 {
-	h := seed ^ uint64(len(s))*randGolden
+	h := Mix64(seed+randGolden) ^ uint64(len(s))*randGolden
 	for ; len(s) >= 8; s = s[8:] {
 		h = hashWord(h, uint64(s[0])|uint64(s[1])<<8|uint64(s[2])<<16|uint64(s[3])<<24|
 			uint64(s[4])<<32|uint64(s[5])<<40|uint64(s[6])<<48|uint64(s[7])<<56)
 	}
-	var rest uint64
-	for i := range len(s) {
-		rest |= uint64(s[i]) << (8 * i)
+	if len(s) > 0 { // the length, above, tells a short word from a padded one
+		var rest uint64
+		for i := range len(s) {
+			rest |= uint64(s[i]) << (8 * i)
+		}
+		h = hashWord(h, rest)
 	}
-	return Mix64(hashWord(h, rest))
+	return Mix64(h)
 }
 
 // hashWord folds one word into a hash; for a fixed word it is a bijection of h,

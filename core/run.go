@@ -272,7 +272,7 @@ func (r *Run) beat(e BeatSeen) {
 	w.State = e.State
 	w.Acknowledged = max(w.Acknowledged, e.Acknowledged)
 	w.Connections = e.Connections
-	w.QuotaDone = w.QuotaDone || e.QuotaDone
+	w.QuotaDone = w.QuotaDone || e.QuotaDone && r.Status == Running
 	w.Reported = e.State.Final()
 	if e.Detail != "" {
 		w.Message = e.Detail

@@ -75,9 +75,9 @@ func (r *Run) stop(e StopRequested) {
 		r.StopBy = e.By
 	}
 	r.requestEnd(e.At, e.Reason, e.Detail)
-	if e.Force && r.Status.Ending() && r.Step == notProcessing && r.Rung < Kill {
-		r.climb(Kill, e.At)
-		r.emit(ControlEvent{Type: EventStopRaised, Scope: ScopeRun, Reason: r.Reason, Rung: r.Rung.String(), By: e.By, Detail: "forced", At: e.At})
+	if to := min(e.Rung, Kill); r.Status.Ending() && r.Step == notProcessing && r.Rung < to {
+		r.climb(to, e.At)
+		r.emit(ControlEvent{Type: EventStopRaised, Scope: ScopeRun, Reason: r.Reason, Rung: r.Rung.String(), By: e.By, At: e.At})
 	}
 }
 
