@@ -125,6 +125,16 @@ func TestHistogramMergeOfPartsIsTheWhole(t *testing.T) {
 		empty.Merge(&h)
 		is.True(empty.Equal(&h))
 	})
+	t.Run("what was reset takes no memory", func(t *testing.T) {
+		is := is.New(t)
+		reset := record([]time.Duration{1, time.Second, time.Hour})
+		reset.Reset()
+		is.Equal(testing.AllocsPerRun(10, func() {
+			var h core.Histogram
+			h.Merge(reset)
+			is.True(h.Equal(reset))
+		}), 0.0)
+	})
 	t.Run("with itself doubles", func(t *testing.T) {
 		is := is.New(t)
 		var h, twice core.Histogram

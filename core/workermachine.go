@@ -170,6 +170,7 @@ type WorkerMachine struct {
 	deadline time.Duration // of STARTING, READY and RUNNING
 	opened   bool
 	started  bool // the run is RUNNING
+	bounded  bool // the end of the load is known
 	idle     bool
 	signals  int
 
@@ -201,6 +202,7 @@ func NewWorkerMachine(plan WorkerPlan, at time.Duration) WorkerMachine {
 // Apply folds one event in and returns the machine that follows.
 func (m WorkerMachine) Apply(ev WorkerEvent) WorkerMachine {
 	at := ev.stamp()
+	m.settle(at) // what is late is late, whatever comes with it
 	if m.state.Final() {
 		return m
 	}
@@ -264,18 +266,25 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	// The phase before the one named holds until PhaseAt.
 	switch c.Phase {
 	case Warmup:
-		s.Warmup = min(s.Warmup, local(c.PhaseAt))
+		once(&s.Warmup, local(c.PhaseAt))
 	case Measurement:
 		if c.Origin.Before(c.PhaseAt) {
-			s.Warmup = min(s.Warmup, local(c.Origin))
+			once(&s.Warmup, local(c.Origin))
 		}
-		s.Measurement = min(s.Measurement, local(c.PhaseAt))
+		once(&s.Measurement, local(c.PhaseAt))
 	case Cooldown:
-		s.Measurement = min(s.Measurement, local(c.Origin))
-		s.Cooldown = min(s.Cooldown, local(c.PhaseAt))
+		once(&s.Measurement, local(c.Origin))
+		once(&s.Cooldown, local(c.PhaseAt))
 	}
-	if !c.Until.IsZero() {
+	if !c.Until.IsZero() && !m.bounded {
+		m.bounded = true
 		s.End = min(s.End, local(c.Until))
+	}
+}
+
+func once(stamp *time.Duration, t time.Duration) {
+	if *stamp == Never {
+		*stamp = t
 	}
 }
 

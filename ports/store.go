@@ -72,7 +72,8 @@ type RunStore interface {
 	// Commit replaces a run and appends its control events, in one transaction:
 	// the version is compared with expected and raised by one, each event is
 	// inserted under the unique key (run, sequence). Exactly one of two racing
-	// writers wins. It returns the new version.
+	// writers wins. It returns the new version. A zero progress leaves what was
+	// shown before, so that a stop request need not know it.
 	// Errors: Conflict for the loser, who reloads and folds again; NotFound.
 	// After an Unavailable or a context's end it is unknown whether the commit
 	// happened: reload.
@@ -148,7 +149,7 @@ type ResultStore interface {
 	// what was there, in one transaction.
 	PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error
 
-	// Rollup reads them. Errors: NotFound.
+	// Rollup reads them, children by worker index. Errors: NotFound.
 	Rollup(ctx context.Context, runID string) (parent core.Rollup, children []core.Rollup, err error)
 
 	// Aggregates returns the aggregate intervals of a run after an offset in

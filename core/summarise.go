@@ -1,0 +1,260 @@
+package core
+
+import "time"
+
+// SummaryInput is what the result of a run is computed from.
+type SummaryInput struct {
+	Run      Run
+	Scenario Scenario
+	// Beats holds the last beat of each worker, in any order. A worker without
+	// one counts as having done nothing. Beats of other epochs are ignored.
+	Beats []Beat
+	// Observed is what the owner saw of each worker, by index; shorter or nil
+	// where it saw nothing.
+	Observed    []Observed
+	Environment []Fact
+	SharedHost  bool // see VerdictInput
+	LocalTarget bool // see VerdictInput
+}
+
+// Observed gathers, from the intervals of one worker, what its last beat no
+// longer tells: means over the measurement. The zero value has seen nothing.
+type Observed struct {
+	Seconds     float64 `json:"seconds"`     // of measurement seen
+	Connections float64 `json:"connections"` // sum of connections × seconds
+	CPU         float64 `json:"cpu"`         // sum of percent × seconds
+}
+
+// Add takes in one interval. Intervals of other phases do not count, nor those
+// in which no operation was started, since in them the worker only waits for its
+// last ones.
+func (o *Observed) Add(iv *Interval) {
+	started := uint64(0)
+	for i := range iv.Kinds {
+		started += iv.Kinds[i].Started
+	}
+	if iv.Phase != Measurement || started == 0 {
+		return
+	}
+	o.Seconds += iv.Seconds
+	o.Connections += iv.Seconds * float64(iv.Connections)
+	o.CPU += iv.Seconds * iv.CPU
+}
+
+// mean is a sum of Observed divided by its seconds; 0 when nothing was seen.
+func (o Observed) mean(sum float64) float64 {
+	if !(o.Seconds > 0) {
+		return 0
+	}
+	return sum / o.Seconds
+}
+
+// Summarise computes the result of a run, the parent, and of each of its
+// workers, the children: every worker that was to be launched has one. The
+// parent's counts, hash and throughput are the sums of its children's, its
+// histograms their merge. It belongs to the caller and shares nothing with the
+// input but the scenario's slices.
+//
+// Operations that a worker had in flight in its last beat count as lost when it
+// made no final report. Kinds, Seconds, Throughput and Hash are of the
+// measurement; Ledger is over all phases.
+func Summarise(in SummaryInput) (parent Rollup, children []Rollup) {
+	s := summary{in: in, status: in.Run.Status, certificate: in.Run.Certificate()}
+	if !s.status.Terminal() {
+		s.status = in.Run.Outcome()
+	}
+	for i := range in.Run.Workers {
+		if in.Run.Workers[i].Life != Planned {
+			s.workers = append(s.workers, s.worker(i))
+		}
+	}
+	s.cover()
+	for i := range s.workers {
+		s.workers[i].judge(&s)
+		children = append(children, s.workers[i].child)
+	}
+	return s.parent(), children
+}
+
+// summary is the work of Summarise.
+type summary struct {
+	in          SummaryInput
+	status      Status
+	certificate Certificate
+	workers     []workerSummary
+}
+
+// workerSummary is one worker on the way to its rollup.
+type workerSummary struct {
+	child     Rollup
+	facts     WorkerFacts
+	quotaDone bool
+}
+
+func (s *summary) base() Rollup {
+	r := &s.in.Run
+	return Rollup{
+		RunID: r.ID, Name: s.in.Scenario.Name, TemplateID: s.in.Scenario.TemplateID,
+		Status: s.status, Reason: r.Reason, Kinds: s.noKinds(),
+	}
+}
+
+// noKinds are the kinds of the mix, in its order, with nothing measured: so that
+// results list them all, and all in the same order.
+func (s *summary) noKinds() []KindMetrics {
+	kinds := make([]KindMetrics, 0, len(s.in.Scenario.Operations))
+	for _, op := range s.in.Scenario.Operations {
+		kinds = append(kinds, KindMetrics{Kind: op.Kind, Access: op.Access})
+	}
+	return kinds
+}
+
+// beat is the last beat of a launch; a zero beat when there is none.
+func (s *summary) beat(w *WorkerRecord) Beat {
+	for _, b := range s.in.Beats {
+		if b.Key.WorkerID == w.ID && b.Key.Epoch == w.Epoch {
+			return b
+		}
+	}
+	return Beat{}
+}
+
+func (s *summary) worker(i int) workerSummary {
+	w := &s.in.Run.Workers[i]
+	beat := s.beat(w)
+	report := &beat.Report
+	final := beat.State.Final()
+	child := s.base()
+	child.WorkerID = w.ID
+	child.Connections = w.Target
+	child.Detail = w.Message
+	child.CPUSeconds = report.CPUSeconds
+	child.WorkerEnding = s.certificate.Workers[i].Ending
+	child.Start, child.End = span(report, w)
+	if !final {
+		child.Status = Failed
+	}
+	var all Counts
+	for p := range report.Phases {
+		phase := &report.Phases[p]
+		kinds := MergeKinds(nil, phase.Kinds) // a copy that shares nothing
+		if !final {
+			loseInFlight(kinds)
+		}
+		counts := Total(kinds).Counts
+		all.Add(counts)
+		switch phase.Phase {
+		case Warmup:
+			child.Warmup = counts
+		case Measurement:
+			child.Kinds = MergeKinds(child.Kinds, kinds)
+			child.Seconds, child.Hash = phase.Seconds, phase.OperationHash
+			if phase.Seconds > 0 {
+				child.Throughput = float64(phase.Completed) / phase.Seconds
+			}
+		}
+	}
+	child.Ledger = BalanceLedger(all)
+	seen := Observed{}
+	if i < len(s.in.Observed) {
+		seen = s.in.Observed[i]
+	}
+	return workerSummary{child: child, quotaDone: report.QuotaDone, facts: WorkerFacts{
+		ID: w.ID, Reported: final, Lost: w.Lost, Clean: w.endedClean(), Ending: child.WorkerEnding,
+		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
+		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
+	}}
+}
+
+// span is when a worker made load: from its first phase to its last operation,
+// or to its end.
+func span(report *Report, w *WorkerRecord) (start, end time.Time) {
+	for i := range report.Phases {
+		if at := report.Phases[i].Start; start.IsZero() || !at.IsZero() && at.Before(start) {
+			start = at
+		}
+	}
+	return start, later(later(report.LastEnd, w.LastEnd), w.Exit.At)
+}
+
+// loseInFlight counts as lost what a worker had started and never reported.
+func loseInFlight(kinds []KindMetrics) {
+	for i := range kinds {
+		c := &kinds[i].Counts
+		if ended := c.Done() + c.Lost; c.Started > ended {
+			c.Lost += c.Started - ended
+		}
+	}
+}
+
+// cover fills in the coverage of each worker: its share of the longest window,
+// or of the planned one when the run ended by its time. A worker that has done
+// its quota of operations has done all that was asked.
+func (s *summary) cover() {
+	window := 0.0
+	for i := range s.workers {
+		window = max(window, s.workers[i].child.Seconds)
+	}
+	if s.in.Run.Reason == Elapsed {
+		window = max(window, s.in.Scenario.Load.Duration.Std().Seconds())
+	}
+	for i := range s.workers {
+		w := &s.workers[i]
+		switch {
+		case w.quotaDone:
+			w.child.Coverage = 1
+		case window > 0:
+			w.child.Coverage = w.child.Seconds / window
+		}
+	}
+}
+
+// judge gives a worker's own numbers their verdict.
+func (w *workerSummary) judge(s *summary) {
+	c := &w.child
+	c.Verdict = Judge(VerdictInput{
+		Status: s.status, Reason: s.in.Run.Reason, Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
+		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
+	})
+}
+
+func (s *summary) parent() Rollup {
+	run := &s.in.Run
+	p := s.base()
+	p.Detail = run.Detail
+	p.Start, p.End = run.StartedAt, run.EndedAt
+	if p.End.IsZero() {
+		p.End = later(run.StopAt, run.GoneAt)
+	}
+	p.Certificate, p.Environment = &s.certificate, s.in.Environment
+	scenario := s.in.Scenario
+	p.Scenario = &scenario
+	var all Counts
+	var facts []WorkerFacts
+	covered := 0.0
+	for i := range s.workers {
+		c := &s.workers[i].child
+		p.Kinds = MergeKinds(p.Kinds, c.Kinds)
+		p.Seconds = max(p.Seconds, c.Seconds)
+		p.Connections += c.Connections
+		p.Throughput += c.Throughput
+		p.Warmup.Add(c.Warmup)
+		p.Hash += c.Hash
+		p.CPUSeconds += c.CPUSeconds
+		all.Add(c.Ledger.Counts)
+		covered += c.Coverage * float64(c.Connections)
+		facts = append(facts, s.workers[i].facts)
+	}
+	if p.Connections > 0 {
+		p.Coverage = covered / float64(p.Connections)
+	}
+	p.Ledger = BalanceLedger(all)
+	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
+	p.Verdict = Judge(VerdictInput{
+		Status: s.status, Reason: run.Reason, Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
+		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
+		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts,
+		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,
+	})
+	return p
+}

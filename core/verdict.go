@@ -1,0 +1,218 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// The bounds beyond which the numbers of a run may not be trusted, or not fully.
+const (
+	degradedCoverage  = 0.95 // share of the load that was made
+	invalidCoverage   = 0.50
+	degradedErrorRate = 0.01 // share of operations that failed
+	invalidErrorRate  = 0.50
+	degradedShortfall = 0.95 // share of the planned time or operations
+	degradedPool      = 0.95 // share of the connections asked for
+	degradedCPU       = 90.0 // percent of what the load generator may use
+	clockTolerance    = 50 * time.Millisecond
+	clockShare        = 0.01 // of the measured time
+)
+
+// VerdictInput is what a verdict rests on.
+type VerdictInput struct {
+	Status     Status
+	Reason     Reason
+	Measured   Counts  // operations of the measurement
+	Seconds    float64 // measured
+	Planned    float64 // seconds of measurement; 0: bounded by operations alone
+	Operations uint64  // planned; 0: bounded by time alone
+	Ledger     Ledger  // over all phases
+	Coverage   float64 // share of the load that was made, 0 to 1
+	Workers    []WorkerFacts
+	StaleFacts int64 // reports from launches that had been given up
+	// SharedHost: the workers share one host, so their CPU shares add up.
+	SharedHost bool
+	// LocalTarget: the target works inside the workers or beside them, so that
+	// a busy CPU is the target's own work and no sign of a weak load generator.
+	LocalTarget bool
+}
+
+// WorkerFacts is what a verdict looks at in one worker.
+type WorkerFacts struct {
+	ID          string
+	Reported    bool   // it made its final report
+	Lost        bool   // while it was needed
+	Clean       bool   // it drained and ended by itself
+	Ending      string // in words
+	Dropped     uint64 // sampled operations that were not stored
+	Connections float64
+	Asked       int     // connections
+	CPU         float64 // percent of the cores that it may use; 0: unknown
+	ClockError  float64 // seconds, plus or minus
+}
+
+// Judge says whether the numbers may be trusted: the worst of all causes, each
+// with its reason in words and figures, those that make the numbers INVALID
+// first. A clock offset as such is no cause, since workers correct for it; how
+// little is known of it is one.
+func Judge(in VerdictInput) Verdict {
+	var j judgement
+	j.measured(in)
+	j.coverage(in)
+	j.errors(in)
+	if in.Ledger.Problem != "" || !in.Ledger.Balanced {
+		j.degrade("the ledger does not balance: %s", in.Ledger.Problem)
+	}
+	j.ending(in)
+	for _, w := range in.Workers {
+		j.worker(w, in.Seconds)
+	}
+	if in.StaleFacts > 0 {
+		j.degrade("%d reports came from workers that had been given up: they may have made load beside the run's own", in.StaleFacts)
+	}
+	j.cpu(in)
+	return j.verdict()
+}
+
+// judgement gathers the causes.
+type judgement struct {
+	invalids, degrades []string
+}
+
+func (j *judgement) invalidate(format string, args ...any) {
+	j.invalids = append(j.invalids, fmt.Sprintf(format, args...))
+}
+
+func (j *judgement) degrade(format string, args ...any) {
+	j.degrades = append(j.degrades, fmt.Sprintf(format, args...))
+}
+
+func (j *judgement) verdict() Verdict {
+	v := Verdict{Level: Valid, Reasons: append(j.invalids, j.degrades...)}
+	switch {
+	case len(j.invalids) > 0:
+		v.Level = InvalidRun
+	case len(j.degrades) > 0:
+		v.Level = Degraded
+	}
+	return v
+}
+
+func (j *judgement) measured(in VerdictInput) {
+	if in.Measured.OK+in.Measured.Errors == 0 || !(in.Seconds > 0) {
+		j.invalidate("nothing was measured: %d operations ended in %s of measurement", in.Measured.OK+in.Measured.Errors, seconds(in.Seconds))
+	}
+}
+
+func (j *judgement) coverage(in VerdictInput) {
+	text := fmt.Sprintf("the workers made %s of the load: they were at work for that share of the measurement", share(in.Coverage))
+	switch {
+	case !(in.Seconds > 0): // said already
+	case !(in.Coverage >= invalidCoverage):
+		j.invalidate("%s", text)
+	case in.Coverage < degradedCoverage:
+		j.degrade("%s", text)
+	}
+}
+
+func (j *judgement) errors(in VerdictInput) {
+	rate := errorRate(in.Measured)
+	text := fmt.Sprintf("%d of %d operations failed (%s)", in.Measured.Errors, in.Measured.OK+in.Measured.Errors, share(rate))
+	switch {
+	case rate > invalidErrorRate:
+		j.invalidate("%s", text)
+	case rate > degradedErrorRate:
+		j.degrade("%s", text)
+	}
+}
+
+// ending looks at how the run ended, and at what it did less than planned.
+func (j *judgement) ending(in VerdictInput) {
+	short := in.shortfall()
+	switch {
+	case in.Status != Completed:
+		text := fmt.Sprintf("the run is %s (%s)", in.Status, in.Reason)
+		if short != "" {
+			text += ", its numbers are partial: " + short
+		}
+		j.degrade("%s", text)
+	case short != "":
+		j.degrade("%s", short)
+	}
+}
+
+// shortfall says what is missing to the plan, or nothing. A run that both time
+// and operations bound ends with whichever comes first.
+func (in VerdictInput) shortfall() string {
+	var parts []string
+	lessTime := in.Planned > 0 && in.Seconds < degradedShortfall*in.Planned
+	lessWork := in.Operations > 0 && in.Measured.Started < in.Operations
+	if lessTime && !(in.Reason == OperationsDone && !lessWork) {
+		parts = append(parts, fmt.Sprintf("%s of %s were measured", seconds(in.Seconds), seconds(in.Planned)))
+	}
+	if lessWork && !(in.Reason == Elapsed && in.Planned > 0 && !lessTime) {
+		parts = append(parts, fmt.Sprintf("%d of %d operations were started", in.Measured.Started, in.Operations))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (j *judgement) worker(w WorkerFacts, measured float64) {
+	switch {
+	case w.Lost:
+		j.degrade("%s was lost while it was needed: %s", w.ID, w.Ending)
+	case !w.Reported:
+		j.degrade("%s: %s; what it did after its last beat is not counted", w.ID, w.Ending)
+	case !w.Clean:
+		j.degrade("%s did not end by itself: %s", w.ID, w.Ending)
+	}
+	if w.Connections > 0 && w.Connections < degradedPool*float64(w.Asked) {
+		j.degrade("%s kept %.1f connections of %d on average", w.ID, w.Connections, w.Asked)
+	}
+	if w.Dropped > 0 {
+		j.degrade("%s could not store %d sampled operations in time; counts and percentiles hold all of them", w.ID, w.Dropped)
+	}
+	tolerance := max(clockTolerance.Seconds(), clockShare*measured)
+	if w.ClockError > tolerance {
+		j.degrade("%s knew the store's clock only to ±%s (allowed ±%s), so its measurement may have begun and ended that much too early or late",
+			w.ID, seconds(w.ClockError), seconds(tolerance))
+	}
+}
+
+// cpu looks for a load generator that was too weak for its load.
+func (j *judgement) cpu(in VerdictInput) {
+	if in.LocalTarget {
+		return
+	}
+	sum := 0.0
+	for _, w := range in.Workers {
+		sum += w.CPU
+		if !in.SharedHost && w.CPU > degradedCPU {
+			j.degrade("%s used %.0f %% of its CPU: the load generator may have been the bottleneck", w.ID, w.CPU)
+		}
+	}
+	if in.SharedHost && sum > degradedCPU {
+		j.degrade("the workers used %.0f %% of their host's CPU: the load generator may have been the bottleneck", sum)
+	}
+}
+
+// share is a fraction in percent, with enough digits to differ from its bound.
+func share(fraction float64) string {
+	if math.IsNaN(fraction) {
+		return "an unknown share"
+	}
+	return fmt.Sprintf("%.1f %%", 100*fraction)
+}
+
+// seconds is a length of time for people.
+func seconds(s float64) string {
+	switch {
+	case math.IsNaN(s):
+		return "unknown time"
+	case s < 1:
+		return fmt.Sprintf("%.0f ms", 1000*s)
+	default:
+		return fmt.Sprintf("%.1f s", s)
+	}
+}

@@ -1,0 +1,158 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// maxStoredLog bounds what is kept of one worker's log when its launcher
+// forgets it: the newest bytes.
+const maxStoredLog = 256 << 10
+
+// storeRollup computes the result from the last beats and stores it, with the
+// intervals that are not stored yet and the newest part of every worker's log.
+func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
+	beats, now, err := p.ports.Workers.Beats(ctx, p.run.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.storeRest(ctx, beats, now); err != nil {
+		return nil, err
+	}
+	facts, local := p.environment(ctx, beats)
+	parent, children := core.Summarise(core.SummaryInput{
+		Run: p.run, Scenario: p.scenario, Beats: beats, Observed: p.measured.observed, Environment: facts,
+		SharedHost: p.ports.Launcher.Capabilities().HostBound, LocalTarget: local,
+	})
+	if err := p.ports.Results.PutRollup(ctx, parent, children); err != nil {
+		return nil, err
+	}
+	p.storeLogs(ctx)
+	return core.RollupStored{At: p.clock.now()}, nil
+}
+
+// storeRest stores the intervals of the last beats; those stored before are left
+// alone by their keys.
+func (p *performance) storeRest(ctx context.Context, beats []core.Beat, now time.Time) error {
+	s := p.measured
+	for _, b := range beats {
+		if b.GroupID >= 0 && b.GroupID < len(p.run.Workers) {
+			s.add(b, p.run.Workers[b.GroupID].Acknowledged)
+		}
+	}
+	rest := s.take(core.HealthOf(p.run, beats, now, p.scenario.Load.Interval.Std()))
+	if len(rest.workers) == 0 {
+		return nil
+	}
+	if err := s.complete(ctx, p.ports.Results, &rest); err != nil {
+		return err
+	}
+	return p.ports.Results.AppendSnapshots(ctx, rest.workers, rest.aggregates)
+}
+
+// environment is what is known of where the numbers come from, and whether the
+// target is a file of this host.
+func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts []core.Fact, localTarget bool) {
+	facts = []core.Fact{
+		{Name: "launcher", Value: p.ports.Launcher.Capabilities().Name},
+		{Name: "orchestrator", Value: p.options.Owner},
+		{Name: "build", Value: p.options.Build.ID},
+		{Name: "go", Value: p.options.Build.GoVersion},
+		{Name: "platform", Value: p.options.Build.Platform},
+	}
+	for _, b := range beats {
+		if b.Build.ID != "" && b.Build.ID != p.options.Build.ID {
+			facts = append(facts, core.Fact{Name: "build of " + b.Key.WorkerID, Value: b.Build.ID})
+		}
+	}
+	info, err := p.ports.Target.Describe(ctx, p.scenario.Table)
+	if err != nil {
+		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + err.Error()}), false
+	}
+	facts = append(facts, core.Fact{Name: "target", Value: info.Kind + " " + info.Version})
+	for _, s := range info.Settings {
+		facts = append(facts, core.Fact{Name: "target." + s.Name, Value: s.Value})
+	}
+	return facts, info.LocalFile
+}
+
+// storeLogs keeps the newest part of every worker's log. Losing it loses no
+// number, so a failure is logged and nothing else.
+func (p *performance) storeLogs(ctx context.Context) {
+	for _, w := range p.run.Workers {
+		if w.Handle.Zero() {
+			continue
+		}
+		text, err := p.ports.Launcher.Logs(ctx, w.Handle, maxStoredLog)
+		if err == nil {
+			err = p.ports.Logs.Append(ctx, LogLines(p.run.ID, w.ID, text))
+		}
+		if err != nil {
+			p.log.Warn("a worker's log could not be kept", "worker", w.ID, "error", err)
+		}
+	}
+}
+
+// LogLines splits what a worker wrote into lines. JSON lines give their time,
+// level and message; others are taken as they are.
+func LogLines(runID, workerID string, text []byte) []ports.LogLine {
+	var lines []ports.LogLine
+	last := time.Time{}
+	for i, raw := range bytes.Split(bytes.TrimRight(text, "\n"), []byte("\n")) {
+		if len(raw) == 0 {
+			continue
+		}
+		line := ports.LogLine{RunID: runID, WorkerID: workerID, Sequence: int64(i + 1), Time: last, Level: "INFO", Message: string(raw)}
+		var fields map[string]any
+		if json.Unmarshal(raw, &fields) == nil {
+			line = structured(line, fields)
+		}
+		last = line.Time
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// structured reads the keys that log/slog writes; the others are appended to the
+// message as they are.
+func structured(line ports.LogLine, fields map[string]any) ports.LogLine {
+	if text, ok := fields["msg"].(string); ok {
+		line.Message = text
+	}
+	if text, ok := fields["level"].(string); ok {
+		line.Level = text
+	}
+	if text, ok := fields["time"].(string); ok {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			line.Time = at.UTC()
+		}
+	}
+	for _, known := range []string{"msg", "level", "time"} {
+		delete(fields, known)
+	}
+	if len(fields) > 0 {
+		if rest, err := json.Marshal(fields); err == nil {
+			line.Message += " " + string(rest)
+		}
+	}
+	return line
+}
+
+// release frees what outlives the workers. Orphans are left: gc ends them.
+func (p *performance) release(ctx context.Context) (core.Event, error) {
+	for _, w := range p.run.Workers {
+		if w.Life != core.Gone || w.Handle.Zero() {
+			continue
+		}
+		if err := p.ports.Launcher.Release(ctx, w.Handle); err != nil {
+			return nil, fmt.Errorf("release %s: %w", w.ID, err)
+		}
+	}
+	return core.ResourcesReleased{At: p.clock.now()}, nil
+}

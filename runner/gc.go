@@ -1,0 +1,92 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// orphanWait bounds how long a killed orphan is waited for.
+const orphanWait = 10 * time.Second
+
+// Collected is what gc did about one run or launch.
+type Collected struct {
+	RunID    string      `json:"run_id"`
+	WorkerID string      `json:"worker_id,omitempty"`
+	Action   string      `json:"action"` // "closed" a run, "ended" or "released" a launch, or "left" it
+	Status   core.Status `json:"status,omitempty"`
+	Detail   string      `json:"detail"`
+}
+
+// Dead reports whether a run was started and nobody drives it any more.
+func Dead(record ports.RunRecord) bool {
+	run := record.Run
+	return !run.Status.Terminal() && !run.StartedAt.IsZero() && record.Now.After(run.OwnerLeaseUntil)
+}
+
+// Close drives a dead run to its end: its workers are stopped if they still
+// live, and its result is stored. Errors: as Drive.
+func (r *Runner) Close(ctx context.Context, runID, why string) (core.Run, error) {
+	stop := make(chan core.StopRequested, 1)
+	stop <- core.StopRequested{Reason: core.Guardrail, By: r.options.Owner, Detail: why}
+	return r.Drive(ctx, runID, DriveOptions{Stop: stop})
+}
+
+// CollectLaunches ends and releases every launch whose run is terminal, or whose
+// run the store does not know and whose time is over. Launches of runs that
+// still go on are left alone.
+func CollectLaunches(ctx context.Context, runs ports.RunStore, launcher ports.Launcher) ([]Collected, error) {
+	launches, err := launcher.List(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var done []Collected
+	for _, l := range launches {
+		record, err := runs.Load(ctx, l.Key.RunID)
+		unknown := core.CodeOf(err) == core.NotFound
+		switch {
+		case err != nil && !unknown:
+			return done, err
+		case unknown && !l.ExpiresAt.IsZero() && time.Now().Before(l.ExpiresAt):
+			done = append(done, Collected{RunID: l.Key.RunID, WorkerID: l.Key.WorkerID, Action: "left",
+				Detail: "this store does not know the run, and its time is not over until " + l.ExpiresAt.UTC().Format(time.RFC3339)})
+		case unknown || record.Run.Status.Terminal():
+			collected, err := collect(ctx, launcher, l)
+			if err != nil {
+				return done, err
+			}
+			done = append(done, collected)
+		}
+	}
+	return done, nil
+}
+
+// collect ends one launch and releases it.
+func collect(ctx context.Context, launcher ports.Launcher, l ports.Launch) (Collected, error) {
+	c := Collected{RunID: l.Key.RunID, WorkerID: l.Key.WorkerID, Action: "released", Detail: "it had ended"}
+	ctx, cancel := context.WithTimeout(ctx, orphanWait)
+	defer cancel()
+	poll := time.NewTicker(busyPoll)
+	defer poll.Stop()
+	for {
+		states, err := launcher.Inspect(ctx, []core.Handle{l.Handle})
+		if err != nil {
+			return c, err
+		}
+		if states[0].State == ports.LaunchGone {
+			return c, launcher.Release(ctx, l.Handle)
+		}
+		c.Action, c.Detail = "ended", "it outlived its run"
+		if err := launcher.Stop(ctx, l.Handle, ports.Hard); err != nil {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return c, fmt.Errorf("%w: %s of run %s does not end", core.ErrUnavailable, l.Key.WorkerID, l.Key.RunID)
+		case <-poll.C:
+		}
+	}
+}

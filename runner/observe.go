@@ -1,0 +1,58 @@
+package runner
+
+import (
+	"slices"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// Observation is what a viewer is shown of a run while it is driven. It belongs
+// to the viewer.
+type Observation struct {
+	Run      core.Run
+	Scenario core.Scenario
+	Now      time.Time // the store's clock
+	// Interval is the newest one that every worker is in; nil before the first.
+	Interval *ports.RunInterval
+	// Measured is everything measured so far in MEASUREMENT.
+	Measured []core.KindMetrics
+	Workers  []core.WorkerHealth
+}
+
+func (d *driver) observe() {
+	d.changed = false
+	if d.options.Observe == nil {
+		return
+	}
+	o := Observation{Run: d.run, Scenario: d.scenario, Now: d.clock.now(), Workers: d.health()}
+	o.Run.Workers = slices.Clone(d.run.Workers)
+	if d.measured.latest != nil {
+		latest := *d.measured.latest
+		o.Interval = &latest
+	}
+	o.Measured = core.Measured(d.beats)
+	d.options.Observe(o)
+}
+
+// health judges every worker by the age of its newest beat.
+func (d *driver) health() []core.WorkerHealth {
+	return core.HealthOf(d.run, d.beats, d.clock.now(), d.scenario.Load.Interval.Std())
+}
+
+type healthCounts struct{ healthy, stale, lost int }
+
+func countHealth(list []core.WorkerHealth) (c healthCounts) {
+	for _, h := range list {
+		switch h.Health {
+		case core.Healthy:
+			c.healthy++
+		case core.Stale:
+			c.stale++
+		case core.Lost:
+			c.lost++
+		}
+	}
+	return c
+}

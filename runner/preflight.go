@@ -1,0 +1,146 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// maxClockOffset between this host and the store before preflight warns.
+const maxClockOffset = time.Second
+
+// Preflight makes the checks of group 2, in parallel: everything that a run of
+// the scenario needs and that may be missing. It changes nothing. The findings
+// are in a fixed order.
+func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.Finding {
+	checks := []func(context.Context, core.Scenario) []core.Finding{
+		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore,
+	}
+	found := make([][]core.Finding, len(checks))
+	var group sync.WaitGroup
+	for i, check := range checks {
+		group.Go(func() { found[i] = check(ctx, scenario) })
+	}
+	group.Wait()
+	var all []core.Finding
+	for _, f := range found {
+		all = append(all, f...)
+	}
+	return all
+}
+
+func ok(id, message string, args ...any) core.Finding {
+	return core.Finding{ID: id, Severity: core.SeverityOK, Message: fmt.Sprintf(message, args...)}
+}
+
+func refuse(id, mend, message string, args ...any) core.Finding {
+	return core.Finding{ID: id, Severity: core.SeverityError, Message: fmt.Sprintf(message, args...), Mend: mend}
+}
+
+func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Finding {
+	info, err := r.ports.Target.Describe(ctx, s.Table)
+	if err != nil {
+		return []core.Finding{refuse("target.reachable", fmt.Sprintf("check the endpoint %q of the template", s.Target.Endpoint), "%v", err)}
+	}
+	findings := []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
+	prepare := fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
+	switch {
+	case !info.Table.Exists:
+		findings = append(findings, refuse("target.table", prepare, "table %s does not exist", s.Table.Name))
+	case info.Table.Rows < s.Table.Rows:
+		findings = append(findings, refuse("target.table", prepare, "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
+	default:
+		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
+	}
+	if caps := r.ports.Launcher.Capabilities(); info.LocalFile && !caps.LocalFiles {
+		findings = append(findings, refuse("target.local_file", "use --launcher local, or a target that is a server",
+			"the target is a file of this host, which workers of the launcher %s cannot see", caps.Name))
+	}
+	if need := s.Load.Connections + 2; info.MaxConnections > 0 && need > info.MaxConnections {
+		findings = append(findings, refuse("target.connections", "lower load.connections, or let the target accept more",
+			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
+	}
+	return findings
+}
+
+func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Finding {
+	var findings []core.Finding
+	count := 0
+	for _, op := range s.Operations {
+		for i, statement := range op.Statements {
+			count++
+			if err := r.ports.Target.Explain(ctx, s.Table, statement); err != nil {
+				findings = append(findings, refuse("target.statement", "correct the statement in the template",
+					"%s, statement %d: %v", op.Kind, i+1, err))
+			}
+		}
+	}
+	if len(findings) == 0 {
+		findings = append(findings, ok("target.statement", "%d statements can be prepared", count))
+	}
+	return findings
+}
+
+func (r *Runner) checkLauncher(ctx context.Context, s core.Scenario) []core.Finding {
+	caps := r.ports.Launcher.Capabilities()
+	if caps.MaxWorkers > 0 && s.Load.Workers > caps.MaxWorkers {
+		return []core.Finding{refuse("launcher.capacity", "lower load.workers", "the launcher %s starts at most %d workers, not %d", caps.Name, caps.MaxWorkers, s.Load.Workers)}
+	}
+	findings, err := r.ports.Launcher.Check(ctx, s.Load.Workers)
+	if err != nil {
+		return []core.Finding{refuse("launcher.ready", "", "the launcher %s could not be checked: %v", caps.Name, err)}
+	}
+	return findings
+}
+
+func (r *Runner) checkBuild(_ context.Context, _ core.Scenario) []core.Finding {
+	caps, build := r.ports.Launcher.Capabilities(), r.options.Build
+	if !build.Stamped && !caps.Unstamped {
+		return []core.Finding{refuse("build.stamped", "build it with: task build",
+			"this binary carries no revision, and the launcher %s starts other binaries than this", caps.Name)}
+	}
+	return []core.Finding{ok("build.stamped", "build %s", build.ID)}
+}
+
+// checkStore writes a row and compares clocks.
+func (r *Runner) checkStore(ctx context.Context, _ core.Scenario) []core.Finding {
+	before := time.Now()
+	now, err := r.ports.Schema.Probe(ctx)
+	if err != nil {
+		return []core.Finding{refuse("store.write", "make the store writable", "%v", err)}
+	}
+	round := time.Since(before)
+	offset := now.Sub(before.Add(round / 2))
+	finding := ok("store.write", "written in %s; its clock is off by %s", round.Round(time.Microsecond), offset.Round(time.Millisecond))
+	if offset.Abs() > maxClockOffset+round/2 {
+		finding.Severity = core.SeverityWarning
+		finding.Mend = "synchronise the clocks"
+	}
+	return []core.Finding{finding}
+}
+
+// Admit makes the checks of group 1, one after another: the store is reachable,
+// its schema complete, and the scenario can be resolved. It changes nothing; a
+// refusal is in the findings.
+func Admit(ctx context.Context, schema ports.Schema, resolve func(context.Context) (core.Scenario, error)) (core.Scenario, []core.Finding) {
+	findings, err := schema.Check(ctx)
+	if err != nil {
+		return core.Scenario{}, []core.Finding{refuse("store.reachable", "", "%v", err)}
+	}
+	if core.Refusal(findings) != "" {
+		return core.Scenario{}, findings
+	}
+	scenario, err := resolve(ctx)
+	if err != nil {
+		mend := ""
+		if core.CodeOf(err) == core.NotFound {
+			mend = "see: benchfleet template list"
+		}
+		return core.Scenario{}, append(findings, refuse("template", mend, "%v", err))
+	}
+	return scenario, append(findings, ok("template", "%s resolves to %d workers with %d connections in all", scenario.Name, scenario.Load.Workers, scenario.Load.Connections))
+}

@@ -1,0 +1,153 @@
+// Package runner is the orchestrator: it drives one run at a time through its
+// life, by folding what it observes into core's machine, committing the result,
+// and executing the commands that the machine owes. It decides nothing itself.
+//
+// It is not a scheduler of many runs and not a server: a program that wants to
+// drive several runs calls Drive for each.
+//
+// Laws: a state is committed before any command of it is executed; every
+// command is idempotent and may be executed again after a crash; only the owner
+// of a run executes commands; every effect has a deadline, and every goroutine
+// has ended when Drive returns.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// Ports are what an orchestrator reaches the world through. All are required.
+type Ports struct {
+	Runs     ports.RunStore
+	Workers  ports.WorkerStore
+	Results  ports.ResultStore
+	Schema   ports.Schema
+	Logs     ports.LogStore
+	Launcher ports.Launcher
+	Target   ports.Target
+}
+
+// FromStore fills in every role that a whole store plays.
+func FromStore(s ports.Store, launcher ports.Launcher, target ports.Target) Ports {
+	return Ports{Runs: s, Workers: s, Results: s, Schema: s, Logs: s.Logs(), Launcher: launcher, Target: target}
+}
+
+// Options are the rest of what a Runner can be told. The zero value works where
+// a comment names a default.
+type Options struct {
+	// Owner identifies this orchestrator among all others, for ever. Required.
+	Owner string
+	// Host is where handles of a host-bound launcher mean something.
+	Host string
+	// Build of this binary; every worker must have the same.
+	Build core.Build
+	// Environment is given to every worker, beside the worker contract's own.
+	Environment []ports.EnvVar
+	// Secrets are given to every worker the way its launcher forwards secrets.
+	Secrets []ports.EnvVar
+	// Observe is called after every step that changed something, from the
+	// goroutine that drives. It must return soon.
+	Observe func(Observation)
+	// Attached says that the workers must not outlive a store that cannot be
+	// written: after one owner lease they are terminated from memory. A service
+	// leaves it false: then worker leases and a successor end the run.
+	Attached bool
+	// Spool keeps a document (a stop certificate) where the store cannot; nil
+	// keeps nothing.
+	Spool func(name string, content []byte) error
+	// StoreRetry is how long an attached runner goes on trying to store the end
+	// of a run. Default 5 min.
+	StoreRetry time.Duration
+	// Logger gets what happens; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Runner drives runs.
+type Runner struct {
+	ports   Ports
+	options Options
+	log     *slog.Logger
+}
+
+// New returns a Runner, or an error that names everything that is missing.
+func New(p Ports, o Options) (*Runner, error) {
+	var missing []string
+	for _, need := range []struct {
+		name string
+		have bool
+	}{
+		{"Ports.Runs", p.Runs != nil}, {"Ports.Workers", p.Workers != nil}, {"Ports.Results", p.Results != nil},
+		{"Ports.Schema", p.Schema != nil}, {"Ports.Logs", p.Logs != nil}, {"Ports.Launcher", p.Launcher != nil},
+		{"Ports.Target", p.Target != nil}, {"Options.Owner", o.Owner != ""},
+	} {
+		if !need.have {
+			missing = append(missing, need.name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("%w: runner needs %s", core.ErrInvalid, strings.Join(missing, ", "))
+	}
+	if o.StoreRetry == 0 {
+		o.StoreRetry = 5 * time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Runner{ports: p, options: o, log: o.Logger}, nil
+}
+
+// Create stores a new run of the scenario, PREPARED.
+func (r *Runner) Create(ctx context.Context, runID string, scenario core.Scenario) (ports.RunRecord, error) {
+	host := ""
+	if r.ports.Launcher.Capabilities().HostBound {
+		host = r.options.Host
+	}
+	return r.ports.Runs.Create(ctx, core.NewRun(runID, scenario.Plan()), scenario, host)
+}
+
+// Run creates a run, starts it and drives it to its end.
+func (r *Runner) Run(ctx context.Context, runID string, scenario core.Scenario) (core.Run, error) {
+	if _, err := r.Create(ctx, runID, scenario); err != nil {
+		return core.Run{}, err
+	}
+	return r.Drive(ctx, runID, DriveOptions{Start: true})
+}
+
+// RequestStop publishes the stop of a run and returns the run as it then is. It
+// does not wait for the end, and needs nobody's help: workers read the stop in
+// the store. It works in every state, and repeating it changes nothing.
+func RequestStop(ctx context.Context, runs ports.RunStore, runID string, stop core.StopRequested) (core.Run, error) {
+	return Request(ctx, runs, runID, func(now time.Time) core.Event {
+		stop.At = now
+		return stop
+	})
+}
+
+// Request folds one request into a run and commits it, again and again while
+// others are faster.
+func Request(ctx context.Context, runs ports.RunStore, runID string, request func(now time.Time) core.Event) (core.Run, error) {
+	for {
+		record, err := runs.Load(ctx, runID)
+		if err != nil {
+			return core.Run{}, err
+		}
+		next, events, err := record.Run.Fold(request(record.Now))
+		if err != nil || record.Run.Status.Terminal() {
+			return record.Run, err
+		}
+		_, err = runs.Commit(ctx, record.Version, next, events, ports.Progress{})
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, core.ErrConflict) || ctx.Err() != nil {
+			return record.Run, err
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package runner
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// windowOffsets bounds how many offsets are held in memory to merge late
+// intervals into; older ones are read back from the store.
+const windowOffsets = 120
+
+// slot is one aggregate row: all workers' intervals of one phase that end at the
+// same offset from the run's origin.
+type slot struct {
+	phase  core.Phase
+	offset int64 // milliseconds
+}
+
+// series gathers the intervals of all workers into the run's time series.
+type series struct {
+	unsent []ports.WorkerInterval
+	queued map[string]int64 // per worker: the last sequence that was queued or stored
+	window map[slot][]ports.WorkerInterval
+	order  []slot
+	latest *ports.RunInterval // newest that every worker is in
+	// observed is, per worker index, what its beats no longer tell at the end.
+	observed []core.Observed
+}
+
+func newSeries(workers int) *series {
+	return &series{queued: map[string]int64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
+}
+
+// clone is an independent copy, for an effect that runs beside the loop.
+func (s *series) clone() *series {
+	c := *s
+	c.unsent, c.order, c.observed = slices.Clone(s.unsent), slices.Clone(s.order), slices.Clone(s.observed)
+	c.queued, c.window = maps.Clone(s.queued), maps.Clone(s.window)
+	return &c
+}
+
+// add queues the intervals of a beat that were not seen before.
+func (s *series) add(b core.Beat, acknowledged int64) {
+	id := b.Key.WorkerID
+	seen := max(s.queued[id], acknowledged)
+	for _, interval := range b.Report.Intervals {
+		if interval.Sequence > seen {
+			s.unsent = append(s.unsent, ports.WorkerInterval{RunID: b.Key.RunID, WorkerID: id, GroupID: b.GroupID, Interval: interval})
+			s.observed[b.GroupID].Add(&interval)
+			seen = interval.Sequence
+		}
+	}
+	s.queued[id] = seen
+}
+
+// batch is what one tick stores.
+type batch struct {
+	workers      []ports.WorkerInterval
+	aggregates   []ports.RunInterval
+	acknowledged map[int]int64
+	touched      []slot
+	health       healthCounts
+}
+
+// take builds the batch of this tick from the queue, which stays as it is until
+// the batch is stored.
+func (s *series) take(health []core.WorkerHealth) batch {
+	b := batch{workers: slices.Clone(s.unsent), acknowledged: map[int]int64{}, health: countHealth(health)}
+	for _, w := range b.workers {
+		at := slotOf(w.Interval)
+		if !slices.Contains(b.touched, at) {
+			b.touched = append(b.touched, at)
+		}
+		b.acknowledged[w.GroupID] = max(b.acknowledged[w.GroupID], w.Interval.Sequence)
+	}
+	return b
+}
+
+// complete makes the aggregate rows of all slots that the batch touches, from
+// what the window holds, or from the store for slots that it does not hold.
+func (s *series) complete(ctx context.Context, results ports.ResultStore, b *batch) error {
+	for _, at := range b.touched {
+		parts, held := s.window[at]
+		if !held {
+			stored, err := results.WorkerIntervals(ctx, b.workers[0].RunID, float64(at.offset)/1000)
+			if err != nil {
+				return err
+			}
+			for _, w := range stored {
+				if slotOf(w.Interval) == at {
+					parts = append(parts, w)
+				}
+			}
+		}
+		parts = slices.Clone(parts)
+		for _, w := range b.workers {
+			if slotOf(w.Interval) == at && !slices.ContainsFunc(parts, func(p ports.WorkerInterval) bool { return same(p, w) }) {
+				parts = append(parts, w)
+			}
+		}
+		s.hold(at, parts)
+		b.aggregates = append(b.aggregates, mergeIntervals(at, parts, b.health))
+	}
+	return nil
+}
+
+func same(a, b ports.WorkerInterval) bool {
+	return a.WorkerID == b.WorkerID && a.Interval.Sequence == b.Interval.Sequence
+}
+
+// hold keeps a slot in the window, within its bound.
+func (s *series) hold(at slot, parts []ports.WorkerInterval) {
+	if _, held := s.window[at]; !held {
+		s.order = append(s.order, at)
+		if len(s.order) > windowOffsets {
+			delete(s.window, s.order[0])
+			s.order = s.order[1:]
+		}
+	}
+	s.window[at] = parts
+}
+
+// stored says that a batch is safe: its intervals leave the queue.
+func (s *series) stored(b batch) {
+	s.unsent = slices.DeleteFunc(s.unsent, func(w ports.WorkerInterval) bool {
+		return w.Interval.Sequence <= b.acknowledged[w.GroupID]
+	})
+	for i := range b.aggregates {
+		a := &b.aggregates[i]
+		full := len(s.window[slotOfRun(*a)]) >= b.health.healthy
+		if full && (s.latest == nil || a.Offset > s.latest.Offset) {
+			s.latest = a
+		}
+	}
+}
+
+func slotOf(i core.Interval) slot {
+	return slot{phase: i.Phase, offset: int64(i.Offset*1000 + 0.5)}
+}
+
+func slotOfRun(i ports.RunInterval) slot {
+	return slot{phase: i.Phase, offset: int64(i.Offset*1000 + 0.5)}
+}
+
+// mergeIntervals is one aggregate row.
+func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts) ports.RunInterval {
+	merged := ports.RunInterval{
+		Phase: at.phase, Offset: float64(at.offset) / 1000,
+		Healthy: health.healthy, Stale: health.stale, Lost: health.lost,
+	}
+	for i := range parts {
+		w := &parts[i].Interval
+		merged.RunID = parts[i].RunID
+		merged.Kinds = core.MergeKinds(merged.Kinds, w.Kinds)
+		merged.Connections += w.Connections
+		merged.Target += w.Target
+		merged.CPU += w.CPU / float64(len(parts))
+		merged.Memory += w.Memory / float64(len(parts))
+		merged.Seconds = max(merged.Seconds, w.Seconds)
+		if merged.Start.IsZero() || w.Start.Before(merged.Start) {
+			merged.Start = w.Start
+		}
+	}
+	return merged
+}

@@ -1,0 +1,190 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// paces of observation while the load runs; while workers start or end, every
+// step observes.
+const (
+	beatPace    = 200 * time.Millisecond
+	inspectPace = 500 * time.Millisecond
+)
+
+// observeWorld turns what can be seen of the workers into facts.
+func (d *driver) observeWorld(ctx context.Context) []core.Event {
+	if d.run.Status == core.Prepared || d.run.Status.Terminal() {
+		return nil
+	}
+	var facts []core.Event
+	calm := d.run.Status == core.Running
+	// What has exited is asked first and folded last: a worker reports before it
+	// exits, so its report is there if its exit is.
+	var exits []core.Event
+	if !calm || time.Since(d.lastInspect) >= inspectPace {
+		d.lastInspect = time.Now()
+		exits = d.inspect(ctx)
+	}
+	if !calm || len(exits) > 0 || time.Since(d.lastBeats) >= beatPace {
+		d.lastBeats = time.Now()
+		facts = d.readBeats(ctx)
+	}
+	return append(facts, exits...)
+}
+
+// inspect asks the launcher what has become of the workers that may be alive.
+func (d *driver) inspect(ctx context.Context) []core.Event {
+	var (
+		handles []core.Handle
+		indexes []int
+	)
+	for i, w := range d.run.Workers {
+		if w.Life.Alive() && !w.Handle.Zero() {
+			handles, indexes = append(handles, w.Handle), append(indexes, i)
+		}
+	}
+	if len(handles) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	states, err := d.ports.Launcher.Inspect(ctx, handles)
+	if err != nil || len(states) != len(handles) {
+		d.log.Warn("the launcher could not inspect the workers", "error", err)
+		return nil
+	}
+	var facts []core.Event
+	for i, state := range states {
+		if state.State == ports.LaunchGone {
+			w := indexes[i]
+			facts = append(facts, core.WorkerExited{
+				At: d.clock.now(), Worker: w, Epoch: d.run.Workers[w].Epoch,
+				Exit: core.Exit{Code: state.ExitCode, Cause: state.Cause},
+			})
+		}
+	}
+	return facts
+}
+
+// readBeats reads the newest beats, stores the intervals that they carry, and
+// says what is new.
+func (d *driver) readBeats(ctx context.Context) []core.Event {
+	if d.lost != nil {
+		return nil
+	}
+	call, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	beats, now, err := d.ports.Workers.Beats(call, d.run.ID, d.counts)
+	if err != nil {
+		d.log.Warn("the beats could not be read", "error", err)
+		return nil
+	}
+	d.clock.heard(now)
+	d.keep(beats)
+	acknowledged := d.appendIntervals(ctx)
+	var facts []core.Event
+	for i := range d.run.Workers {
+		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
+	}
+	return facts
+}
+
+// keep takes the beats that are new; of the others only their age is news.
+func (d *driver) keep(beats []core.Beat) {
+	if d.beats == nil {
+		d.beats = make([]core.Beat, len(d.run.Workers))
+	}
+	kept := make([]core.Beat, len(d.beats)) // effects may still read the old ones
+	copy(kept, d.beats)
+	for _, b := range beats {
+		if b.GroupID < 0 || b.GroupID >= len(kept) || b.Key.Epoch != d.run.Workers[b.GroupID].Epoch {
+			continue
+		}
+		if b.Count > d.counts[b.Key.WorkerID] || kept[b.GroupID].Count == 0 {
+			kept[b.GroupID] = b
+			d.counts[b.Key.WorkerID] = b.Count
+			d.measured.add(b, d.run.Workers[b.GroupID].Acknowledged)
+			d.changed = true
+		}
+	}
+	d.beats = kept
+}
+
+// beatFacts are the facts that the newest beat of one worker tells.
+func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []core.Event {
+	w, b := &d.run.Workers[i], &d.beats[i]
+	if b.Count == 0 {
+		return nil
+	}
+	var facts []core.Event
+	news := b.State != w.State || b.LastError != "" && b.LastError != w.Message || b.Connections != w.Connections ||
+		b.Report.QuotaDone && !w.QuotaDone || acknowledged[i] > w.Acknowledged
+	if news && !w.Reported {
+		facts = append(facts, core.BeatSeen{
+			At: now, Worker: i, Epoch: b.Key.Epoch, State: b.State, QuotaDone: b.Report.QuotaDone,
+			Acknowledged: acknowledged[i], Connections: b.Connections,
+			LastStart: b.Report.LastStart, LastEnd: b.Report.LastEnd, Detail: b.LastError,
+		})
+	}
+	if problem := d.mismatch(b); problem != "" && !d.run.Status.Ending() {
+		facts = append(facts, core.StopRequested{At: now, Reason: core.LaunchRefused, Detail: w.ID + " " + problem})
+	}
+	if age := now.Sub(b.At); w.Life == core.Ready && !w.Silent && !b.State.Final() && age > core.LostAfter*d.scenario.Load.Interval.Std() {
+		facts = append(facts, core.WorkerSilent{At: now, Worker: i, Epoch: w.Epoch,
+			Detail: fmt.Sprintf("no beat for %s", age.Round(100*time.Millisecond))})
+	}
+	return facts
+}
+
+// mismatch says why a worker that has registered may not take part, or "".
+func (d *driver) mismatch(b *core.Beat) string {
+	own := d.options.Build
+	if own.ID != "" && b.Build.ID != "" && !own.Same(b.Build) {
+		return fmt.Sprintf("is build %s (%s), this orchestrator is build %s (%s)", b.Build.ID, b.Build.GoVersion, own.ID, own.GoVersion)
+	}
+	return ""
+}
+
+// appendIntervals stores the intervals that are not stored yet, once per
+// interval, and returns up to which each worker's are.
+func (d *driver) appendIntervals(ctx context.Context) map[int]int64 {
+	if d.run.Status == core.Running && time.Since(d.lastAppend) < d.scenario.Load.Interval.Std()/2 {
+		return nil
+	}
+	batch := d.measured.take(d.health())
+	if len(batch.workers) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	if err := d.measured.complete(ctx, d.ports.Results, &batch); err != nil {
+		d.log.Warn("stored intervals could not be read back", "error", err)
+		return nil
+	}
+	if err := d.ports.Results.AppendSnapshots(ctx, batch.workers, batch.aggregates); err != nil {
+		d.log.Warn("the intervals could not be stored", "error", err)
+		return nil
+	}
+	d.lastAppend = time.Now()
+	d.measured.stored(batch)
+	return batch.acknowledged
+}
+
+// progress sums up the beats for the list of runs.
+func (d *driver) progress() ports.Progress {
+	var p ports.Progress
+	for i := range d.beats {
+		c := d.beats[i].Report.Totals()
+		p.TotalOps += int64(c.Started)
+		p.Errors += int64(c.Errors)
+	}
+	if latest := d.measured.latest; latest != nil && latest.Seconds > 0 {
+		p.QPS = float64(core.Total(latest.Kinds).Done()) / latest.Seconds
+	}
+	return p
+}
