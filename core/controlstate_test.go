@@ -49,7 +49,7 @@ func TestControlOf(t *testing.T) {
 	is.Equal(core.ControlOf(run, 6, 0, now).Phase, core.Cooldown)
 	is.Equal(core.ControlOf(run, 6, 0, now).Until, cooldown.Add(time.Second))
 
-	run, _, err = run.Apply(core.StopRequested{At: cooldown, Force: true})
+	run, _, err = run.Apply(core.StopRequested{At: cooldown, Rung: core.Kill})
 	is.NoErr(err)
 	stopped := core.ControlOf(run, 7, 0, now)
 	is.Equal(stopped.Status, core.Cancelling)

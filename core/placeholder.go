@@ -134,7 +134,7 @@ func (l *sqlLexer) subscript() bool {
 		return false
 	}
 	switch l.last.kind {
-	case sqlWord, sqlQuoted, sqlPlaceholder:
+	case sqlWord, sqlQuoted, sqlPlaceholder, sqlDollar:
 		return true
 	case sqlSymbol:
 		return l.text[l.at-1] == ')' || l.text[l.at-1] == ']'
@@ -235,7 +235,8 @@ func CountPlaceholders(sql string) (int, error) {
 }
 
 // Rebind replaces each ? by what style returns for its number, counted from 1:
-// "$1" for targets that number their placeholders. SQL that already holds a $1
+// "$1" for targets that number their placeholders. Where a word touches the ?,
+// a space comes between. SQL that already holds a $1
 // is ErrInvalid, since the two would collide; so is what CountPlaceholders
 // refuses.
 func Rebind(sql string, style func(n int) string) (string, error) {
@@ -252,7 +253,13 @@ func Rebind(sql string, style func(n int) string) (string, error) {
 			return "", invalidSQL(sql, token.start, sql[token.start:token.end]+" is not a placeholder here; write ?")
 		case token.kind == sqlPlaceholder:
 			count++
+			if token.start > 0 && isWordByte(sql[token.start-1]) {
+				out.WriteByte(' ') // LIMIT? must not become LIMIT$1
+			}
 			out.WriteString(style(count))
+			if token.end < len(sql) && isWordByte(sql[token.end]) {
+				out.WriteByte(' ')
+			}
 		default:
 			out.WriteString(sql[token.start:token.end])
 		}

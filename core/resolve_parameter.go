@@ -190,9 +190,9 @@ func joinTypes(types []ParameterType) string {
 }
 
 func (v *resolver) minMax(field string, p *Parameter) {
-	most := float64(exactInteger)
+	most, allowed := float64(exactInteger), "-9007199254740992 to 9007199254740992"
 	if p.Type == ParamFloat {
-		most = 1e300
+		most, allowed = 1e300, "-1e300 to 1e300"
 	}
 	for _, bound := range []struct {
 		name  string
@@ -200,7 +200,7 @@ func (v *resolver) minMax(field string, p *Parameter) {
 	}{{"min", p.Min}, {"max", p.Max}} {
 		switch {
 		case !(math.Abs(bound.value) <= most):
-			v.found.add(field+"."+bound.name, "is %v; allowed: -%g to %g", bound.value, most, most)
+			v.found.add(field+"."+bound.name, "is %v; allowed: %s", bound.value, allowed)
 			return
 		case p.Type == ParamInt && bound.value != math.Trunc(bound.value):
 			v.found.add(field+"."+bound.name, "is %v; the type int needs a whole number", bound.value)

@@ -368,7 +368,7 @@ func (m WorkerMachine) Duty(now time.Duration) WorkerDuty {
 		State:    m.state,
 		Schedule: m.schedule,
 		Load:     m.state == WorkerRunning && m.schedule.PhaseAt(now) != "",
-		Cancel:   ending && now >= m.cancelAt,
+		Cancel:   ending && !m.idle && now >= m.cancelAt,
 		Abandon:  ending && !m.idle && now >= m.abandonAt,
 		Flush:    m.flushing && !m.state.Final(),
 		FlushBy:  m.flushBy,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -209,7 +211,7 @@ func (p *performance) launch(ctx context.Context, c core.LaunchWorker) (core.Eve
 		Key:         p.key(c.Worker, c.Epoch),
 		GroupID:     c.Worker,
 		GroupCount:  len(p.run.Workers),
-		Environment: p.options.Environment,
+		Environment: p.contract(c),
 		Secrets:     p.options.Secrets,
 		ExpiresAt:   p.clock.now().Add(life),
 	})
@@ -221,6 +223,21 @@ func (p *performance) launch(ctx context.Context, c core.LaunchWorker) (core.Eve
 	default:
 		return core.LaunchFailed{At: p.clock.now(), Worker: c.Worker, Epoch: c.Epoch, Detail: err.Error()}, nil
 	}
+}
+
+// contract is the environment of a worker, the same on every launcher.
+func (p *performance) contract(c core.LaunchWorker) []ports.EnvVar {
+	environment := append(slices.Clone(p.options.Environment),
+		ports.EnvVar{Name: ports.EnvRunID, Value: p.run.ID},
+		ports.EnvVar{Name: ports.EnvWorkerID, Value: p.run.Workers[c.Worker].ID},
+		ports.EnvVar{Name: ports.EnvGroupID, Value: strconv.Itoa(c.Worker)},
+		ports.EnvVar{Name: ports.EnvGroupCount, Value: strconv.Itoa(len(p.run.Workers))},
+		ports.EnvVar{Name: ports.EnvEpoch, Value: strconv.Itoa(c.Epoch)},
+	)
+	if grace := p.ports.Launcher.Capabilities().Grace; grace > 0 {
+		environment = append(environment, ports.EnvVar{Name: ports.EnvGrace, Value: grace.String()})
+	}
+	return environment
 }
 
 // locate finds out what a launch of unknown outcome has left.

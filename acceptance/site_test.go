@@ -1,0 +1,248 @@
+//go:build unix
+
+// Package acceptance runs the operations checklist: the built command, real
+// worker processes, a real store, and the operating system as the witness.
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // the tests look into the store on their own
+)
+
+// binary is the command under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "benchfleet-acceptance")
+	if err == nil {
+		binary = filepath.Join(dir, "benchfleet")
+		build := exec.Command("go", "build", "-o", binary, "../cmd/benchfleet")
+		build.Stderr = os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "acceptance: the command cannot be built:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// site is one data directory with a schema, templates and a loaded table.
+type site struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc to see from outside which workers live")
+	}
+	s := &site{t: t, dir: t.TempDir()}
+	s.must("schema", "apply")
+	s.must("template", "import", "testdata/short.yaml")
+	s.must("prepare", "short")
+	t.Cleanup(func() {
+		for _, pid := range s.workers("") {
+			t.Errorf("worker process %d is still there at the end of the test", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	return s
+}
+
+// outcome is what a finished command left.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("exit %d\nstdout: %s\nstderr: %s", o.code, o.stdout, o.stderr)
+}
+
+func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--dir", s.dir}, args...)...)
+	cmd.Env = append(os.Environ(), s.env...)
+	return cmd
+}
+
+// do runs a command to its end.
+func (s *site) do(args ...string) outcome {
+	s.t.Helper()
+	return s.start(args...).wait(60 * time.Second)
+}
+
+// must runs a command that has to succeed.
+func (s *site) must(args ...string) outcome {
+	s.t.Helper()
+	o := s.do(args...)
+	if o.code != 0 {
+		s.t.Fatalf("%v: %v", args, o)
+	}
+	return o
+}
+
+// running is a command that has been started.
+type running struct {
+	t              *testing.T
+	cmd            *exec.Cmd
+	cancel         context.CancelFunc
+	stdout, stderr lockedBuffer
+	ended          chan struct{}
+	args           []string
+}
+
+func (s *site) start(args ...string) *running {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{t: s.t, cmd: s.command(ctx, args...), cancel: cancel, ended: make(chan struct{}), args: args}
+	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		r.cmd.Wait()
+		close(r.ended)
+	}()
+	s.t.Cleanup(func() {
+		cancel()
+		<-r.ended
+	})
+	return r
+}
+
+func (r *running) wait(limit time.Duration) outcome {
+	r.t.Helper()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+	case <-timer.C:
+		r.t.Fatalf("%v has not ended within %s\nstdout: %s\nstderr: %s", r.args, limit, r.stdout.String(), r.stderr.String())
+	}
+	return outcome{r.cmd.ProcessState.ExitCode(), r.stdout.String(), r.stderr.String()}
+}
+
+func (r *running) signal(sig syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.t.Fatal(err)
+	}
+}
+
+// workers are the living worker processes of a run ("" for any) of this site, as
+// the operating system knows them.
+func (s *site) workers(run string) []int {
+	var pids []int
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
+		if err != nil || len(environ) == 0 || !bytes.Contains(environ, []byte("BENCHFLEET_STORE=sqlite:"+s.dir)) {
+			continue
+		}
+		if bytes.Contains(environ, []byte("BENCHFLEET_RUN_ID="+run)) && bytes.Contains(environ, []byte("BENCHFLEET_WORKER_ID=")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// worker is the process of one worker of a run.
+func (s *site) worker(run, id string) int {
+	s.t.Helper()
+	for _, pid := range s.workers(run) {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err == nil && bytes.Contains(environ, []byte("BENCHFLEET_WORKER_ID="+id+"\x00")) {
+			return pid
+		}
+	}
+	s.t.Fatalf("no process of %s", id)
+	return 0
+}
+
+// db looks into the store beside the command.
+func (s *site) db() *sql.DB {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&mode=ro")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (s *site) text(db *sql.DB, query string, args ...any) string {
+	s.t.Helper()
+	var text sql.NullString
+	if err := db.QueryRow(query, args...).Scan(&text); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+	return text.String
+}
+
+func (s *site) number(db *sql.DB, query string, args ...any) int64 {
+	s.t.Helper()
+	var n sql.NullInt64
+	if err := db.QueryRow(query, args...).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+	return n.Int64
+}
+
+// newest is the id of the run that was created last.
+func (s *site) newest(db *sql.DB) string {
+	s.t.Helper()
+	return s.text(db, "SELECT RUN_ID FROM RUN_STATUS ORDER BY CREATED_AT DESC, RUN_ID DESC LIMIT 1")
+}
+
+// until polls until a condition holds.
+func until(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	poll := time.NewTicker(3 * time.Millisecond)
+	defer poll.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("not within %s: %s", limit, what)
+		case <-poll.C:
+		}
+	}
+}
+
+// reaches waits until the newest run has a status, and a phase unless it is "".
+func (s *site) reaches(db *sql.DB, status, phase string) string {
+	s.t.Helper()
+	until(s.t, 20*time.Second, status+" "+phase, func() bool {
+		got := s.text(db, "SELECT STATUS || ' ' || COALESCE(PHASE, '') FROM RUN_STATUS ORDER BY CREATED_AT DESC, RUN_ID DESC LIMIT 1")
+		return got == status+" "+phase || phase == "" && strings.HasPrefix(got, status+" ")
+	})
+	return s.newest(db)
+}

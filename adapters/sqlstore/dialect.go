@@ -1,0 +1,124 @@
+package sqlstore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Dialect is what one database does in its own way. Every field without a note
+// must be set.
+type Dialect struct {
+	// Name begins error texts: "sqlite".
+	Name string
+	// Table is the name of a table as it is written in a statement, with its
+	// schema where there are schemas (TEST_TEMPLATES and TEMPLATE_VALUE_POOLS
+	// are in CONFIG, the others in TEST_RESULTS).
+	Table func(name string) string
+	// Clock is the store's clock where the process's own is one (an embedded
+	// store, used by one host); nil where Now asks the database.
+	Clock func() time.Time
+	// Now is an expression for the database's clock, evaluated after a lock was
+	// waited for; "" where Clock is set.
+	Now string
+	// Time is a time as it is bound; it is never zero. Times are read back from
+	// time.Time or from text in ISO 8601.
+	Time func(t time.Time) any
+	// JSON wraps a placeholder whose value is JSON text: "?" or "PARSE_JSON(?)".
+	JSON string
+	// Member picks a member, whose name is bound, of a JSON column.
+	Member func(column string) string
+	// Insert is the text of an INSERT. StandardInsert does for many databases.
+	Insert func(Insert) string
+	// ColumnsQuery selects TABLE_NAME and COLUMN_NAME of what the store has.
+	ColumnsQuery string
+	// MaxVariables bounds the placeholders of one statement.
+	MaxVariables int
+	// Harden and Relax run on the connection around a transaction that must
+	// outlive a loss of power; "" where every transaction does.
+	Harden, Relax string
+	// Code maps an error of the driver to a sentinel of core; nil when it is not
+	// one of the driver's. It need not know context and sql errors.
+	Code func(error) error
+	// Explain adds to an error what its reader can do about it.
+	Explain func(error) error
+	// DDL is the dialect's name in sql/schema.
+	DDL string
+	// Mend says how missing tables are made: a command line.
+	Mend string
+}
+
+// Insert describes an INSERT of Rows rows.
+type Insert struct {
+	Table   string // as Dialect.Table returned it
+	Columns []string
+	JSON    []string // those of Columns that hold JSON
+	Rows    int
+	// Now are those of Columns that take Dialect.Now instead of a placeholder.
+	Now []string
+	// OnlyIf, if not empty, is a condition with placeholders of its own, which
+	// come last; without it nothing is inserted. Rows is 1 then.
+	OnlyIf string
+	// Key is what is unique; empty when a duplicate is an error.
+	Key []string
+	// Update are the columns that are replaced when the key is there; empty to
+	// leave the row that is there alone.
+	Update []string
+	// Newer, if not empty, are columns of which the new values must not be older
+	// than those that are there, compared as one tuple; else nothing is done.
+	Newer []string
+}
+
+// StandardInsert writes INSERT … VALUES … ON CONFLICT, as SQLite and Postgres
+// understand it.
+func StandardInsert(wrapJSON, now string) func(Insert) string {
+	return func(i Insert) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "INSERT INTO %s (%s) ", i.Table, strings.Join(i.Columns, ", "))
+		values := placeholders(i.Columns, i.JSON, wrapJSON)
+		for n, column := range i.Columns {
+			if slices.Contains(i.Now, column) {
+				values[n] = now
+			}
+		}
+		row := strings.Join(values, ", ")
+		if i.OnlyIf != "" {
+			b.WriteString("SELECT " + row + " WHERE " + i.OnlyIf)
+		} else {
+			b.WriteString("VALUES " + strings.TrimSuffix(strings.Repeat("("+row+"), ", i.Rows), ", "))
+		}
+		if len(i.Key) == 0 {
+			return b.String()
+		}
+		fmt.Fprintf(&b, " ON CONFLICT (%s) DO ", strings.Join(i.Key, ", "))
+		if len(i.Update) == 0 {
+			b.WriteString("NOTHING")
+			return b.String()
+		}
+		sets := make([]string, len(i.Update))
+		for n, column := range i.Update {
+			sets[n] = column + " = excluded." + column
+		}
+		b.WriteString("UPDATE SET " + strings.Join(sets, ", "))
+		if len(i.Newer) > 0 {
+			was := make([]string, len(i.Newer))
+			for n, column := range i.Newer {
+				was[n] = i.Table + "." + column
+			}
+			fmt.Fprintf(&b, " WHERE (excluded.%s) >= (%s)", strings.Join(i.Newer, ", excluded."), strings.Join(was, ", "))
+		}
+		return b.String()
+	}
+}
+
+func placeholders(columns, json []string, wrapJSON string) []string {
+	marks := make([]string, len(columns))
+	for i, column := range columns {
+		marks[i] = "?"
+		if slices.Contains(json, column) {
+			marks[i] = wrapJSON
+		}
+	}
+	return marks
+}

@@ -1,0 +1,310 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// Limits of what one call returns.
+const (
+	maxAggregates     = 10000
+	defaultExecutions = 100
+	maxExecutions     = 10000
+)
+
+// micros is an offset as it is compared: seconds as a float would not do.
+func micros(seconds float64) int64 { return int64(math.Round(seconds * 1e6)) }
+
+// seconds is a float as a duration.
+func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
+
+// childTestID is the TEST_ID of a worker's row in TEST_RESULTS.
+func childTestID(runID, workerID string) string { return runID + "/" + workerID }
+
+// requireRuns refuses rows for a run that is not there.
+func (s *Store) requireRuns(ctx context.Context, tx *sqlx.Tx, runIDs map[string]bool) error {
+	for runID := range runIDs {
+		found, err := s.runExists(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return s.notFound("run %q", runID)
+		}
+	}
+	return nil
+}
+
+// AppendSnapshots stores intervals of workers, of which the first stays, and
+// aggregates, of which the last stays.
+func (s *Store) AppendSnapshots(ctx context.Context, workers []ports.WorkerInterval, aggregates []ports.RunInterval) error {
+	runs := map[string]bool{}
+	var workerRows, aggregateRows []row
+	for i := range workers {
+		runs[workers[i].RunID] = true
+		r, err := s.workerIntervalRow(&workers[i])
+		if err != nil {
+			return err
+		}
+		workerRows = append(workerRows, r)
+	}
+	for i := range aggregates {
+		runs[aggregates[i].RunID] = true
+		r, err := s.aggregateRow(&aggregates[i])
+		if err != nil {
+			return err
+		}
+		aggregateRows = append(aggregateRows, r)
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	return s.transaction(ctx, "storing snapshots", func(tx *sqlx.Tx) error {
+		if err := s.requireRuns(ctx, tx, runs); err != nil {
+			return err
+		}
+		first := table{name: "WORKER_METRICS_SNAPSHOTS", key: []string{"RUN_ID", "WORKER_ID", "SEQUENCE"}}
+		if err := s.insertRows(ctx, tx, first, workerRows); err != nil {
+			return err
+		}
+		last := table{name: "METRICS_SNAPSHOTS", key: []string{"RUN_ID", "OFFSET_MICROS", "PHASE"}}
+		if len(aggregateRows) > 0 {
+			last.update = except(aggregateRows[0].columns, last.key...)
+		}
+		return s.insertRows(ctx, tx, last, lastOfEach(aggregateRows, len(last.key)))
+	})
+}
+
+// lastOfEach keeps of rows with equal keys, which are the first columns, the
+// last: one statement may not replace the same row twice.
+func lastOfEach(rows []row, keys int) []row {
+	at := map[string]int{}
+	var kept []row
+	for _, r := range rows {
+		key := fmt.Sprintf("%q", r.values[:keys])
+		if i, found := at[key]; found {
+			kept[i] = r
+			continue
+		}
+		at[key] = len(kept)
+		kept = append(kept, r)
+	}
+	return kept
+}
+
+func (s *Store) workerIntervalRow(w *ports.WorkerInterval) (row, error) {
+	i := &w.Interval
+	var r row
+	r.set("RUN_ID", w.RunID)
+	r.set("WORKER_ID", w.WorkerID)
+	r.set("SEQUENCE", i.Sequence)
+	r.set("TEST_ID", childTestID(w.RunID, w.WorkerID))
+	r.set("WORKER_GROUP_ID", w.GroupID)
+	r.set("COARSE", flag(i.Coarse))
+	total := core.Total(i.Kinds)
+	histogram, err := total.Latency().MarshalText()
+	if err != nil {
+		return r, s.invalid("a histogram cannot be stored: %v", err)
+	}
+	r.set("HISTOGRAM", string(histogram))
+	return r, s.setInterval(&r, interval{
+		phase: i.Phase, start: i.Start, seconds: i.Seconds, offset: i.Offset, kinds: i.Kinds,
+		connections: i.Connections, target: i.Target, cpu: i.CPU, memory: i.Memory,
+	}, &total)
+}
+
+func (s *Store) aggregateRow(a *ports.RunInterval) (row, error) {
+	var r row
+	r.set("RUN_ID", a.RunID)
+	r.set("OFFSET_MICROS", micros(a.Offset))
+	r.set("PHASE", string(a.Phase))
+	r.set("WORKERS_HEALTHY", a.Healthy)
+	r.set("WORKERS_STALE", a.Stale)
+	r.set("WORKERS_LOST", a.Lost)
+	total := core.Total(a.Kinds)
+	return r, s.setInterval(&r, interval{
+		phase: a.Phase, start: a.Start, seconds: a.Seconds, offset: a.Offset, kinds: a.Kinds,
+		connections: a.Connections, target: a.Target, cpu: a.CPU, memory: a.Memory,
+	}, &total)
+}
+
+// interval is what both snapshot tables hold.
+type interval struct {
+	phase           core.Phase
+	start           time.Time
+	seconds, offset float64
+	kinds           []core.KindMetrics
+	connections     int
+	target          int
+	cpu, memory     float64
+}
+
+func (s *Store) setInterval(r *row, i interval, total *core.KindMetrics) error {
+	if len(r.columns) < 3 || r.columns[2] != "PHASE" { // not part of the key
+		r.set("PHASE", string(i.phase))
+		r.set("OFFSET_MICROS", micros(i.offset))
+	}
+	end := i.start
+	if !end.IsZero() {
+		end = end.Add(seconds(i.seconds))
+	}
+	r.set("TIMESTAMP", s.stamp(end))
+	r.set("INTERVAL_START", s.stamp(i.start))
+	r.set("INTERVAL_SECONDS", i.seconds)
+	r.set("ELAPSED_SECONDS", i.offset)
+	reads, writes := core.Counts{}, core.Counts{}
+	for n := range i.kinds {
+		if i.kinds[n].Access == core.AccessRead {
+			reads.Add(i.kinds[n].Counts)
+		} else {
+			writes.Add(i.kinds[n].Counts)
+		}
+	}
+	r.set("TOTAL_QUERIES", int64(total.Done()))
+	r.set("READ_COUNT", int64(reads.Done()))
+	r.set("WRITE_COUNT", int64(writes.Done()))
+	r.set("ERROR_COUNT", int64(total.Errors))
+	r.set("QPS", perSecond(total.Done(), i.seconds))
+	latencies := latenciesOf(total.Latency())
+	r.set("P50_LATENCY_MS", latencies.p50)
+	r.set("P95_LATENCY_MS", latencies.p95)
+	r.set("P99_LATENCY_MS", latencies.p99)
+	r.set("AVG_LATENCY_MS", latencies.mean)
+	r.set("MIN_LATENCY_MS", latencies.least)
+	r.set("MAX_LATENCY_MS", latencies.most)
+	r.set("ACTIVE_CONNECTIONS", i.connections)
+	r.set("TARGET_CONNECTIONS", i.target)
+	r.set("CPU_PERCENT", i.cpu)
+	r.set("MEMORY_PERCENT", i.memory)
+	kinds, err := s.encode("the kinds of an interval", i.kinds)
+	r.set("KINDS", kinds)
+	return err
+}
+
+// latencies are in milliseconds; nil when nothing was recorded.
+type latencies struct {
+	mean, p50, p90, p95, p99, p999, least, most any
+}
+
+func latenciesOf(h *core.Histogram) latencies {
+	if h.Count() == 0 {
+		return latencies{}
+	}
+	return latencies{
+		mean: milliseconds(h.Mean()), least: milliseconds(h.Min()), most: milliseconds(h.Max()),
+		p50: milliseconds(h.Quantile(0.5)), p90: milliseconds(h.Quantile(0.9)), p95: milliseconds(h.Quantile(0.95)),
+		p99: milliseconds(h.Quantile(0.99)), p999: milliseconds(h.Quantile(0.999)),
+	}
+}
+
+func perSecond(n uint64, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(n) / seconds
+}
+
+// flag is a truth as it is stored.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// intervalRow reads back either snapshot table.
+type intervalRow struct {
+	RunID       string     `db:"RUN_ID"`
+	WorkerID    string     `db:"WORKER_ID"`
+	GroupID     int        `db:"WORKER_GROUP_ID"`
+	Sequence    int64      `db:"SEQUENCE"`
+	Phase       core.Phase `db:"PHASE"`
+	Start       instant    `db:"INTERVAL_START"`
+	Seconds     float64    `db:"INTERVAL_SECONDS"`
+	Offset      float64    `db:"ELAPSED_SECONDS"`
+	Connections int        `db:"ACTIVE_CONNECTIONS"`
+	Target      int        `db:"TARGET_CONNECTIONS"`
+	CPU         float64    `db:"CPU_PERCENT"`
+	Memory      float64    `db:"MEMORY_PERCENT"`
+	Coarse      int        `db:"COARSE"`
+	Healthy     int        `db:"WORKERS_HEALTHY"`
+	Stale       int        `db:"WORKERS_STALE"`
+	Lost        int        `db:"WORKERS_LOST"`
+	Kinds       *string    `db:"KINDS"`
+}
+
+const intervalColumns = "RUN_ID, PHASE, INTERVAL_START, INTERVAL_SECONDS, ELAPSED_SECONDS, ACTIVE_CONNECTIONS, TARGET_CONNECTIONS, CPU_PERCENT, MEMORY_PERCENT, KINDS"
+
+// Aggregates returns aggregate intervals by offset; of one offset, by phase in
+// the order of a run.
+func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (list []ports.RunInterval, err error) {
+	query := "SELECT " + intervalColumns + ", WORKERS_HEALTHY, WORKERS_STALE, WORKERS_LOST FROM " + s.d.Table("METRICS_SNAPSHOTS") +
+		" WHERE RUN_ID = ? AND OFFSET_MICROS > ? ORDER BY OFFSET_MICROS, " + phaseOrder() + fmt.Sprintf(" LIMIT %d", maxAggregates)
+	err = s.wrap(ctx, "reading intervals of run "+runID, func() error {
+		var rows []intervalRow
+		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), runID, micros(after)); err != nil {
+			return err
+		}
+		for i := range rows {
+			r := &rows[i]
+			a := ports.RunInterval{
+				RunID: r.RunID, Phase: r.Phase, Offset: r.Offset, Start: r.Start.Time, Seconds: r.Seconds,
+				Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory,
+				Healthy: r.Healthy, Stale: r.Stale, Lost: r.Lost,
+			}
+			if err := s.decode("kinds of an interval", r.Kinds, &a.Kinds); err != nil {
+				return err
+			}
+			list = append(list, a)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func phaseOrder() string {
+	var b strings.Builder
+	b.WriteString("CASE PHASE")
+	for i, phase := range core.LoadPhases() {
+		fmt.Fprintf(&b, " WHEN '%s' THEN %d", phase, i)
+	}
+	return b.String() + " ELSE -1 END, PHASE"
+}
+
+// WorkerIntervals returns stored intervals of the workers of a run.
+func (s *Store) WorkerIntervals(ctx context.Context, runID string, offset float64) (list []ports.WorkerInterval, err error) {
+	query := "SELECT " + intervalColumns + ", WORKER_ID, WORKER_GROUP_ID, SEQUENCE, COARSE FROM " + s.d.Table("WORKER_METRICS_SNAPSHOTS") + " WHERE RUN_ID = ?"
+	args := []any{runID}
+	if offset >= 0 {
+		query += " AND OFFSET_MICROS = ?"
+		args = append(args, micros(offset))
+	}
+	query += " ORDER BY WORKER_GROUP_ID, WORKER_ID, SEQUENCE"
+	err = s.wrap(ctx, "reading workers' intervals of run "+runID, func() error {
+		var rows []intervalRow
+		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), args...); err != nil {
+			return err
+		}
+		for i := range rows {
+			r := &rows[i]
+			w := ports.WorkerInterval{RunID: r.RunID, WorkerID: r.WorkerID, GroupID: r.GroupID, Interval: core.Interval{
+				Sequence: r.Sequence, Phase: r.Phase, Start: r.Start.Time, Seconds: r.Seconds, Offset: r.Offset,
+				Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory, Coarse: r.Coarse != 0,
+			}}
+			if err := s.decode("kinds of an interval", r.Kinds, &w.Interval.Kinds); err != nil {
+				return err
+			}
+			list = append(list, w)
+		}
+		return nil
+	})
+	return list, err
+}

@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// PutRollup replaces the result of a run.
+func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error {
+	for _, child := range children {
+		if child.RunID != parent.RunID {
+			return s.invalid("a child of run %q in the result of run %q", child.RunID, parent.RunID)
+		}
+	}
+	return s.transaction(ctx, "storing the result of run "+parent.RunID, func(tx *sqlx.Tx) error {
+		record, err := s.load(ctx, tx, parent.RunID)
+		if err != nil {
+			return err
+		}
+		results := s.d.Table("TEST_RESULTS")
+		var created instant
+		if _, err := get(ctx, tx, &created, tx.Rebind("SELECT MIN(CREATED_AT) FROM "+results+" WHERE RUN_ID = ?"), parent.RunID); err != nil {
+			return err
+		}
+		times := rollupTimes{created: created.Time, updated: record.Now}
+		if times.created.IsZero() {
+			times.created = record.Now
+		}
+		if _, err := tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+results+" WHERE RUN_ID = ?"), parent.RunID); err != nil {
+			return err
+		}
+		rows := make([]row, 0, 1+len(children))
+		for i, rollup := range slices.Concat([]core.Rollup{parent}, children) {
+			group := -1
+			if i > 0 {
+				group = workerPlace(record.Run, rollup.WorkerID)
+			}
+			r, err := s.rollupRow(rollup, record.Scenario, group, times)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, r)
+		}
+		return s.insertRows(ctx, tx, table{name: "TEST_RESULTS"}, rows)
+	})
+}
+
+type rollupTimes struct{ created, updated time.Time }
+
+// workerPlace is the index of a worker; those that the run does not know come
+// last.
+func workerPlace(run core.Run, workerID string) int {
+	if i, known := run.WorkerIndex(workerID); known {
+		return i
+	}
+	return len(run.Workers)
+}
+
+// rollupRow is one row of TEST_RESULTS: the parent's has group -1.
+func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int, times rollupTimes) (row, error) {
+	var r row
+	if group < 0 {
+		r.set("TEST_ID", rollup.RunID)
+		r.set("WORKER_ID", nil)
+		r.set("WORKER_GROUP_ID", nil)
+	} else {
+		r.set("TEST_ID", childTestID(rollup.RunID, rollup.WorkerID))
+		r.set("WORKER_ID", rollup.WorkerID)
+		r.set("WORKER_GROUP_ID", group)
+	}
+	r.set("RUN_ID", rollup.RunID)
+	r.set("TEST_NAME", cmp.Or(rollup.Name, scenario.Name))
+	r.set("TEMPLATE_ID", optional(cmp.Or(rollup.TemplateID, scenario.TemplateID)))
+	r.set("TABLE_NAME", optional(scenario.Table.Name))
+	r.set("TABLE_TYPE", optional(scenario.Table.Type))
+	r.set("STATUS", string(rollup.Status))
+	r.set("REASON", string(rollup.Reason))
+	r.set("REASON_DETAIL", rollup.Detail)
+	r.set("START_TIME", s.stamp(rollup.Start))
+	r.set("END_TIME", s.stamp(rollup.End))
+	r.set("MEASURED_SECONDS", rollup.Seconds)
+	r.set("CONCURRENT_CONNECTIONS", rollup.Connections)
+	r.set("QPS", rollup.Throughput)
+	r.set("OPERATION_HASH", strconv.FormatUint(rollup.Hash, 10))
+	r.set("VERDICT", string(rollup.Verdict.Level))
+	r.set("CREATED_AT", s.stamp(times.created))
+	r.set("UPDATED_AT", s.stamp(times.updated))
+	if err := s.setMeasured(&r, &rollup); err != nil {
+		return row{}, err
+	}
+	return r, s.setRollupJSON(&r, &rollup, scenario)
+}
+
+// setMeasured adds counts and latencies, as projected from the kinds.
+func (s *Store) setMeasured(r *row, rollup *core.Rollup) error {
+	var reads, writes core.Counts
+	kinds := make([]kindSummary, 0, len(rollup.Kinds))
+	for i := range rollup.Kinds {
+		kind := &rollup.Kinds[i]
+		if kind.Access == core.AccessRead {
+			reads.Add(kind.Counts)
+		} else {
+			writes.Add(kind.Counts)
+		}
+		kinds = append(kinds, summaryOfKind(kind))
+	}
+	total := core.Total(rollup.Kinds)
+	r.set("TOTAL_OPERATIONS", int64(total.Started))
+	r.set("OK_OPERATIONS", int64(total.OK))
+	r.set("ERROR_OPERATIONS", int64(total.Errors))
+	r.set("ABORTED_OPERATIONS", int64(total.Aborted))
+	r.set("READ_OPERATIONS", int64(reads.Started))
+	r.set("WRITE_OPERATIONS", int64(writes.Started))
+	l := latenciesOf(total.Latency())
+	r.set("AVG_LATENCY_MS", l.mean)
+	r.set("P50_LATENCY_MS", l.p50)
+	r.set("P90_LATENCY_MS", l.p90)
+	r.set("P95_LATENCY_MS", l.p95)
+	r.set("P99_LATENCY_MS", l.p99)
+	r.set("P999_LATENCY_MS", l.p999)
+	r.set("MIN_LATENCY_MS", l.least)
+	r.set("MAX_LATENCY_MS", l.most)
+	histogram, err := total.Latency().MarshalText()
+	if err != nil {
+		return s.invalid("a histogram cannot be stored: %v", err)
+	}
+	r.set("HISTOGRAM", string(histogram))
+	if err := s.setJSON(r, "KINDS", kinds); err != nil {
+		return err
+	}
+	return s.setJSON(r, "ERRORS", total.Failures)
+}
+
+// kindSummary is one kind of operation in TEST_RESULTS.KINDS.
+type kindSummary struct {
+	Kind   string `json:"kind"`
+	Access string `json:"access"`
+	core.Counts
+	Mean      any             `json:"avg_latency_ms"`
+	P50       any             `json:"p50_latency_ms"`
+	P90       any             `json:"p90_latency_ms"`
+	P95       any             `json:"p95_latency_ms"`
+	P99       any             `json:"p99_latency_ms"`
+	P999      any             `json:"p999_latency_ms"`
+	Min       any             `json:"min_latency_ms"`
+	Max       any             `json:"max_latency_ms"`
+	Histogram *core.Histogram `json:"histogram"`
+}
+
+func summaryOfKind(kind *core.KindMetrics) kindSummary {
+	l := latenciesOf(kind.Latency())
+	return kindSummary{
+		Kind: kind.Kind, Access: kind.Access, Counts: kind.Counts,
+		Mean: l.mean, P50: l.p50, P90: l.p90, P95: l.p95, P99: l.p99, P999: l.p999, Min: l.least, Max: l.most,
+		Histogram: kind.Latency(),
+	}
+}
+
+// setRollupJSON adds the JSON columns; what a rollup does not have is NULL.
+func (s *Store) setRollupJSON(r *row, rollup *core.Rollup, scenario core.Scenario) error {
+	var certificate, config, environment, tags any
+	if rollup.Certificate != nil {
+		certificate = rollup.Certificate
+	}
+	if rollup.Scenario != nil {
+		config = rollup.Scenario
+	}
+	if len(rollup.Environment) > 0 {
+		environment = rollup.Environment
+	}
+	if len(scenario.Tags) > 0 {
+		tags = scenario.Tags
+	}
+	for _, column := range []struct {
+		name  string
+		value any
+	}{
+		{"VERDICT_REASONS", rollup.Verdict.Reasons}, {"LEDGER", rollup.Ledger}, {"STOP_CERTIFICATE", certificate},
+		{"TEST_CONFIG", config}, {"ENVIRONMENT", environment}, {"TAGS", tags}, {"ROLLUP", rollup},
+	} {
+		if err := s.setJSON(r, column.name, column.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setJSON adds a column of JSON text: NULL for nil.
+func (s *Store) setJSON(r *row, column string, value any) error {
+	if value == nil {
+		r.set(column, nil)
+		return nil
+	}
+	text, err := s.encode(column, value)
+	r.set(column, text)
+	return err
+}
+
+// Rollup reads the result of a run.
+func (s *Store) Rollup(ctx context.Context, runID string) (parent core.Rollup, children []core.Rollup, err error) {
+	query := s.read.Rebind("SELECT ROLLUP FROM " + s.d.Table("TEST_RESULTS") +
+		" WHERE RUN_ID = ? ORDER BY COALESCE(WORKER_GROUP_ID, -1), WORKER_ID")
+	err = s.wrap(ctx, "reading the result of run "+runID, func() error {
+		var rows []*string
+		if err := sqlx.SelectContext(ctx, s.read, &rows, query, runID); err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return s.noResult(ctx, runID)
+		}
+		rollups := make([]core.Rollup, len(rows))
+		for i, text := range rows {
+			if err := s.decode("result of run "+runID, text, &rollups[i]); err != nil {
+				return err
+			}
+		}
+		parent = rollups[0]
+		if len(rollups) > 1 {
+			children = rollups[1:]
+		}
+		return nil
+	})
+	return parent, children, err
+}
+
+func (s *Store) noResult(ctx context.Context, runID string) error {
+	found, err := s.runExists(ctx, s.read, runID)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return s.notFound("run %q", runID)
+	default:
+		return s.notFound("run %q has no result yet", runID)
+	}
+}

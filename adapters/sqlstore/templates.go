@@ -1,0 +1,209 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// templates is the TemplateStore of a Store.
+type templates struct{ store *Store }
+
+type templateRow struct {
+	ID        string  `db:"TEMPLATE_ID"`
+	Version   int     `db:"VERSION"`
+	Used      int64   `db:"USAGE_COUNT"`
+	LastUsed  instant `db:"LAST_USED_AT"`
+	CreatedAt instant `db:"CREATED_AT"`
+	UpdatedAt instant `db:"UPDATED_AT"`
+	Config    *string `db:"CONFIG"`
+}
+
+// selectTemplates reads templateRows.
+func (t templates) selectText(rest string) string {
+	s := t.store
+	return s.read.Rebind("SELECT TEMPLATE_ID, VERSION, USAGE_COUNT, LAST_USED_AT, CREATED_AT, UPDATED_AT, CONFIG FROM " +
+		s.d.Table("TEST_TEMPLATES") + " " + rest)
+}
+
+func (t templates) record(r *templateRow) (record ports.TemplateRecord, err error) {
+	record = ports.TemplateRecord{
+		ID: r.ID, Version: r.Version, Used: r.Used, LastUsed: r.LastUsed.Time,
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
+	}
+	return record, t.store.decode("template "+r.ID, r.Config, &record.Template)
+}
+
+// Put creates a template or replaces the one of that name.
+func (t templates) Put(ctx context.Context, template core.Template) (record ports.TemplateRecord, err error) {
+	s := t.store
+	config, err := s.encode("template "+template.Name, template)
+	if err != nil {
+		return record, err
+	}
+	tags, err := s.encode("tags", template.Tags)
+	if err != nil {
+		return record, err
+	}
+	err = s.durably(ctx, "storing template "+template.Name, func(tx *sqlx.Tx) error {
+		var stored templateRow
+		named := t.selectText("WHERE TEMPLATE_NAME = ?")
+		found, err := get(ctx, tx, &stored, named, template.Name)
+		if err != nil {
+			return err
+		}
+		equal, err := t.equal(&stored, found, config)
+		if err != nil {
+			return err
+		}
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !found:
+			err = t.create(ctx, tx, template, config, tags, now)
+		case !equal:
+			err = t.replace(ctx, tx, template, stored.ID, config, tags, now)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := get(ctx, tx, &stored, named, template.Name); err != nil {
+			return err
+		}
+		record, err = t.record(&stored)
+		return err
+	})
+	return record, err
+}
+
+// equal compares templates as we would write them, not as the database does.
+func (t templates) equal(stored *templateRow, found bool, config string) (bool, error) {
+	if !found {
+		return false, nil
+	}
+	record, err := t.record(stored)
+	if err != nil {
+		return false, err
+	}
+	text, err := t.store.encode("template", record.Template)
+	return text == config, err
+}
+
+func (t templates) create(ctx context.Context, tx *sqlx.Tx, template core.Template, config, tags string, now time.Time) error {
+	id, err := newTemplateID()
+	if err != nil {
+		return err
+	}
+	s := t.store
+	var r row
+	r.set("TEMPLATE_ID", id)
+	r.set("TEMPLATE_NAME", template.Name)
+	r.set("DESCRIPTION", template.Description)
+	r.set("VERSION", 1)
+	r.set("CREATED_AT", s.stamp(now))
+	r.set("UPDATED_AT", s.stamp(now))
+	r.set("TAGS", tags)
+	r.set("CONFIG", config)
+	return s.insertRows(ctx, tx, table{name: "TEST_TEMPLATES"}, []row{r})
+}
+
+// newTemplateID is random: the same name, deleted and put again, is another
+// template.
+func newTemplateID() (string, error) {
+	var id [8]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return "", err
+	}
+	return "template-" + hex.EncodeToString(id[:]), nil
+}
+
+func (t templates) replace(ctx context.Context, tx *sqlx.Tx, template core.Template, id, config, tags string, now time.Time) error {
+	s := t.store
+	_, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
+		" SET DESCRIPTION = ?, VERSION = VERSION + 1, UPDATED_AT = ?, TAGS = "+s.d.JSON+", CONFIG = "+s.d.JSON+" WHERE TEMPLATE_ID = ?"),
+		template.Description, s.stamp(now), tags, config, id)
+	return err
+}
+
+// Get reads one template: by name first, then by id.
+func (t templates) Get(ctx context.Context, nameOrID string) (record ports.TemplateRecord, err error) {
+	err = t.store.wrap(ctx, "reading template "+nameOrID, func() error {
+		r, err := t.find(ctx, t.store.read, nameOrID)
+		if err != nil {
+			return err
+		}
+		record, err = t.record(&r)
+		return err
+	})
+	return record, err
+}
+
+func (t templates) find(ctx context.Context, q sqlx.QueryerContext, nameOrID string) (r templateRow, err error) {
+	found, err := get(ctx, q, &r, t.selectText("WHERE TEMPLATE_NAME = ? OR TEMPLATE_ID = ? ORDER BY CASE WHEN TEMPLATE_NAME = ? THEN 0 ELSE 1 END LIMIT 1"),
+		nameOrID, nameOrID, nameOrID)
+	if err == nil && !found {
+		err = t.store.notFound("template %q", nameOrID)
+	}
+	return r, err
+}
+
+// List returns all templates, by name.
+func (t templates) List(ctx context.Context) (list []ports.TemplateRecord, err error) {
+	err = t.store.wrap(ctx, "listing templates", func() error {
+		var rows []templateRow
+		if err := sqlx.SelectContext(ctx, t.store.read, &rows, t.selectText("ORDER BY TEMPLATE_NAME")); err != nil {
+			return err
+		}
+		for i := range rows {
+			record, err := t.record(&rows[i])
+			if err != nil {
+				return err
+			}
+			list = append(list, record)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Delete removes one template by name or id.
+func (t templates) Delete(ctx context.Context, nameOrID string) error {
+	s := t.store
+	return s.transaction(ctx, "deleting template "+nameOrID, func(tx *sqlx.Tx) error {
+		r, err := t.find(ctx, tx, nameOrID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+s.d.Table("TEST_TEMPLATES")+" WHERE TEMPLATE_ID = ?"), r.ID)
+		return err
+	})
+}
+
+// Used counts a use.
+func (t templates) Used(ctx context.Context, id string) error {
+	s := t.store
+	return s.transaction(ctx, "counting a use of template "+id, func(tx *sqlx.Tx) error {
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
+			" SET USAGE_COUNT = USAGE_COUNT + 1, LAST_USED_AT = ? WHERE TEMPLATE_ID = ?"), s.stamp(now), id)
+		if err != nil {
+			return err
+		}
+		changed, err := result.RowsAffected()
+		if err == nil && changed == 0 {
+			err = s.notFound("template %q", id)
+		}
+		return err
+	})
+}

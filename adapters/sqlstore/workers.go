@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// controlColumns stand at the beginning of RUN_STATUS, before its long texts.
+const controlColumns = "VERSION, STATUS, RUNG, PHASE, PHASE_AT, ORIGIN_AT, UNTIL_AT, OWNER_LEASE_UNTIL, NEXT_SEQUENCE_ID"
+
+// controlText reads one row by its key. Placeholders: worker, run.
+func (s *Store) controlText() string {
+	columns := controlColumns
+	if s.d.Clock == nil {
+		columns += ", " + s.d.Now + " AS READ_AT"
+	}
+	return "SELECT " + columns + ", " + s.d.Member("WORKER_TARGETS") + " AS WORKER FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?"
+}
+
+type controlRow struct {
+	Version         int64       `db:"VERSION"`
+	Status          core.Status `db:"STATUS"`
+	Rung            string      `db:"RUNG"`
+	Phase           core.Phase  `db:"PHASE"`
+	PhaseAt         instant     `db:"PHASE_AT"`
+	OriginAt        instant     `db:"ORIGIN_AT"`
+	UntilAt         instant     `db:"UNTIL_AT"`
+	OwnerLeaseUntil instant     `db:"OWNER_LEASE_UNTIL"`
+	NextSequence    int64       `db:"NEXT_SEQUENCE_ID"`
+	ReadAt          instant     `db:"READ_AT"`
+	Worker          *string     `db:"WORKER"`
+}
+
+// Control reads the level state that a worker obeys.
+func (s *Store) Control(ctx context.Context, runID, workerID string) (control core.Control, err error) {
+	err = s.wrap(ctx, "reading the control state of run "+runID, func() error {
+		statement, err := s.hot.control.get(ctx)
+		if err != nil {
+			return err
+		}
+		var r controlRow
+		found, err := getPrepared(ctx, statement, &r, workerID, runID)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return s.notFound("run %q", runID)
+		case r.Worker == nil:
+			return s.notFound("run %q has no worker %q", runID, workerID)
+		}
+		control, err = s.control(&r)
+		return err
+	})
+	return control, err
+}
+
+func (s *Store) control(r *controlRow) (core.Control, error) {
+	var worker workerControl
+	if err := s.decode("worker's control state", r.Worker, &worker); err != nil {
+		return core.Control{}, err
+	}
+	now := r.ReadAt.Truncate(time.Microsecond)
+	if s.d.Clock != nil {
+		now = s.d.Clock().UTC().Truncate(time.Microsecond)
+	}
+	control := core.Control{
+		Now: now, Version: r.Version, Status: r.Status, Phase: r.Phase, PhaseAt: r.PhaseAt.Time,
+		Origin: r.OriginAt.Time, Until: r.UntilAt.Time, OwnerLeaseUntil: r.OwnerLeaseUntil.Time,
+		Epoch: worker.Epoch, Target: worker.Target, Acknowledged: worker.Acknowledged,
+		LastSequence: r.NextSequence - 1,
+	}
+	return control, control.Rung.UnmarshalText([]byte(r.Rung))
+}
+
+// beatColumns are the columns of WORKER_HEARTBEATS, the report last.
+var beatColumns = []string{
+	"RUN_ID", "WORKER_ID", "WORKER_GROUP_ID", "EPOCH", "STATUS", "PHASE", "LAST_HEARTBEAT", "HEARTBEAT_COUNT",
+	"ACTIVE_CONNECTIONS", "TARGET_CONNECTIONS", "CPU_PERCENT", "MEMORY_PERCENT", "QUERIES_PROCESSED", "ERROR_COUNT",
+	"LAST_ERROR", "LAST_SEQUENCE", "ACKED_SEQUENCE", "TARGET_SESSIONS", "BUILD", "PAYLOAD",
+}
+
+// beatText stores a beat in one statement. Placeholders: beatColumns, run; where
+// the database has the clock, without LAST_HEARTBEAT.
+func (s *Store) beatText() string {
+	insert := Insert{
+		Table: s.d.Table("WORKER_HEARTBEATS"), Columns: beatColumns, JSON: jsonColumns, Rows: 1,
+		OnlyIf: "EXISTS (SELECT 1 FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?)",
+		Key:    []string{"RUN_ID", "WORKER_ID"}, Update: except(beatColumns, "RUN_ID", "WORKER_ID"),
+		Newer: []string{"EPOCH", "HEARTBEAT_COUNT"},
+	}
+	if s.d.Clock == nil {
+		insert.Now = []string{"LAST_HEARTBEAT"}
+	}
+	return s.d.Insert(insert)
+}
+
+// Beat stores a worker's newest beat: one round trip where the database is far,
+// and one transaction where the clock is here, so that the time is taken after
+// the lock was waited for.
+func (s *Store) Beat(ctx context.Context, beat core.Beat) error {
+	args, err := s.beatValues(beat)
+	if err != nil {
+		return err
+	}
+	what := "storing a beat of " + beat.Key.WorkerID + " of run " + beat.Key.RunID
+	if s.d.Clock == nil {
+		return s.wrap(ctx, what, func() error {
+			statement, err := s.hot.beat.get(ctx)
+			if err != nil {
+				return err
+			}
+			return s.storeBeat(ctx, s.read, statement, beat, args)
+		})
+	}
+	return s.transaction(ctx, what, func(tx *sqlx.Tx) error {
+		statement, err := s.hot.beat.get(ctx)
+		if err != nil {
+			return err
+		}
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		args = slices.Insert(args, slices.Index(beatColumns, "LAST_HEARTBEAT"), s.stamp(now))
+		return s.storeBeat(ctx, tx, tx.StmtxContext(ctx, statement), beat, args)
+	})
+}
+
+func (s *Store) storeBeat(ctx context.Context, q sqlx.QueryerContext, statement *sqlx.Stmt, beat core.Beat, args []any) error {
+	result, err := statement.ExecContext(ctx, append(args, beat.Key.RunID)...)
+	if err != nil {
+		return err
+	}
+	if stored, err := result.RowsAffected(); err != nil || stored > 0 {
+		return err
+	}
+	// Nothing was stored: the beat is old, or there is no such run.
+	found, err := s.runExists(ctx, q, beat.Key.RunID)
+	if err == nil && !found {
+		err = s.notFound("run %q", beat.Key.RunID)
+	}
+	return err
+}
+
+// beatValues are the values of beatColumns without LAST_HEARTBEAT.
+func (s *Store) beatValues(beat core.Beat) ([]any, error) {
+	sessions, err := s.encode("the sessions of a beat", beat.Sessions)
+	if err != nil {
+		return nil, err
+	}
+	build, err := s.encode("the build of a beat", beat.Build)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := s.encode("the report of a beat", beat.Report)
+	if err != nil {
+		return nil, err
+	}
+	totals := beat.Report.Totals()
+	return []any{
+		beat.Key.RunID, beat.Key.WorkerID, beat.GroupID, beat.Key.Epoch, string(beat.State), string(beat.Phase), beat.Count,
+		beat.Connections, beat.Target, beat.CPU, beat.Memory, int64(totals.Done()), int64(totals.Errors),
+		beat.LastError, beat.LastSequence, beat.Acknowledged, sessions, build, payload,
+	}, nil
+}
+
+type beatRow struct {
+	RunID        string           `db:"RUN_ID"`
+	WorkerID     string           `db:"WORKER_ID"`
+	GroupID      int              `db:"WORKER_GROUP_ID"`
+	Epoch        int              `db:"EPOCH"`
+	State        core.WorkerState `db:"STATUS"`
+	Phase        core.Phase       `db:"PHASE"`
+	At           instant          `db:"LAST_HEARTBEAT"`
+	Count        int64            `db:"HEARTBEAT_COUNT"`
+	Connections  int              `db:"ACTIVE_CONNECTIONS"`
+	Target       int              `db:"TARGET_CONNECTIONS"`
+	CPU          float64          `db:"CPU_PERCENT"`
+	Memory       float64          `db:"MEMORY_PERCENT"`
+	Done         int64            `db:"QUERIES_PROCESSED"`
+	Errors       int64            `db:"ERROR_COUNT"`
+	LastError    string           `db:"LAST_ERROR"`
+	LastSequence int64            `db:"LAST_SEQUENCE"`
+	Acknowledged int64            `db:"ACKED_SEQUENCE"`
+	Sessions     *string          `db:"TARGET_SESSIONS"`
+	Build        *string          `db:"BUILD"`
+	Payload      *string          `db:"PAYLOAD"`
+}
+
+// Beats returns the newest beats of a run. A run that is not there has none.
+// Reports that the caller knows are not read.
+func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64) (beats []core.Beat, now time.Time, err error) {
+	payload, args := "PAYLOAD", []any{}
+	if len(known) > 0 {
+		var same []string
+		for _, worker := range slices.Sorted(maps.Keys(known)) {
+			same = append(same, "WORKER_ID = ? AND HEARTBEAT_COUNT <= ?")
+			args = append(args, worker, known[worker])
+		}
+		payload = "CASE WHEN " + strings.Join(same, " OR ") + " THEN NULL ELSE PAYLOAD END AS PAYLOAD"
+	}
+	query := "SELECT " + strings.Join(beatColumns[:len(beatColumns)-1], ", ") + ", " + payload +
+		" FROM " + s.d.Table("WORKER_HEARTBEATS") + " WHERE RUN_ID = ? ORDER BY WORKER_GROUP_ID, WORKER_ID"
+	err = s.wrap(ctx, "reading beats of run "+runID, func() error {
+		var rows []beatRow
+		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), append(args, runID)...); err != nil {
+			return err
+		}
+		for i := range rows {
+			beat, err := s.beat(&rows[i])
+			if err != nil {
+				return err
+			}
+			beats = append(beats, beat)
+		}
+		now, err = s.now(ctx, s.read)
+		return err
+	})
+	return beats, now, err
+}
+
+func (s *Store) beat(r *beatRow) (core.Beat, error) {
+	beat := core.Beat{
+		Key:     core.WorkerKey{RunID: r.RunID, WorkerID: r.WorkerID, Epoch: r.Epoch},
+		GroupID: r.GroupID, State: r.State, Phase: r.Phase, At: r.At.Time, Count: r.Count,
+		Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory,
+		LastError: r.LastError, LastSequence: r.LastSequence, Acknowledged: r.Acknowledged,
+	}
+	if err := s.decode("sessions of a beat", r.Sessions, &beat.Sessions); err != nil {
+		return core.Beat{}, err
+	}
+	if err := s.decode("build of a beat", r.Build, &beat.Build); err != nil {
+		return core.Beat{}, err
+	}
+	return beat, s.decode("report of a beat", r.Payload, &beat.Report)
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/runner"
+	"github.com/spf13/cobra"
+)
+
+const (
+	ownWait  = 20 * time.Second       // a detached orchestrator must own its run by then
+	ownPoll  = 50 * time.Millisecond  // how often that is looked at
+	watchGap = 250 * time.Millisecond // how often a watched run is read
+)
+
+// runDetached creates the run and starts an orchestrator for it in a session of
+// its own. It returns once that owns the run.
+func (a *app) runDetached(ctx context.Context, found *admitted) error {
+	s, err := a.open(ctx, found.store, found.scenario, runner.Options{})
+	if err != nil {
+		return a.cannotOpen(err)
+	}
+	defer s.Close()
+	id, err := a.create(ctx, s, found)
+	if err != nil {
+		return err
+	}
+	logPath := filepath.Join(a.dir, "orchestrator-"+id+".log")
+	ended, err := a.startOrchestrator(id, logPath)
+	if err != nil {
+		return err
+	}
+	if err := awaitOwner(ctx, found.store, id, ended); err != nil {
+		return fmt.Errorf("%w; see %s", err, logPath)
+	}
+	if a.json() {
+		return writeJSON(a.out, map[string]string{"run_id": id, "log": logPath})
+	}
+	fmt.Fprintln(a.out, id)
+	return nil
+}
+
+// startOrchestrator starts this binary again, with the same settings, so that no
+// signal to this terminal reaches it. The channel closes when it ends.
+func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--store", a.store, "--verbose"}
+	for _, e := range a.endpoints {
+		args = append(args, "--endpoint", e)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = a.environ, log, log
+	cmd.SysProcAttr = ownSession()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	go func() { // it outlives this process unless it ends at once
+		cmd.Wait()
+		close(ended)
+	}()
+	return ended, nil
+}
+
+func awaitOwner(ctx context.Context, runs ports.RunStore, id string, ended <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, ownWait)
+	defer cancel()
+	poll := time.NewTicker(ownPoll)
+	defer poll.Stop()
+	for {
+		record, err := runs.Load(ctx, id)
+		if err == nil && record.Run.Owner != "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: no orchestrator has taken run %s within %s", core.ErrUnavailable, id, ownWait)
+		case <-ended:
+			return fmt.Errorf("%w: the orchestrator of run %s ended at once", core.ErrInternal, id)
+		case <-poll.C:
+		}
+	}
+}
+
+func (a *app) orchestratorCommand() *cobra.Command {
+	var id string
+	cmd := &cobra.Command{
+		Use:   "orchestrator --run RUN",
+		Short: "Drive a run: start it, or take it over from an orchestrator that died",
+		Long: `Drives one run to its end. A run that is PREPARED is started; a run whose
+orchestrator has died is taken over as soon as the dead one's lease has ended: its
+workers are adopted and go on without a gap.
+
+` + exitHelp,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if id == "" {
+				return usage("--run is missing; see: benchfleet runs")
+			}
+			return a.orchestrate(context.WithoutCancel(cmd.Context()), id)
+		},
+	}
+	cmd.Flags().StringVar(&id, "run", "", "the run to drive")
+	return cmd
+}
+
+func (a *app) orchestrate(ctx context.Context, id string) error {
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	record, err := a.awaitDead(ctx, store, id)
+	if err != nil {
+		return err
+	}
+	display := a.newDisplay()
+	defer display.Close()
+	s, err := a.openFor(ctx, store, record, runner.Options{Observe: display.Observe})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	stops := Interrupts(a.err)
+	defer stops.Close()
+	run, err := s.runner.Drive(ctx, id, runner.DriveOptions{Start: true, Stop: stops.C})
+	display.Close()
+	return a.ended(ctx, store, run, err)
+}
+
+// openFor opens what driving a stored run needs, on the host that its workers
+// live on.
+func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRecord, options runner.Options) (*session, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	if record.Host != "" && record.Host != host {
+		return nil, fmt.Errorf("%w: the workers of run %s live on the host %s; run this command there", core.ErrRefused, record.Run.ID, record.Host)
+	}
+	return a.open(ctx, store, record.Scenario, options)
+}
+
+// awaitDead waits for the lease of a run's owner to end. An owner that renews it
+// lives, and is left alone.
+func (a *app) awaitDead(ctx context.Context, runs ports.RunStore, id string) (ports.RunRecord, error) {
+	poll := time.NewTicker(ownPoll)
+	defer poll.Stop()
+	var first time.Time
+	for {
+		record, err := runs.Load(ctx, id)
+		if err != nil {
+			return record, err
+		}
+		lease := record.Run.OwnerLeaseUntil
+		switch {
+		case record.Run.Status.Terminal():
+			return record, usage("run %s has ended: %s; see: benchfleet result %s", id, record.Run.Status, id)
+		case record.Run.Owner == "" || record.Now.After(lease):
+			return record, nil
+		case first.IsZero():
+			first = lease
+			fmt.Fprintf(a.err, "run %s is driven by %s until %s; waiting whether it lives\n", id, record.Run.Owner, lease.UTC().Format(time.TimeOnly))
+		case lease.After(first):
+			return record, exitWith(ExitUsage, fmt.Errorf("%w: run %s is driven by %s, which lives", core.ErrRefused, id, record.Run.Owner))
+		}
+		select {
+		case <-ctx.Done():
+			return record, ctx.Err()
+		case <-poll.C:
+		}
+	}
+}
+
+// takenOver reports whether somebody else drives the run now.
+func takenOver(err error) bool {
+	return errors.Is(err, runner.ErrTakenOver) || core.CodeOf(err) == core.Refused || core.CodeOf(err) == core.Conflict
+}

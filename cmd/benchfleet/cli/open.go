@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/benchfleet/benchfleet/adapters/local"
+	"github.com/benchfleet/benchfleet/adapters/sqlite"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/runner"
+	"github.com/benchfleet/benchfleet/worker"
+)
+
+// targetAndLoader is a target that can also prepare its benchmark table.
+type targetAndLoader interface {
+	ports.Target
+	ports.Loader
+}
+
+// Opener opens what a worker needs; RunIfChild takes it.
+func Opener() worker.Opener {
+	return worker.Opener{
+		Store: func(ctx context.Context, address string) (ports.Store, error) { return openStore(ctx, address) },
+		Target: func(ctx context.Context, kind string, e ports.Endpoint) (ports.Target, error) {
+			return openTarget(ctx, kind, e)
+		},
+		Build: ThisBuild,
+		Usage: NewUsage(),
+	}
+}
+
+func openStore(ctx context.Context, address string) (ports.Store, error) {
+	kind, path, _ := strings.Cut(address, ":")
+	if kind != "sqlite" || path == "" {
+		return nil, fmt.Errorf("%w: --store is %q; allowed: sqlite:PATH", core.ErrInvalid, address)
+	}
+	return sqlite.OpenStore(ctx, path, sqlite.Options{})
+}
+
+func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLoader, error) {
+	switch kind {
+	case "sqlite":
+		return sqlite.OpenTarget(ctx, e.DSN, sqlite.TargetOptions{})
+	default:
+		return nil, fmt.Errorf("%w: target.kind is %q; allowed: sqlite", core.ErrInvalid, kind)
+	}
+}
+
+func (a *app) openStore(ctx context.Context) (ports.Store, error) { return openStore(ctx, a.store) }
+
+// endpoint finds the address of an endpoint that a template names: --endpoint
+// first, then the environment. The endpoint "local" of the kind sqlite is a file
+// in the data directory unless it is given.
+func (a *app) endpoint(kind, name string) (ports.Endpoint, error) {
+	for _, given := range a.endpoints {
+		n, file, ok := strings.Cut(given, "=")
+		if !ok || n == "" || file == "" {
+			return ports.Endpoint{}, usage("--endpoint is %q; allowed: NAME=FILE", given)
+		}
+		if n == name {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return ports.Endpoint{}, usage("--endpoint %s: %w", name, err)
+			}
+			return ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, nil
+		}
+	}
+	endpoint, err := worker.EndpointFrom(a.environ, name)
+	if err == nil {
+		return endpoint, nil
+	}
+	if kind == "sqlite" && name == "local" && core.CodeOf(err) == core.NotFound {
+		return ports.Endpoint{Name: name, DSN: filepath.Join(a.dir, "target.db")}, nil
+	}
+	return ports.Endpoint{}, exitWith(ExitUsage, err)
+}
+
+func (a *app) openTarget(ctx context.Context, target core.ScenarioTarget) (targetAndLoader, ports.Endpoint, error) {
+	e, err := a.endpoint(target.Kind, target.Endpoint)
+	if err != nil {
+		return nil, e, err
+	}
+	t, err := openTarget(ctx, target.Kind, e)
+	return t, e, err
+}
+
+func (a *app) openLauncher(name string) (ports.Launcher, func() error, error) {
+	switch name {
+	case "local":
+		command, err := os.Executable()
+		if err != nil {
+			return nil, nil, err
+		}
+		l, err := local.New(a.dir, local.Options{Command: []string{command, "worker"}, Environ: a.workerEnviron(), Logger: a.logger()})
+		if err != nil {
+			return nil, nil, err
+		}
+		return l, l.Close, nil
+	default:
+		return nil, nil, usage("--launcher is %q; allowed: local", name)
+	}
+}
+
+// workerEnviron is what a local worker inherits: everything but what is ours,
+// which the worker contract gives it anew.
+func (a *app) workerEnviron() []string {
+	return slices.DeleteFunc(slices.Clone(a.environ), func(v string) bool {
+		return strings.HasPrefix(v, "BENCHFLEET_")
+	})
+}
+
+// session is everything that driving a run needs, opened.
+type session struct {
+	store    ports.Store
+	target   targetAndLoader
+	launcher ports.Launcher
+	runner   *runner.Runner
+	close    []func() error
+}
+
+// Close closes everything, last opened first.
+func (s *session) Close() error {
+	var first error
+	for _, f := range slices.Backward(s.close) {
+		if err := f(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.close = nil
+	return first
+}
+
+// open opens everything that a run of the scenario needs.
+func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenario, options runner.Options) (*session, error) {
+	s := &session{store: store}
+	target, endpoint, err := a.openTarget(ctx, scenario.Target)
+	if err != nil {
+		return nil, err
+	}
+	s.target, s.close = target, append(s.close, target.Close)
+	launcher, closeLauncher, err := a.openLauncher(scenario.Launcher)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.launcher, s.close = launcher, append(s.close, closeLauncher)
+	options.Build, err = ThisBuild()
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	options.Host, err = os.Hostname()
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	options.Owner = newOwner(options.Host)
+	options.Environment = append(options.Environment, ports.EnvVar{Name: ports.EnvStore, Value: a.store})
+	options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
+	options.Spool = a.spool
+	options.Logger = a.logger()
+	s.runner, err = runner.New(runner.FromStore(store, launcher, target), options)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// spool keeps a document in the data directory.
+func (a *app) spool(name string, content []byte) error {
+	path := filepath.Join(a.dir, name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.err, "kept:", path)
+	return nil
+}

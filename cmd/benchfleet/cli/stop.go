@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/runner"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) stopCommand() *cobra.Command {
+	var reason string
+	var kill, noWait bool
+	cmd := &cobra.Command{
+		Use:   "stop RUN",
+		Short: "Stop a run, and wait until everything of it is gone",
+		Long: `Stops a run through the STOP ladder: drain, cancel, terminate, kill. The partial
+result and the stop certificate are stored. Stopping a run twice, or one that has
+ended, changes nothing. A run whose orchestrator has died is driven to its end by
+this command.`,
+		Args: exactly("RUN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := a.openStore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			request := core.StopRequested{Reason: core.UserRequested, By: whoami(), Detail: reason}
+			if kill {
+				request.Rung = core.Kill
+			}
+			run, err := runner.RequestStop(cmd.Context(), store, args[0], request)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.err, "run %s: %s\n", run.ID, run.Status)
+			if noWait {
+				return nil
+			}
+			return a.awaitEnd(cmd.Context(), store, args[0])
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in words; stored with the run")
+	cmd.Flags().BoolVar(&kill, "kill", false, "go straight to killing the workers")
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "return once the stop is published")
+	return cmd
+}
+
+// whoami names the user and host for the record.
+func whoami() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+// awaitEnd waits for a stopped run to be terminal, and drives it itself when
+// nobody else does. It shows the certificate.
+func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error {
+	poll := time.NewTicker(ownPoll)
+	defer poll.Stop()
+	for {
+		record, err := store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		if record.Run.Status.Terminal() {
+			return a.showStopped(ctx, store, record.Run)
+		}
+		if runner.Dead(record) {
+			if err := a.driveDead(ctx, store, record); err != nil && !takenOver(err) {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return exitWith(ExitCancelled, fmt.Errorf("the stop of run %s is published and goes on without this command", id))
+		case <-poll.C:
+		}
+	}
+}
+
+// driveDead drives a run that nobody drives.
+func (a *app) driveDead(ctx context.Context, store ports.Store, record ports.RunRecord) error {
+	s, err := a.openFor(ctx, store, record, runner.Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.runner.Drive(ctx, record.Run.ID, runner.DriveOptions{})
+	return err
+}
+
+func (a *app) showStopped(ctx context.Context, store ports.Store, run core.Run) error {
+	result, err := loadResult(ctx, store, run, a.store)
+	if err != nil {
+		return err
+	}
+	return a.showResult(result)
+}
+
+func (a *app) gcCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "gc",
+		Short: "Find and end what dead runs have left: runs without an orchestrator, workers without a run",
+		Long: `Closes every run that was started and that nobody drives any more, and ends every
+worker whose run is over. It can be run at any time: what lives is left alone.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := a.openStore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			done, err := a.collect(cmd.Context(), store)
+			if a.json() {
+				if done == nil {
+					done = []runner.Collected{}
+				}
+				if err := writeJSON(a.out, done); err != nil {
+					return err
+				}
+				return err
+			}
+			for _, c := range done {
+				fmt.Fprintf(a.out, "%s %s %s: %s\n", c.Action, c.RunID, c.WorkerID, c.Detail)
+			}
+			if err == nil && len(done) == 0 {
+				fmt.Fprintln(a.out, "nothing to collect")
+			}
+			return err
+		},
+	}
+}
+
+// collect closes dead runs, then ends launches that outlived theirs.
+func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collected, error) {
+	var done []runner.Collected
+	alive, err := store.List(ctx, ports.RunFilter{
+		Status: []core.Status{core.Prepared, core.Starting, core.Running, core.Stopping, core.Cancelling}, Limit: 1000,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, summary := range alive {
+		record, err := store.Load(ctx, summary.ID)
+		if err != nil {
+			return done, err
+		}
+		if !runner.Dead(record) {
+			continue
+		}
+		closed, err := a.closeDead(ctx, store, record)
+		if err != nil {
+			return done, err
+		}
+		done = append(done, closed)
+	}
+	launcher, closeLauncher, err := a.openLauncher("local")
+	if err != nil {
+		return done, err
+	}
+	defer closeLauncher()
+	launches, err := runner.CollectLaunches(ctx, store, launcher)
+	return append(done, launches...), err
+}
+
+func (a *app) closeDead(ctx context.Context, store ports.Store, record ports.RunRecord) (runner.Collected, error) {
+	c := runner.Collected{RunID: record.Run.ID, Action: "closed"}
+	s, err := a.openFor(ctx, store, record, runner.Options{})
+	if err != nil {
+		c.Action, c.Detail = "left", err.Error()
+		return c, nil
+	}
+	defer s.Close()
+	run, err := s.runner.Close(ctx, record.Run.ID, "its orchestrator died and nobody took it over")
+	if err != nil && !takenOver(err) {
+		return c, err
+	}
+	c.Status, c.Detail = run.Status, fmt.Sprintf("%s (%s) %s", run.Status, run.Reason, run.Detail)
+	return c, nil
+}

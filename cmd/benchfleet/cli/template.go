@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/library"
+	"github.com/benchfleet/benchfleet/report"
+	"github.com/benchfleet/benchfleet/templatefile"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) templateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "template",
+		Short: "Import, list, show, validate or delete templates",
+		Long: `A template is a stored, typed description of a benchmark. Every run starts from
+one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Names(), ", ") + `.`,
+	}
+	cmd.AddCommand(
+		a.templateImport(), a.templateList(), a.templateShow(), a.templateValidate(), a.templateDelete(),
+		&cobra.Command{
+			Use:   "schema",
+			Short: "Print a JSON Schema of templates, for editors",
+			Args:  noArguments,
+			RunE: func(*cobra.Command, []string) error {
+				text, err := templatefile.Schema()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(a.out, strings.TrimRight(string(text), "\n"))
+				return err
+			},
+		},
+	)
+	return cmd
+}
+
+// readTemplates reads a file, or a built-in template when no such file exists.
+func readTemplates(name string) ([]core.Template, error) {
+	data, err := os.ReadFile(name)
+	if os.IsNotExist(err) {
+		if t, libErr := library.Get(name); libErr == nil {
+			return []core.Template{t}, nil
+		}
+		return nil, usage("there is no file %s and no built-in template of that name; built in: %s", name, strings.Join(library.Names(), ", "))
+	}
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	templates, err := templatefile.Parse(name, data)
+	if err != nil {
+		return nil, exitWith(ExitUsage, err)
+	}
+	return templates, nil
+}
+
+// readAll reads every file before anything is done with one.
+func readAll(names []string) ([]core.Template, error) {
+	if len(names) == 0 {
+		return nil, usage("name at least one file, or a built-in template: %s", strings.Join(library.Names(), ", "))
+	}
+	var all []core.Template
+	for _, name := range names {
+		templates, err := readTemplates(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, templates...)
+	}
+	return all, nil
+}
+
+func (a *app) templateImport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE…",
+		Short: "Store templates from files, or built-in ones by name; an equal one changes nothing",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			templates, err := readAll(args)
+			if err != nil {
+				return err
+			}
+			store, err := a.openStore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			for _, t := range templates {
+				record, err := store.Templates().Put(cmd.Context(), t)
+				if err != nil {
+					return fmt.Errorf("template %s: %w", t.Name, err)
+				}
+				fmt.Fprintf(a.out, "%s version %d\n", record.Template.Name, record.Version)
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) templateList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the stored templates",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := a.openStore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			records, err := store.Templates().List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return report.TemplatesJSON(a.out, records)
+			}
+			return report.TemplatesText(a.out, records)
+		},
+	}
+}
+
+func (a *app) templateShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show TEMPLATE",
+		Short: "Print a stored or built-in template as YAML, or as JSON",
+		Args:  exactly("TEMPLATE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := a.findTemplate(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return writeJSON(a.out, t)
+			}
+			text, err := templatefile.Format(t)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(text)
+			return err
+		},
+	}
+}
+
+// findTemplate reads a stored template, or a built-in one when there is no store
+// yet or it does not know the name.
+func (a *app) findTemplate(ctx context.Context, name string) (core.Template, error) {
+	store, err := a.openStore(ctx)
+	if err == nil {
+		defer store.Close()
+		record, getErr := store.Templates().Get(ctx, name)
+		if getErr == nil {
+			return record.Template, nil
+		}
+		err = getErr
+	}
+	if t, libErr := library.Get(name); libErr == nil {
+		return t, nil
+	}
+	return core.Template{}, err
+}
+
+func (a *app) templateValidate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate FILE…",
+		Short: "Check files without storing anything",
+		RunE: func(_ *cobra.Command, args []string) error {
+			templates, err := readAll(args)
+			if err != nil {
+				return err
+			}
+			for _, t := range templates {
+				if err := t.Validate(); err != nil {
+					return exitWith(ExitUsage, fmt.Errorf("template %s: %w", t.Name, err))
+				}
+				fmt.Fprintf(a.out, "%s is valid\n", t.Name)
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) templateDelete() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete TEMPLATE",
+		Short: "Remove a stored template; runs that used it keep their scenario",
+		Args:  exactly("TEMPLATE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := a.openStore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			if err := store.Templates().Delete(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "deleted %s\n", args[0])
+			return nil
+		},
+	}
+}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/mem"
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// NewUsage returns a function that measures this process since it was last
+// called: its share of all cores and of the memory in percent, and its CPU time
+// so far in seconds. It is for one goroutine.
+func NewUsage() func() (cpuPercent, memoryPercent, cpuSeconds float64) {
+	self, err := process.NewProcess(int32(os.Getpid()))
+	total := uint64(0)
+	if m, memErr := mem.VirtualMemory(); memErr == nil {
+		total = m.Total
+	}
+	last, lastSeconds := time.Now(), 0.0
+	return func() (float64, float64, float64) {
+		if err != nil {
+			return 0, 0, 0
+		}
+		seconds, memory, cpu := lastSeconds, 0.0, 0.0
+		if t, e := self.Times(); e == nil {
+			seconds = t.User + t.System
+		}
+		if m, e := self.MemoryInfo(); e == nil && total > 0 {
+			memory = 100 * float64(m.RSS) / float64(total)
+		}
+		if wall := time.Since(last).Seconds(); wall > 0 {
+			cpu = 100 * (seconds - lastSeconds) / wall / float64(runtime.NumCPU())
+		}
+		last, lastSeconds = time.Now(), seconds
+		return cpu, memory, seconds
+	}
+}

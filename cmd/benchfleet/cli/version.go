@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/spf13/cobra"
+)
+
+// ThisBuild is the identity of this binary: the revision that it was built from,
+// with a hash of the executable when the sources were modified, or that hash
+// alone when it carries no revision.
+func ThisBuild() (core.Build, error) {
+	b := core.Build{GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	revision, modified := "", false
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value
+			case "vcs.modified":
+				modified = s.Value == "true"
+			}
+		}
+	}
+	if revision != "" && !modified {
+		b.ID, b.Stamped = revision, true
+		return b, nil
+	}
+	hash, err := executableHash()
+	if err != nil {
+		return b, fmt.Errorf("%w: this executable cannot be read, so its identity is unknown: %w", core.ErrInternal, err)
+	}
+	b.ID, b.Stamped = "exe-"+hash, false
+	if revision != "" {
+		b.ID, b.Stamped = revision+"+"+hash, true
+	}
+	return b, nil
+}
+
+// executableHash is the beginning of the SHA-256 of this executable.
+func executableHash() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the build of this binary",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			build, err := ThisBuild()
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return writeJSON(a.out, build)
+			}
+			_, err = fmt.Fprintf(a.out, "benchfleet %s\n%s %s\n", build.ID, build.GoVersion, build.Platform)
+			return err
+		},
+	}
+}
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// noArguments and exactly refuse stray or missing arguments with a usage error.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s takes no argument, got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usage("%s takes %d argument(s) (%v), got %d\nSee: %s --help", cmd.CommandPath(), len(names), names, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}

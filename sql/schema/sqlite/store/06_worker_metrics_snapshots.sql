@@ -1,0 +1,36 @@
+-- One row per worker and interval. Counts are of operations that ended in the
+-- interval; QPS is TOTAL_QUERIES by INTERVAL_SECONDS.
+CREATE TABLE IF NOT EXISTS WORKER_METRICS_SNAPSHOTS (
+  RUN_ID             TEXT    NOT NULL,
+  WORKER_ID          TEXT    NOT NULL,
+  SEQUENCE           INTEGER NOT NULL,
+  TEST_ID            TEXT    NOT NULL DEFAULT '',
+  WORKER_GROUP_ID    INTEGER NOT NULL DEFAULT 0,
+  TIMESTAMP          TEXT,                         -- the interval's end
+  INTERVAL_START     TEXT,
+  INTERVAL_SECONDS   REAL    NOT NULL DEFAULT 0,
+  ELAPSED_SECONDS    REAL    NOT NULL DEFAULT 0,   -- from the run's origin to the interval's end
+  OFFSET_MICROS      INTEGER NOT NULL DEFAULT 0,   -- the same, to compare exactly
+  PHASE              TEXT    NOT NULL DEFAULT '',
+  TOTAL_QUERIES      INTEGER NOT NULL DEFAULT 0,
+  READ_COUNT         INTEGER NOT NULL DEFAULT 0,
+  WRITE_COUNT        INTEGER NOT NULL DEFAULT 0,
+  ERROR_COUNT        INTEGER NOT NULL DEFAULT 0,
+  QPS                REAL    NOT NULL DEFAULT 0,
+  P50_LATENCY_MS     REAL,
+  P95_LATENCY_MS     REAL,
+  P99_LATENCY_MS     REAL,
+  AVG_LATENCY_MS     REAL,
+  MIN_LATENCY_MS     REAL,
+  MAX_LATENCY_MS     REAL,
+  ACTIVE_CONNECTIONS INTEGER NOT NULL DEFAULT 0,
+  TARGET_CONNECTIONS INTEGER NOT NULL DEFAULT 0,
+  CPU_PERCENT        REAL    NOT NULL DEFAULT 0,
+  MEMORY_PERCENT     REAL    NOT NULL DEFAULT 0,
+  COARSE             INTEGER NOT NULL DEFAULT 0,   -- several intervals merged into one
+  HISTOGRAM          TEXT,                         -- of all kinds
+  KINDS              TEXT,                         -- JSON: everything per kind of operation
+  PRIMARY KEY (RUN_ID, WORKER_ID, SEQUENCE)
+);
+
+CREATE INDEX IF NOT EXISTS WORKER_METRICS_SNAPSHOTS_OFFSET ON WORKER_METRICS_SNAPSHOTS (RUN_ID, OFFSET_MICROS);

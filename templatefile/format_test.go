@@ -1,0 +1,145 @@
+package templatefile_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/templatefile"
+)
+
+// full has something in every field.
+func full() core.Template {
+	share := 12.5
+	second := core.Duration(time.Second)
+	return core.Template{
+		Name: "full", Description: "two: lines\nand a # sign",
+		Tags:   map[string]string{"team": "perf", "on": "yes", "a.b": "1", "": "", "t": " x "},
+		Target: core.TemplateTarget{Kind: "memory", Endpoint: "local"},
+		Table:  core.TemplateTable{Name: "T", Type: "HYBRID", Rows: 5},
+		Load: core.TemplateLoad{
+			Mode: "CONCURRENCY", Scaling: "FIXED", Workers: 1, Connections: 2, Warmup: second, Duration: 90 * second,
+			Cooldown: second / 2, Operations: 100, ThinkTime: second / 1000, Seed: -7, Sampling: &share,
+		},
+		Mix: []core.TemplateOp{
+			{Kind: core.PointLookup, Weight: 33.33, Keys: core.Zipfian, Theta: 0.9},
+			{Kind: core.RangeScan, Weight: 0.67, Span: 7},
+			{Kind: core.Insert, Weight: 16},
+			{
+				Kind: "OWN", Weight: 10, Access: "READ", SQL: "SELECT *\nFROM {table}\n  WHERE ID = ? AND STATUS = ': #'",
+				Parameters: []core.Parameter{{Name: "id", Type: core.ParamKey, Distribution: core.Latest, Theta: 0.5}},
+			},
+			{
+				Kind: "VALUES", Weight: 20, SQL: "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?",
+				Parameters: []core.Parameter{
+					{Type: core.ParamChoice, Values: []any{int64(1), 2.5, "3", "x: y", "null"}},
+					{Type: core.ParamLiteral, Value: "true"},
+					{Type: core.ParamLiteral, Value: true},
+					{Type: core.ParamLiteral, Value: int64(60)},
+					{Type: core.ParamInt, Min: -5, Max: 10},
+					{Type: core.ParamFloat, Min: 0.001, Max: 1e200},
+					{Type: core.ParamString, Length: 8},
+					{Type: core.ParamBool},
+					{Type: core.ParamTimestamp, Within: 720 * 3600 * second},
+					{Type: core.ParamInsertedKey},
+				},
+			},
+			{
+				Kind: "MOVE", Weight: 20, Access: "WRITE",
+				Parameters: []core.Parameter{{Name: "a", Type: core.ParamKey}, {Name: "b", Type: core.ParamOffset, Of: "a", Add: 3}},
+				Statements: []core.TemplateStatement{
+					{SQL: "UPDATE {table} SET BALANCE = 1 WHERE ID = ?", Bind: []string{"a"}},
+					{SQL: "UPDATE {table} SET BALANCE = 2 WHERE ID = ?", Bind: []string{"b"}},
+				},
+			},
+		},
+		SLOs: []string{"p99 < 20ms", "POINT_LOOKUP p95 < 5ms"},
+		Limits: core.TemplateLimits{
+			StatementTimeout: second, StartTimeout: second, DrainTimeout: second, CancelTimeout: second, TerminateTimeout: second,
+			KillTimeout: second, RunLimit: 600 * second, WorkerLease: 9 * second, OwnerLease: 3 * second, ControlPoll: second / 10,
+			OnLoss: core.DegradeOnLoss,
+		},
+	}
+}
+
+func TestFormat(t *testing.T) {
+	is := is.New(t)
+	template := full()
+	delete(template.Tags, "") // core allows no empty key
+	is.NoErr(template.Validate())
+	written, err := templatefile.Format(template)
+	is.NoErr(err)
+	golden(t, "testdata/full.yaml", string(written))
+	sameAgain(t, template)
+}
+
+func TestFormatNames(t *testing.T) {
+	for _, name := range []string{"plain", "1", "1e3", "0x1F", "1_000", "null", "true", "off", "2024-01-01", "12.5", "-", "a-"} {
+		t.Run(name, func(t *testing.T) {
+			template := parseOne(t, "small.yaml", small)
+			template.Tags = map[string]string{"x": name, name + "k": name}
+			sameAgain(t, template)
+		})
+	}
+}
+
+func FuzzFormat(f *testing.F) {
+	for _, s := range []string{"a", "on", " a", "a ", "a: b", "- a", "a\nb", "a\n\nb\n", "\n", "\t", "a\tb", "'", `"`, `\`, "é", "\u2028", "#", "a #b", "{", "*a", "&a", "!a", "%a", "@a", "`", "|", ">", "?", "? a", "---", "a\n---\nb", "\x00", "\x85", "\ufeff", "日本\n語", "a\n b", "😀", "=", "<<", "~", ".inf", "0o7", "1:30", "a:", ":a", ","} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		template := core.Template{
+			Name: "x", Description: value, Tags: map[string]string{"k" + key: value},
+			Target: core.TemplateTarget{Kind: "memory"}, Table: core.TemplateTable{Name: "T", Rows: 1},
+			Load: core.TemplateLoad{Workers: 1, Connections: 1},
+			Mix: []core.TemplateOp{{
+				Kind: "OWN", Weight: 100, SQL: "SELECT ?, ?",
+				Parameters: []core.Parameter{{Type: core.ParamLiteral, Value: value}, {Type: core.ParamChoice, Values: []any{value, int64(1)}}},
+			}},
+		}
+		if template.Validate() != nil {
+			return
+		}
+		written, err := templatefile.Format(template)
+		if err != nil {
+			if core.CodeOf(err) != core.Invalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if len(written) > templatefile.MaxBytes {
+			return
+		}
+		sameAgain(t, template)
+	})
+}
+
+func TestFormatRefuses(t *testing.T) {
+	for name, change := range map[string]func(*core.Template){
+		"not UTF-8":  func(t *core.Template) { t.Description = "\xff" },
+		"not finite": func(t *core.Template) { z := 0.0; t.Mix[0].Weight = 1 / z },
+		"odd type":   func(t *core.Template) { t.Mix[4].Parameters[1].Value = []int{1} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			template := full()
+			change(&template)
+			_, err := templatefile.Format(template)
+			is.Equal(core.CodeOf(err), core.Invalid)
+		})
+	}
+}
+
+func TestSchema(t *testing.T) {
+	is := is.New(t)
+	schema, err := templatefile.Schema()
+	is.NoErr(err)
+	golden(t, "testdata/schema.json", string(schema))
+	is.True(!strings.Contains(string(schema), "$ref")) // one piece, for simple editors
+	_, err = os.Stat("testdata/schema.json")
+	is.NoErr(err)
+}
