@@ -246,3 +246,18 @@ func (s *site) reaches(db *sql.DB, status, phase string) string {
 	})
 	return s.newest(db)
 }
+
+// damage changes the store behind the command's back.
+func (s *site) damage(path string, statements ...string) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			s.t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}

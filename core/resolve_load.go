@@ -8,7 +8,7 @@ import (
 // The defaults of the load.
 const (
 	defaultWarmup   = Duration(2 * time.Second) // only when the template bounds nothing
-	defaultDuration = Duration(10 * time.Second)
+	DefaultDuration = Duration(10 * time.Second)
 	defaultSeed     = 1
 	defaultSampling = 1.0 // percent
 	defaultInterval = Duration(time.Second)
@@ -101,7 +101,7 @@ func (v *resolver) bounds(load *ScenarioLoad) {
 	}
 	switch {
 	case load.Operations == 0 && load.Duration == 0:
-		load.Duration = defaultDuration
+		load.Duration = DefaultDuration
 		if load.Warmup == 0 {
 			load.Warmup = defaultWarmup
 		}

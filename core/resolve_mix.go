@@ -170,11 +170,10 @@ func (v *resolver) sql(field, sql string) (s Statement, placeholders int, ok boo
 		v.found.add(field, "has %d bytes; allowed: up to %d", len(sql), maxSQL)
 		return s, 0, false
 	}
-	if err := CheckStatement(sql); err != nil {
-		v.found.add(field, "is wrong: %s", reasonOf(err))
-		return s, 0, false
+	err := CheckStatement(sql)
+	if err == nil {
+		placeholders, err = CountPlaceholders(sql)
 	}
-	placeholders, err := CountPlaceholders(sql)
 	if err != nil {
 		v.found.add(field, "is wrong: %s", reasonOf(err))
 		return s, 0, false
@@ -193,7 +192,7 @@ func (v *resolver) statements(field string, t *TemplateOp, parameters []Paramete
 	used := make([]bool, len(parameters))
 	for i, p := range parameters {
 		for _, other := range parameters[i+1:] {
-			used[i] = used[i] || p.Name != "" && other.Type == ParamOffset && other.Of == p.Name
+			used[i] = used[i] || p.Name != "" && other.Of == p.Name
 		}
 	}
 	var statements []Statement

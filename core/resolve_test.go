@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,8 @@ func TestResolveRefusals(t *testing.T) {
 		{func(t *core.Template) { t.Name = "a b" }, `name is "a b"; allowed: up to 100 letters, digits, dots, dashes and underscores, the first a letter or digit`},
 		{func(t *core.Template) { t.Name = ".a" }, `name is ".a"; allowed: up to 100 letters, digits, dots, dashes and underscores, the first a letter or digit`},
 		{func(t *core.Template) { t.Tags = map[string]string{"": "x"} }, `tags has the entry ""; allowed: keys of 1 to 100 bytes, values up to 1000`},
+		{func(t *core.Template) { t.Tags = numberedTags(65) }, `tags has 65 entries; allowed: up to 64`},
+		{func(t *core.Template) { t.SLOs = make([]string, 65) }, `slos has 65 entries; allowed: up to 64`},
 		{func(t *core.Template) { t.Target.Kind = "" }, `target.kind is missing; write the kind of database, like sqlite`},
 		{func(t *core.Template) { t.Target.Endpoint = "postgres://me:secret@host/db" },
 			`target.endpoint is not a name; allowed: up to 100 letters, digits, dashes and underscores. The address and its secret belong in BENCHFLEET_ENDPOINT_<NAME> or --endpoint NAME=FILE`},
@@ -261,6 +264,14 @@ func TestResolveRefusals(t *testing.T) {
 			wantProblem(is, template, c.message)
 		})
 	}
+}
+
+func numberedTags(n int) map[string]string {
+	tags := map[string]string{}
+	for i := range n {
+		tags[strconv.Itoa(i)] = ""
+	}
+	return tags
 }
 
 // wantProblem wants exactly one problem in a template.

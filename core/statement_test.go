@@ -32,6 +32,7 @@ func TestStatementClass(t *testing.T) {
 		{"SELECT a FROM t FOR UPDATE", "SELECT", true, "READ"},
 		{"SELECT a INTO b FROM t", "SELECT", false, "WRITE"},
 		{"SELECT a FROM (SELECT b INTO c FROM d) x", "SELECT", true, "READ"},
+		{"(SELECT 1) UNION (SELECT b INTO c FROM d)", "SELECT", true, "READ"},
 		{"WITH a AS (SELECT 1) SELECT * FROM a", "WITH", true, "READ"},
 		{"WITH RECURSIVE a(n) AS (VALUES (1) UNION SELECT n + 1 FROM a) SELECT n FROM a", "WITH", true, "READ"},
 		{"WITH a AS (SELECT 1) INSERT INTO b SELECT * FROM a", "WITH", false, "WRITE"},

@@ -132,7 +132,7 @@ func (s *slot) retake(at time.Duration) bool {
 
 // maxBorrow bounds how often the collector looks again for a buffer that its
 // connection is working on. It works for less than a microsecond at a time.
-const maxBorrow = 10_000
+const maxBorrow = 100_000
 
 // borrow takes a released buffer from its connection. stamp is above 0 when an
 // operation is in flight. It fails when the connection is abandoned or does not

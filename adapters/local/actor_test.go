@@ -27,13 +27,25 @@ import (
 
 // The variables of an actor: a process of this test binary that launches one
 // worker for each line on its stdin, and writes each handle to its stdout. It
-// dies by SIGKILL at the point that it is told.
+// dies by SIGKILL at the point that it is told. A worker with the last variable
+// starts a process in a session of its own, and ends.
 const (
 	envActor = "LOCAL_TEST_ACTOR" // folder of the launches
 	envDieAt = "LOCAL_TEST_DIE_AT"
+	envAway  = "LOCAL_TEST_AWAY"
 )
 
 func actorMain() {
+	if os.Getenv(envAway) != "" {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), envAway+"=", porttest.EnvScript+"=ignore=TERM hold=1m")
+		cmd.SysProcAttr = ownSession()
+		if err := cmd.Start(); err != nil {
+			panic(err)
+		}
+		fmt.Printf("away %d\n", cmd.Process.Pid)
+		os.Exit(0)
+	}
 	dir, ok := os.LookupEnv(envActor)
 	if !ok {
 		return

@@ -102,7 +102,7 @@ func (l *Launcher) resolve(ctx context.Context, folder string) (record, error) {
 		return rec, err
 	}
 	defer lk.release()
-	rec, err = readRecord(lk.folder)
+	rec, err = lk.record()
 	if errors.Is(err, fs.ErrNotExist) {
 		lk.discard() // its claimer died before he wrote anything
 	}

@@ -187,7 +187,7 @@ func (l *Launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Hand
 	defer lk.release()
 	l.at("locked")
 
-	rec, err := readRecord(lk.folder)
+	rec, err := lk.record()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		rec = l.newRecord(spec)

@@ -127,6 +127,18 @@ func stillThere(f *os.File) bool {
 	return err == nil && os.SameFile(open, named)
 }
 
+// record reads the record of the locked folder. The error is fs.ErrNotExist only
+// when nothing was ever launched in it: the record comes before the log.
+func (lk *lock) record() (record, error) {
+	rec, err := readRecord(lk.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, log := os.Stat(filepath.Join(lk.folder, logFile)); log == nil {
+			return rec, fmt.Errorf("%w: %s has been removed", errUnreadable, filepath.Join(lk.folder, recordFile))
+		}
+	}
+	return rec, err
+}
+
 func (lk *lock) release() {
 	unlock(lk.file) // not by closing alone: a child being forked has a copy
 	_ = lk.file.Close()

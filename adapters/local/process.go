@@ -65,8 +65,8 @@ type marked struct {
 }
 
 // markedBy reads the mark from the environment of a process.
-func markedBy(now sight, environ []string) (marked, bool) {
-	m := marked{process: now.process, leader: now.session == now.PID}
+func markedBy(environ []string) (marked, bool) {
+	var m marked
 	for _, v := range environ {
 		switch name, value, _ := strings.Cut(v, "="); name {
 		case ports.EnvExitRecord:
@@ -84,6 +84,12 @@ func markedBy(now sight, environ []string) (marked, bool) {
 		}
 	}
 	return m, m.id != "" && m.key.RunID != "" && m.key.WorkerID != ""
+}
+
+// seen adds what the operating system says of the process.
+func (m marked) seen(now sight) marked {
+	m.process, m.leader = now.process, now.session == now.PID
+	return m
 }
 
 // ofLaunch finds the living processes of one launch: its worker, the first that

@@ -59,8 +59,8 @@ func scan() ([]marked, error) {
 		if err != nil || !ok || !after.is(before.process) {
 			continue // the environment may be another's
 		}
-		if m, ok := markedBy(after, parseProcArgs(data)); ok {
-			all = append(all, m)
+		if m, ok := markedBy(parseProcArgs(data)); ok {
+			all = append(all, m.seen(after))
 		}
 	}
 	return all, nil

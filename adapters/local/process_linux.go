@@ -100,20 +100,22 @@ func scan() ([]marked, error) {
 		if err != nil {
 			continue
 		}
-		before, ok, err := look(pid)
-		if err != nil || !ok || before.zombie {
-			continue // ended meanwhile
-		}
 		environ, ok := environOf(pid)
 		if !ok {
 			continue
 		}
-		after, ok, err := look(pid)
-		if err != nil || !ok || !after.is(before.process) {
-			continue // the environment may be another's
+		m, ok := markedBy(environ)
+		if !ok {
+			continue
 		}
-		if m, ok := markedBy(after, environ); ok {
-			all = append(all, m)
+		now, ok, err := look(pid)
+		if err != nil || !ok || now.zombie {
+			continue // ended meanwhile
+		}
+		// What lies between two looks at the same launch is of that launch.
+		environ, ok = environOf(pid)
+		if again, same := markedBy(environ); ok && same && again == m {
+			all = append(all, m.seen(now))
 		}
 	}
 	return all, nil

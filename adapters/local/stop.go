@@ -46,6 +46,10 @@ func (l *Launcher) Stop(ctx context.Context, from core.Handle, force ports.Force
 			return nil
 		case errors.Is(err, errPending):
 			return fmt.Errorf("%w: local: stop: %w", core.ErrUnavailable, err)
+		case errors.Is(err, errUnreadable):
+			if h.process, err = l.unrecorded(h.Folder); err != nil {
+				return failed("look for processes", err)
+			}
 		case err != nil:
 			return failed("stop", err)
 		case rec.ID == h.ID:
@@ -107,7 +111,7 @@ func (l *Launcher) Release(ctx context.Context, from core.Handle) error {
 		return err
 	}
 	defer lk.release()
-	rec, err := readRecord(lk.folder)
+	rec, err := lk.record()
 	switch {
 	case err == nil && rec.ID != h.ID:
 		return nil // a later launch of the same key

@@ -86,9 +86,13 @@ func (l *Launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Hand
 	if l.closed {
 		return core.Handle{}, fmt.Errorf("%w: memory: the launcher is closed", core.ErrRefused)
 	}
+	process, err := newProcess(spec)
+	if err != nil {
+		return core.Handle{}, err
+	}
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	started := &launch{
-		process: newProcess(spec), kill: kill,
+		process: process, kill: kill,
 		handle: core.Handle{Launcher: launcherName, Version: handleVersion, Data: data},
 	}
 	l.launches[spec.Key] = started
@@ -165,8 +169,7 @@ func (l *Launcher) Inspect(ctx context.Context, handles []core.Handle) ([]ports.
 	return list, nil
 }
 
-// Stop asks a worker to end, or ends its context. Repeating it is the same as
-// once.
+// Stop asks a worker to end, or ends its context.
 func (l *Launcher) Stop(ctx context.Context, handle core.Handle, force ports.Force) error {
 	if err := ended(ctx); err != nil {
 		return err

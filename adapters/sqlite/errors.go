@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	modernc "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -65,7 +66,20 @@ func storeCode(err error) error {
 	if !errors.As(err, &e) {
 		return nil
 	}
+	if e.Code() == sqlite3.SQLITE_ERROR {
+		if schemaIsOld(err) {
+			return core.ErrRefused
+		}
+		return core.ErrInternal // the statements are ours
+	}
 	return resultOf(e.Code()).store
+}
+
+// schemaIsOld recognises what SQLite says when it misses a table or a column; it
+// has no code of its own for that.
+func schemaIsOld(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "no such table") || strings.Contains(text, "no such column") || strings.Contains(text, "has no column named")
 }
 
 // sqliteCode is the result code of an error, or 0.

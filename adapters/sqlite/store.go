@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -99,7 +98,7 @@ func storeDialect(path string, now func() time.Time) sqlstore.Dialect {
 
 // explainStore adds to an error what a user can do about it.
 func explainStore(path string, err error) error {
-	if text := err.Error(); strings.Contains(text, "no such table") || strings.Contains(text, "no such column") || strings.Contains(text, "has no column named") {
+	if schemaIsOld(err) {
 		return fmt.Errorf("%w; the schema is missing or old: %s", err, applyCommand(path))
 	}
 	return explain(path, err)
@@ -143,17 +142,13 @@ func pool(dsn string, connections int) (*sqlx.DB, error) {
 	return sqlx.NewDb(db, "sqlite3"), nil // sqlx's name for the dialect
 }
 
-// tryStore finds out whether the file can be read and written, and that it is in
-// WAL mode.
+// tryStore finds out whether the file can be read and written.
 func tryStore(ctx context.Context, path string, read, write *sqlx.DB) error {
 	conn, err := write.Conn(ctx)
 	if err != nil {
 		return openError(ctx, path, err)
 	}
 	defer func() { _ = conn.Close() }() // goes back to the pool
-	if err := ensureWAL(ctx, conn); err != nil {
-		return openError(ctx, path, err)
-	}
 	readOnly := false
 	err = conn.Raw(func(c any) error {
 		readOnly, err = c.(interface{ IsReadOnly(string) (bool, error) }).IsReadOnly("main")
@@ -167,6 +162,12 @@ func tryStore(ctx context.Context, path string, read, write *sqlx.DB) error {
 	}
 	var tables int
 	if err := read.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_master"); err != nil {
+		return openError(ctx, path, err)
+	}
+	if tables == 0 {
+		return nil // leave it as it is: Check says what is missing
+	}
+	if err := ensureWAL(ctx, conn); err != nil {
 		return openError(ctx, path, err)
 	}
 	return nil

@@ -227,7 +227,8 @@ func launcherLogs(t testing.TB, h LauncherHarness) {
 	if log := f.logged(f.l, lives, "line 3\n"); !strings.HasSuffix(log, "line 1\nline 2\nline 3\n") {
 		t.Errorf("log of the living: %q", log)
 	}
-	handle := f.launch(1, inOrder("lines="+strconv.Itoa(lines), "exit=1"))
+	handle, err := f.l.Launch(f.ctx, f.spec(1, inOrder("lines="+strconv.Itoa(lines), "exit=1"))) // its first line may be out of reach at once
+	must(t, err, "Launch")
 	f.gone(f.l, handle)
 	last := fmt.Sprintf("line %d\n", lines)
 	f.logged(f.l, handle, last)

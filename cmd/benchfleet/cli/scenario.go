@@ -53,6 +53,9 @@ func (o *overrides) apply(t core.Template) (core.Template, error) {
 	if given["operations"] && !given["duration"] {
 		t.Load.Duration = 0
 	}
+	if given["warmup"] && t.Load.Duration == 0 && t.Load.Operations == 0 {
+		t.Load.Duration = core.DefaultDuration // else the default warm-up would come with it
+	}
 	t, err := templatefile.Set(t, append(assignments, o.set...))
 	if err != nil {
 		return t, exitWith(ExitUsage, err)
@@ -89,6 +92,7 @@ func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, 
 		return nil, exitWith(ExitRefused, err)
 	}
 	found := &admitted{store: store}
+	var flagErr error
 	found.scenario, found.findings = runner.Admit(ctx, store, func(ctx context.Context) (core.Scenario, error) {
 		record, err := store.Templates().Get(ctx, name)
 		if err != nil {
@@ -97,10 +101,22 @@ func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, 
 		found.template = record
 		changed, err := o.apply(record.Template)
 		if err != nil {
+			flagErr = err
 			return core.Scenario{}, err
 		}
-		return changed.Resolve(resolution(record, launcher.Capabilities()))
+		defaults := resolution(record, launcher.Capabilities())
+		scenario, err := changed.Resolve(defaults)
+		if err != nil {
+			if _, asStored := record.Template.Resolve(defaults); asStored == nil {
+				flagErr = exitWith(ExitUsage, err) // the template is fine: the flags are not
+			}
+		}
+		return scenario, err
 	})
+	if flagErr != nil {
+		store.Close()
+		return nil, flagErr
+	}
 	if core.Refusal(found.findings) != "" {
 		store.Close()
 		return nil, a.refused(found.findings)

@@ -1,0 +1,100 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+)
+
+func TestAcceptanceWorkerKilled(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "short", "--duration", "1m")
+	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	is.NoErr(syscall.Kill(s.worker(run, "worker-1"), syscall.SIGKILL))
+	o := running.wait(20 * time.Second)
+	is.Equal(o.code, 5)
+	c := s.checkEnded(t, db, run, "FAILED", "WORKER_LOST")
+	is.True(strings.Contains(s.text(db, "SELECT REASON_DETAIL FROM RUN_STATUS WHERE RUN_ID = ?", run), "worker-1"))
+	is.True(c.Workers[1].BeforeStop)
+	is.True(!c.Clean)
+}
+
+func TestAcceptanceOrchestratorKilledAndLeftAlone(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "short", "--duration", "1m")
+	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	running.signal(syscall.SIGKILL)
+	running.wait(5 * time.Second)
+	is.True(len(s.workers(run)) > 0) // the workers outlive it, for a while
+	until(t, 15*time.Second, "the workers end by their lease", func() bool { return len(s.workers(run)) == 0 })
+	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), "RUNNING") // nobody has closed it yet
+	o := s.must("gc")
+	is.True(strings.Contains(o.stdout, run))
+	s.checkEnded(t, db, run, "FAILED", "WORKER_LOST")
+	s.checkConserved(t, db, run) // the workers reported before they ended
+	is.True(strings.Contains(s.must("gc").stdout, "nothing to collect"))
+}
+
+func TestAcceptanceOrchestratorKilledAndTakenOver(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "short", "--duration", "6s", "--set", "limits.worker_lease=15s")
+	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	running.signal(syscall.SIGKILL)
+	running.wait(5 * time.Second)
+	successor := s.start("orchestrator", "--run", run)
+	o := successor.wait(30 * time.Second)
+	t.Log(o)
+	is.Equal(o.code, 0)
+	c := s.checkEnded(t, db, run, "COMPLETED", "ELAPSED")
+	is.True(c.Clean)
+	s.checkConserved(t, db, run)
+	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'OWNER_CHANGED'", run), int64(1))
+}
+
+func TestAcceptanceOrchestratorKilledWhileStopping(t *testing.T) {
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "slow")
+	run := s.reaches(db, "STOPPING", "")
+	running.signal(syscall.SIGKILL)
+	running.wait(5 * time.Second)
+	s.must("stop", run) // drives the run to its end itself
+	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
+}
+
+// TestAcceptanceStoreUnwritable holds the store's write lock for longer than an
+// owner lease, as a full disk or a stuck backup would.
+func TestAcceptanceStoreUnwritable(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "short", "--duration", "1m")
+	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	locker, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&_txlock=immediate")
+	is.NoErr(err)
+	defer locker.Close()
+	lock, err := locker.Begin()
+	is.NoErr(err)
+	_, err = lock.Exec("UPDATE RUN_STATUS SET TEST_NAME = TEST_NAME")
+	is.NoErr(err)
+	until(t, 20*time.Second, "the workers are ended from memory", func() bool { return len(s.workers(run)) == 0 })
+	is.NoErr(lock.Rollback())
+	o := running.wait(30 * time.Second)
+	is.Equal(o.code, 5)
+	is.True(strings.Contains(o.stderr, "the store could not be written"))
+	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), "FAILED") // stored once it could be
+	is.Equal(s.text(db, "SELECT REASON FROM RUN_STATUS WHERE RUN_ID = ?", run), "GUARDRAIL")
+}

@@ -1,0 +1,127 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+func TestParseSLO(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		slo  core.SLO
+	}{
+		{"p99 < 20ms", core.SLO{Text: "p99 < 20ms", Metric: "p99", Less: true, Bound: 0.02}},
+		{" POINT_LOOKUP  p95<5ms ", core.SLO{Text: "POINT_LOOKUP p95<5ms", Kind: "POINT_LOOKUP", Metric: "p95", Less: true, Bound: 0.005}},
+		{"p50 < 1s", core.SLO{Text: "p50 < 1s", Metric: "p50", Less: true, Bound: 1}},
+		{"p90 < 500us", core.SLO{Text: "p90 < 500us", Metric: "p90", Less: true, Bound: 0.0005}},
+		{"p99.9 < 1m30s", core.SLO{Text: "p99.9 < 1m30s", Metric: "p999", Less: true, Bound: 90}},
+		{"p999 < 1s", core.SLO{Text: "p999 < 1s", Metric: "p999", Less: true, Bound: 1}},
+		{"max < 1s", core.SLO{Text: "max < 1s", Metric: "max", Less: true, Bound: 1}},
+		{"avg < 1s", core.SLO{Text: "avg < 1s", Metric: "avg", Less: true, Bound: 1}},
+		{"error_rate < 50%", core.SLO{Text: "error_rate < 50%", Metric: "error_rate", Less: true, Bound: 0.5}},
+		{"INSERT error_rate < 0.5 %", core.SLO{Text: "INSERT error_rate < 0.5 %", Kind: "INSERT", Metric: "error_rate", Less: true, Bound: 0.005}},
+		{"throughput > 900", core.SLO{Text: "throughput > 900", Metric: "throughput", Bound: 900}},
+		{"throughput > 0.5/s", core.SLO{Text: "throughput > 0.5/s", Metric: "throughput", Bound: 0.5}},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			is := is.New(t)
+			slo, err := core.ParseSLO(c.text)
+			is.NoErr(err)
+			is.Equal(slo, c.slo)
+		})
+	}
+	const metrics = "allowed: p50, p90, p95, p99, p999, max, avg, error_rate, throughput"
+	for _, c := range []struct{ text, problem string }{
+		{"", "it has no < or >"},
+		{"p99", "it has no < or >"},
+		{"p99 = 5ms", "it has no < or >"},
+		{"< 5ms", "before < or > stands a metric, or a kind and a metric"},
+		{"A B p99 < 5ms", "before < or > stands a metric, or a kind and a metric"},
+		{"p99 <= 5ms", "write < without ="},
+		{"throughput >= 5", "write > without ="},
+		{"p98 < 5ms", `"p98" is no metric; ` + metrics + "; did you mean p90?"},
+		{"troughput > 5", `"troughput" is no metric; ` + metrics + "; did you mean throughput?"},
+		{"p99 INSERT < 5ms", `"INSERT" is no metric; ` + metrics},
+		{"p99 < 5", `the bound "5" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < ", `the bound "" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < 0s", `the bound "0s" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < -5ms", `the bound "-5ms" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < 5ms < 6ms", `the bound "5ms < 6ms" is not a time above 0 with a unit, like 20ms`},
+		{"p99 > 5ms", "a latency needs <"},
+		{"error_rate > 5%", "error_rate needs <"},
+		{"error_rate < 0.1", `the bound "0.1" is not a percentage above 0% to 100%, like 0.1%`},
+		{"error_rate < 101%", `the bound "101%" is not a percentage above 0% to 100%, like 0.1%`},
+		{"error_rate < NaN%", `the bound "NaN%" is not a percentage above 0% to 100%, like 0.1%`},
+		{"throughput < 5", "throughput needs >"},
+		{"throughput > x", `the bound "x" is not a number of operations per second above 0, like 900`},
+		{"throughput > Inf", `the bound "Inf" is not a number of operations per second above 0, like 900`},
+		{"throughput > 0", `the bound "0" is not a number of operations per second above 0, like 900`},
+		{"INSERT throughput > 5", "throughput is that of the whole run, not of one kind"},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			is := is.New(t)
+			_, err := core.ParseSLO(c.text)
+			is.Equal(core.CodeOf(err), core.Invalid)
+			is.Equal(err.Error(), `invalid: objective "`+c.text+`": `+c.problem)
+		})
+	}
+}
+
+func TestEvaluateSLOs(t *testing.T) {
+	read := core.KindMetrics{Kind: "READ", Counts: core.Counts{OK: 100}}
+	for i := range 100 {
+		read.Service.Record(time.Duration(i+1) * time.Millisecond)
+	}
+	write := core.KindMetrics{Kind: "WRITE", Counts: core.Counts{OK: 1, Errors: 1}}
+	write.Service.Record(time.Second)
+	failed := core.KindMetrics{Kind: "FAILED", Counts: core.Counts{Errors: 8}}
+	kinds := []core.KindMetrics{read, write, failed}
+	for _, c := range []struct {
+		text     string
+		measured float64
+		met      bool
+	}{
+		{"READ p50 < 51ms", 0.050, true},
+		{"READ p50 < 49ms", 0.050, false},
+		{"READ p90 < 91ms", 0.090, true},
+		{"READ p95 < 96ms", 0.095, true},
+		{"READ p99 < 98ms", 0.099, false},
+		{"READ p99.9 < 101ms", 0.100, true},
+		{"READ max < 100ms", 0.100, false}, // less, not equal
+		{"READ max < 100001us", 0.100, true},
+		{"READ avg < 51ms", 0.0505, true},
+		{"max < 2s", 1, true},
+		{"max < 500ms", 1, false},
+		{"READ error_rate < 0.01%", 0, true},
+		{"WRITE error_rate < 50%", 0.5, false},
+		{"error_rate < 9%", 9.0 / 110, true},
+		{"FAILED error_rate < 100%", 1, false},
+		{"FAILED p99 < 1h", 0, false}, // nothing to measure
+		{"NONE p99 < 1h", 0, false},
+		{"NONE error_rate < 100%", 0, false},
+		{"throughput > 899", 900, true},
+		{"throughput > 900", 900, false},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			is := is.New(t)
+			slo, err := core.ParseSLO(c.text)
+			is.NoErr(err)
+			results := core.EvaluateSLOs([]core.SLO{slo, slo}, kinds, 900)
+			is.Equal(len(results), 2)
+			is.Equal(results[0].SLO, slo)
+			is.Equal(results[0].Met, c.met)
+			is.True(results[0].Measured > c.measured*0.99 && results[0].Measured < c.measured*1.01 || results[0].Measured == c.measured)
+		})
+	}
+	t.Run("nothing at all", func(t *testing.T) {
+		is := is.New(t)
+		is.Equal(len(core.EvaluateSLOs(nil, kinds, 1)), 0)
+		slo, err := core.ParseSLO("p99 < 1s")
+		is.NoErr(err)
+		is.Equal(core.EvaluateSLOs([]core.SLO{slo}, nil, 0)[0].Met, false)
+	})
+}

@@ -1,0 +1,174 @@
+package core_test
+
+import (
+	"math"
+	"math/bits"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// sound is the input of a VALID verdict: two workers, 10 s of 10 s measured.
+func sound() core.VerdictInput {
+	counts := core.Counts{Scheduled: 1000, Started: 1000, OK: 1000}
+	return core.VerdictInput{
+		Status: core.Completed, Reason: core.Elapsed, Measured: counts, Seconds: 10, Planned: 10,
+		Ledger: core.BalanceLedger(counts), Coverage: 1,
+		Workers: []core.WorkerFacts{
+			{ID: "worker-0", Reported: true, Clean: true, Connections: 4, Asked: 4, CPU: 30, ClockError: 0.001},
+			{ID: "worker-1", Reported: true, Clean: true, Connections: 4, Asked: 4, CPU: 30, ClockError: 0.001},
+		},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	type input = core.VerdictInput
+	for _, c := range []struct {
+		name    string
+		change  func(*input)
+		level   core.VerdictLevel
+		reasons string // one per line
+	}{
+		{"all is well", func(*input) {}, core.Valid, ""},
+
+		{"nothing measured", func(in *input) { in.Measured, in.Seconds = core.Counts{}, 0 }, core.InvalidRun,
+			"nothing was measured: 0 operations ended in 0 ms of measurement\n0 ms of 10.0 s were measured"},
+		{"all aborted", func(in *input) { in.Measured = core.Counts{Started: 5, Aborted: 5} }, core.InvalidRun,
+			"nothing was measured: 0 operations ended in 10.0 s of measurement"},
+		{"no window", func(in *input) { in.Seconds, in.Planned = math.NaN(), 0 }, core.InvalidRun,
+			"nothing was measured: 1000 operations ended in unknown time of measurement"},
+
+		{"ledger", func(in *input) { in.Ledger = core.BalanceLedger(core.Counts{Scheduled: 2, Started: 2, OK: 1}) }, core.Degraded,
+			"the ledger does not balance: 2 operations were started, but 1 accounted for (1 ok, 0 errors, 0 aborted, 0 lost)"},
+
+		{"coverage 95 %", func(in *input) { in.Coverage = 0.95 }, core.Valid, ""},
+		{"coverage 94 %", func(in *input) { in.Coverage = 0.94 }, core.Degraded, "the workers made 94.0 % of the load: they were at work for that share of the measurement"},
+		{"coverage 50 %", func(in *input) { in.Coverage = 0.5 }, core.Degraded, "the workers made 50.0 % of the load: they were at work for that share of the measurement"},
+		{"coverage 49 %", func(in *input) { in.Coverage = 0.49 }, core.InvalidRun, "the workers made 49.0 % of the load: they were at work for that share of the measurement"},
+		{"coverage unknown", func(in *input) { in.Coverage = math.NaN() }, core.InvalidRun, "the workers made an unknown share of the load: they were at work for that share of the measurement"},
+
+		{"errors 1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 990, 10 }, core.Valid, ""},
+		{"errors 1.1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 989, 11 }, core.Degraded, "11 of 1000 operations failed (1.1 %)"},
+		{"errors 50 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 500, 500 }, core.Degraded, "500 of 1000 operations failed (50.0 %)"},
+		{"errors 50.1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 499, 501 }, core.InvalidRun, "501 of 1000 operations failed (50.1 %)"},
+		{"aborted are no errors", func(in *input) { in.Measured.Started, in.Measured.Aborted = 2000, 1000 }, core.Valid, ""},
+
+		{"worker lost", func(in *input) {
+			w := &in.Workers[1]
+			w.Lost, w.Reported, w.Clean, w.Ending = true, false, false, "killed by signal 9, without a final report"
+		}, core.Degraded, "worker-1 was lost while it was needed: killed by signal 9, without a final report"},
+		{"worker unreported", func(in *input) {
+			w := &in.Workers[1]
+			w.Reported, w.Clean, w.Ending = false, false, "killed by signal 9, without a final report"
+		}, core.Degraded, "worker-1: killed by signal 9, without a final report; what it did after its last beat is not counted"},
+		{"worker killed after its report", func(in *input) {
+			w := &in.Workers[0]
+			w.Clean, w.Ending = false, "reported, then killed by signal 9"
+		}, core.Degraded, "worker-0 did not end by itself: reported, then killed by signal 9"},
+		{"late worker", func(in *input) { in.StaleFacts = 3 }, core.Degraded,
+			"3 reports came from workers that had been given up: they may have made load beside the run's own"},
+
+		{"connections 95 %", func(in *input) { in.Workers[0].Connections = 3.8 }, core.Valid, ""},
+		{"connections fewer", func(in *input) { in.Workers[0].Connections = 3.7 }, core.Degraded, "worker-0 kept 3.7 connections of 4 on average"},
+		{"connections unknown", func(in *input) { in.Workers[0].Connections = 0 }, core.Valid, ""},
+		{"dropped", func(in *input) { in.Workers[1].Dropped = 12 }, core.Degraded,
+			"worker-1 could not store 12 sampled operations in time; counts and percentiles hold all of them"},
+
+		{"clock known to 1 %", func(in *input) { in.Workers[0].ClockError = 0.1 }, core.Valid, ""},
+		{"clock unknown", func(in *input) { in.Workers[0].ClockError = 0.101 }, core.Degraded,
+			"worker-0 knew the store's clock only to ±101 ms (allowed ±100 ms), so its measurement may have begun and ended that much too early or late"},
+		{"clock in a short run", func(in *input) { in.Seconds, in.Planned, in.Workers[0].ClockError = 1, 1, 0.05 }, core.Valid, ""},
+		{"clock unknown in a short run", func(in *input) { in.Seconds, in.Planned, in.Workers[0].ClockError = 1, 1, 0.06 }, core.Degraded,
+			"worker-0 knew the store's clock only to ±60 ms (allowed ±50 ms), so its measurement may have begun and ended that much too early or late"},
+
+		{"cpu 90 %", func(in *input) { in.Workers[0].CPU = 90 }, core.Valid, ""},
+		{"cpu", func(in *input) { in.Workers[0].CPU = 91 }, core.Degraded, "worker-0 used 91 % of its CPU: the load generator may have been the bottleneck"},
+		{"cpu of hosts of their own", func(in *input) { in.Workers[0].CPU, in.Workers[1].CPU = 80, 80 }, core.Valid, ""},
+		{"cpu of one host", func(in *input) { in.SharedHost = true; in.Workers[0].CPU, in.Workers[1].CPU = 46, 45 }, core.Degraded,
+			"the workers used 91 % of their host's CPU: the load generator may have been the bottleneck"},
+		{"cpu of one host, fine", func(in *input) { in.SharedHost = true; in.Workers[0].CPU, in.Workers[1].CPU = 45, 45 }, core.Valid, ""},
+		{"cpu with an embedded target", func(in *input) { in.SharedHost, in.LocalTarget = true, true; in.Workers[0].CPU = 100 }, core.Valid, ""},
+
+		{"95 % of the time", func(in *input) { in.Seconds = 9.5 }, core.Valid, ""},
+		{"too short", func(in *input) { in.Seconds = 9.4 }, core.Degraded, "9.4 s of 10.0 s were measured"},
+		{"stopped early", func(in *input) { in.Status, in.Reason, in.Seconds = core.Cancelled, core.UserRequested, 3.2 }, core.Degraded,
+			"the run is CANCELLED (USER_REQUESTED), its numbers are partial: 3.2 s of 10.0 s were measured"},
+		{"stopped at the very end", func(in *input) { in.Status, in.Reason = core.Cancelled, core.UserRequested }, core.Degraded, "the run is CANCELLED (USER_REQUESTED)"},
+		{"failed", func(in *input) { in.Status, in.Reason = core.Failed, core.WorkerLost }, core.Degraded, "the run is FAILED (WORKER_LOST)"},
+
+		{"operations done", func(in *input) { in.Reason, in.Planned, in.Operations, in.Seconds = core.OperationsDone, 0, 1000, 1 }, core.Valid, ""},
+		{"operations done before the time", func(in *input) { in.Reason, in.Operations, in.Seconds = core.OperationsDone, 1000, 1 }, core.Valid, ""},
+		{"time over before the operations", func(in *input) { in.Operations = 5000 }, core.Valid, ""},
+		{"time over early", func(in *input) { in.Operations, in.Seconds = 5000, 5 }, core.Degraded,
+			"5.0 s of 10.0 s were measured, 1000 of 5000 operations were started"},
+		{"operations of a lost worker missing", func(in *input) { in.Reason, in.Planned, in.Operations = core.OperationsDone, 0, 1500 }, core.Degraded,
+			"1000 of 1500 operations were started"},
+		{"operations stopped early", func(in *input) {
+			in.Status, in.Reason, in.Planned, in.Operations = core.Cancelled, core.UserRequested, 0, 5000
+		}, core.Degraded, "the run is CANCELLED (USER_REQUESTED), its numbers are partial: 1000 of 5000 operations were started"},
+
+		{"the worst comes first", func(in *input) {
+			in.StaleFacts, in.Measured.OK, in.Measured.Errors, in.Coverage = 1, 1, 999, 0.9
+		}, core.InvalidRun, "999 of 1000 operations failed (99.9 %)\n" +
+			"the workers made 90.0 % of the load: they were at work for that share of the measurement\n" +
+			"1 reports came from workers that had been given up: they may have made load beside the run's own"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			in := sound()
+			c.change(&in)
+			verdict := core.Judge(in)
+			is.Equal(strings.Join(verdict.Reasons, "\n"), c.reasons)
+			is.Equal(verdict.Level, c.level)
+		})
+	}
+}
+
+// TestJudgeNeverForgives: one fault more never makes a verdict better, whatever up
+// to three others are.
+func TestJudgeNeverForgives(t *testing.T) {
+	rank := map[core.VerdictLevel]int{core.Valid: 0, core.Degraded: 1, core.InvalidRun: 2}
+	faults := []func(*core.VerdictInput){
+		func(in *core.VerdictInput) { in.Measured = core.Counts{} },
+		func(in *core.VerdictInput) { in.Measured.Errors += 500 },
+		func(in *core.VerdictInput) { in.Measured.Errors += 20 },
+		func(in *core.VerdictInput) { in.Ledger = core.Ledger{} },
+		func(in *core.VerdictInput) { in.Coverage -= 0.3 },
+		func(in *core.VerdictInput) { in.Status = core.Failed },
+		func(in *core.VerdictInput) { in.Seconds /= 2 },
+		func(in *core.VerdictInput) { in.StaleFacts++ },
+		func(in *core.VerdictInput) { in.Workers[0].Lost = true },
+		func(in *core.VerdictInput) { in.Workers[0].Reported = false },
+		func(in *core.VerdictInput) { in.Workers[1].Clean = false },
+		func(in *core.VerdictInput) { in.Workers[1].Dropped = 1 },
+		func(in *core.VerdictInput) { in.Workers[1].ClockError = 1 },
+		func(in *core.VerdictInput) { in.Workers[1].CPU = 99 },
+		func(in *core.VerdictInput) { in.Workers[1].Connections = 1 },
+	}
+	is := is.New(t)
+	for set := range uint(1) << len(faults) {
+		if bits.OnesCount(set) > 3 {
+			continue
+		}
+		in := sound()
+		for i, fault := range faults {
+			if set>>i&1 == 1 {
+				fault(&in)
+			}
+		}
+		verdict := core.Judge(in)
+		is.Equal(len(verdict.Reasons) == 0, verdict.Level == core.Valid)
+		is.Equal(set == 0, verdict.Level == core.Valid)
+		for i, fault := range faults {
+			if i > 2 && set>>i&1 == 0 { // the first three replace or add to the same counts
+				more := in
+				more.Workers = append([]core.WorkerFacts{}, in.Workers...)
+				fault(&more)
+				is.True(rank[core.Judge(more).Level] >= rank[verdict.Level])
+			}
+		}
+	}
+}

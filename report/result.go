@@ -1,0 +1,248 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// view is a Result with what is missing in one of its parts taken from another.
+type view struct {
+	id                   string
+	status               core.Status
+	reason               core.Reason
+	detail               string
+	partial              bool
+	start, end           time.Time
+	workers, connections int
+	parent               core.Rollup
+	certificate          *core.Certificate
+}
+
+func (r Result) view() view {
+	v := view{
+		id: r.Run.ID, status: r.Run.Status, reason: r.Run.Reason, detail: r.Run.Detail,
+		start: r.Run.StartedAt, end: r.Run.EndedAt, workers: len(r.Run.Workers), connections: r.Run.Plan.Connections,
+	}
+	if r.Parent != nil {
+		v.parent = *r.Parent
+		v.certificate = r.Parent.Certificate
+		v.connections = r.Parent.Connections
+	}
+	if r.Run.ID == "" {
+		v.id, v.status, v.reason, v.detail = v.parent.RunID, v.parent.Status, v.parent.Reason, v.parent.Detail
+		v.start, v.end, v.workers = v.parent.Start, v.parent.End, len(r.Children)
+	}
+	if v.certificate == nil && !r.Run.StopAt.IsZero() {
+		c := r.Run.Certificate()
+		v.certificate = &c
+	}
+	if v.certificate != nil && v.certificate.RequestedAt.IsZero() {
+		v.certificate = nil // no stop was requested
+	}
+	v.partial = v.status != core.Completed
+	return v
+}
+
+// Text writes the result of a run for people.
+func Text(w io.Writer, r Result, options ...Option) error {
+	p := newPage(w, options)
+	v := r.view()
+	p.heading(v)
+	if r.Parent == nil {
+		p.print("\n")
+		p.line("nothing was measured")
+	} else {
+		p.measured(r.Parent)
+		p.failures(r.Parent.Kinds)
+		p.objectives(r.Parent.SLOs)
+		p.workerResults(r.Children)
+	}
+	p.findings(r.Run.Findings)
+	p.print("\n")
+	p.stop(v.certificate)
+	if r.Parent != nil {
+		p.ledger(r.Parent)
+		p.verdict(r.Parent.Verdict)
+	}
+	if r.Location != "" {
+		p.prose("result   ", clean(r.Location)+", run "+clean(v.id))
+	}
+	return p.err
+}
+
+func (p *page) heading(v view) {
+	title := "run " + clean(v.id)
+	if v.parent.Name != "" {
+		title += "  " + clean(v.parent.Name)
+	}
+	p.line("%s  %s", title, p.paint(statusTone(v.status), string(v.status)))
+	if v.partial {
+		text := "PARTIAL RESULT: the run is " + string(v.status)
+		if !v.status.Terminal() {
+			text = "INTERIM RESULT: the run is still " + string(v.status)
+		}
+		if v.reason != "" {
+			text += " (" + string(v.reason) + ")"
+		}
+		p.prose("", p.paint(statusTone(v.status), text))
+	}
+	if v.detail != "" {
+		p.prose("", clean(v.detail))
+	}
+	if s := v.parent.Scenario; s != nil {
+		p.prose("", fmt.Sprintf("%s, %s, on %s (%s) table %s with %s",
+			plural(v.workers, "worker"), plural(v.connections, "connection"),
+			orDash(clean(s.Target.Endpoint)), clean(s.Target.Kind), clean(s.Table.Name), plural(s.Table.Rows, "row")))
+	}
+	if v.parent.Seconds > 0 {
+		text := "measured " + Span(seconds(v.parent.Seconds))
+		if s := v.parent.Scenario; s != nil {
+			text += planned(s.Load)
+		}
+		p.prose("", text+", started "+moment(v.start))
+	}
+}
+
+// planned is what was asked, beside what was measured.
+func planned(load core.ScenarioLoad) string {
+	text := ""
+	if load.Duration > 0 {
+		text += " of " + Span(load.Duration.Std())
+	}
+	if load.Operations > 0 {
+		text += fmt.Sprintf(", bounded by %s", plural(load.Operations, "operation"))
+	}
+	if load.Warmup > 0 {
+		text += ", warmup " + Span(load.Warmup.Std())
+	}
+	if load.ThinkTime > 0 {
+		text += ", think time " + Latency(load.ThinkTime.Std())
+	}
+	return text
+}
+
+// measured is the table of kinds and their total.
+func (p *page) measured(parent *core.Rollup) {
+	total := core.Total(parent.Kinds)
+	t := table{
+		head:  []string{"operation", "count", "op/s", "p50", "p95", "p99", "p99.9", "max", "errors"},
+		right: "lrrrrrrrr", minimum: 10,
+	}
+	for i := range parent.Kinds {
+		k := &parent.Kinds[i]
+		t.kind(k, shareOf(parent.Throughput, k, &total))
+	}
+	t.kind(&total, parent.Throughput)
+	p.print("\n")
+	p.table(t)
+}
+
+func (t *table) kind(k *core.KindMetrics, throughput float64) {
+	row := []string{clean(k.Kind), Count(k.Started), Rate(throughput)}
+	row = append(row, percentiles(k.Latency())...)
+	t.add(append(row, Count(k.Errors))...)
+	if k.Errors > 0 {
+		t.tint(len(row), bad)
+	}
+}
+
+// percentiles are p50, p95, p99, p99.9 and the maximum.
+func percentiles(h *core.Histogram) []string {
+	if h.Count() == 0 {
+		return []string{"-", "-", "-", "-", "-"}
+	}
+	return []string{
+		Latency(h.Quantile(0.5)), Latency(h.Quantile(0.95)), Latency(h.Quantile(0.99)),
+		Latency(h.Quantile(0.999)), Latency(h.Max()),
+	}
+}
+
+// failures lists the classes of errors with an example each.
+func (p *page) failures(kinds []core.KindMetrics) {
+	t := table{head: []string{"errors in", "class", "count", "example"}, right: "llrl", shrink: 3, minimum: 12}
+	for i := range kinds {
+		for _, f := range kinds[i].Failures {
+			t.add(clean(kinds[i].Kind), clean(f.Class), Count(f.Count), clean(f.Example))
+		}
+	}
+	if len(t.rows) > 0 {
+		p.print("\n")
+		p.table(t)
+	}
+}
+
+func (p *page) objectives(slos []core.SLOResult) {
+	t := table{head: []string{"objective", "measured", ""}, right: "lrl", minimum: 20}
+	for _, s := range slos {
+		if s.Met {
+			t.add(clean(s.Text), measure(s), "met")
+			t.tint(2, good)
+		} else {
+			t.add(clean(s.Text), measure(s), "MISSED")
+			t.tint(2, bad)
+		}
+	}
+	if len(t.rows) > 0 {
+		p.print("\n")
+		p.table(t)
+	}
+}
+
+func measure(s core.SLOResult) string {
+	switch s.Metric {
+	case "throughput":
+		return Rate(s.Measured) + "/s"
+	case "error_rate":
+		return percent(s.Measured)
+	default:
+		return Latency(seconds(s.Measured))
+	}
+}
+
+func (p *page) workerResults(children []core.Rollup) {
+	if len(children) == 0 {
+		return
+	}
+	t := table{
+		head:  []string{"worker", "conn", "count", "op/s", "p99", "errors", "cover", "cpu", "how it ended"},
+		right: "lrrrrrrrl", shrink: 8, minimum: 16,
+	}
+	for i := range children {
+		c := &children[i]
+		total := core.Total(c.Kinds)
+		ending := clean(c.WorkerEnding)
+		if c.Detail != "" {
+			ending = strings.TrimPrefix(ending+": "+clean(c.Detail), ": ")
+		}
+		t.add(clean(c.WorkerID), strconv.Itoa(c.Connections), Count(total.Started), Rate(c.Throughput),
+			percentiles(total.Latency())[2], Count(total.Errors), percent(c.Coverage), Span(seconds(c.CPUSeconds)), ending)
+		if c.Status == core.Failed {
+			t.tint(8, bad)
+		}
+	}
+	p.print("\n")
+	p.table(t)
+}
+
+func (p *page) ledger(parent *core.Rollup) {
+	l := &parent.Ledger
+	text := fmt.Sprintf("%s scheduled = %s started + %s skipped + %s unserved; started = %s ok + %s errors + %s aborted + %s lost",
+		Count(l.Scheduled), Count(l.Started), Count(l.Skipped), Count(l.Unserved), Count(l.OK), Count(l.Errors), Count(l.Aborted), Count(l.Lost))
+	if !l.Balanced {
+		text = p.paint(bad, "NOT BALANCED") + ": " + clean(l.Problem)
+	}
+	p.prose("ledger   ", text)
+	p.line("hash     %016x", parent.Hash)
+}
+
+func (p *page) verdict(v core.Verdict) {
+	p.line("verdict  %s", p.paint(verdictTone(v.Level), orDash(string(v.Level))))
+	for _, reason := range v.Reasons {
+		p.prose("         - ", clean(reason))
+	}
+}

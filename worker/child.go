@@ -1,0 +1,262 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// Opener holds the constructors that a worker process needs of its program.
+type Opener struct {
+	// Store opens the store at the address of BENCHFLEET_STORE. Required.
+	Store func(ctx context.Context, address string) (ports.Store, error)
+	// Target connects to a target of that kind. Required.
+	Target func(ctx context.Context, kind string, endpoint ports.Endpoint) (ports.Target, error)
+	// Build is the identity of this binary. Required.
+	Build func() core.Build
+	// Usage is that of Ports; nil: unknown.
+	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
+}
+
+// RunIfChild makes this process a worker when its environment says that it is
+// one: then it runs the worker contract to its end and exits the process with
+// the exit code. Otherwise it returns at once. It is the first line of a main
+// whose program is its own worker.
+func RunIfChild(open Opener) {
+	environ := os.Environ()
+	if IsChild(environ) {
+		os.Exit(Main(context.Background(), environ, open, os.Stderr))
+	}
+}
+
+// IsChild reports whether the environment is that of a worker.
+func IsChild(environ []string) bool {
+	_, ok := environment(environ).lookup(ports.EnvWorkerID)
+	return ok
+}
+
+// Main is the whole life of a worker process, given its environment: it reads
+// the worker contract, runs the worker until it ends, leaves the exit record
+// where BENCHFLEET_EXIT_RECORD says, and returns the exit code. It logs JSON
+// lines to out. It takes over SIGTERM and the interrupt.
+func Main(ctx context.Context, environ []string, open Opener, out io.Writer) int {
+	env := environment(environ)
+	hide := &redactor{}
+	log := slog.New(slog.NewJSONHandler(out, nil)).With("run_id", env.get(ports.EnvRunID), "worker_id", env.get(ports.EnvWorkerID))
+	exit := runChild(ctx, env, open, hide, log)
+	if file := env.get(ports.EnvExitRecord); file != "" {
+		if err := writeExitRecord(file, exit); err != nil {
+			log.Error("the exit record could not be written", "error", err.Error())
+		}
+	}
+	return exit.Code
+}
+
+// runChild opens the store and runs the worker.
+func runChild(ctx context.Context, env environment, open Opener, hide *redactor, log *slog.Logger) Exit {
+	config, err := env.config()
+	if err != nil {
+		log.Error("the environment is not that of a worker", "error", err.Error())
+		return Exit{Code: core.ExitEnvironment, Cause: err.Error()}
+	}
+	signals, stop := notify()
+	defer stop()
+	config.Signals = signals
+	config.Build = open.Build()
+	address := env.get(ports.EnvStore)
+	hide.add(address, "the store's address")
+	store, err := openStore(ctx, open, address)
+	if err != nil {
+		cause := hide.text(fmt.Sprintf("the store could not be opened: %v", err))
+		log.Error(cause)
+		return Exit{Code: core.ExitEnvironment, Cause: cause}
+	}
+	exit := Run(ctx, config, Ports{
+		Runs: store, Workers: store, Results: store,
+		Target: func(ctx context.Context, target core.ScenarioTarget) (ports.Target, error) {
+			endpoint, err := env.endpoint(target.Endpoint)
+			if err != nil {
+				return nil, err
+			}
+			hide.add(endpoint.DSN, "endpoint "+endpoint.Name)
+			return open.Target(ctx, target.Kind, endpoint)
+		},
+		Usage: open.Usage, Redact: hide.text, Log: log,
+	})
+	if err := closeSoon(store); err != nil {
+		log.Warn("the store was not closed", "error", hide.text(err.Error()))
+	}
+	return exit
+}
+
+// openStore opens the store, again and again while it is unavailable.
+func openStore(ctx context.Context, open Opener, address string) (ports.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		store, err := open.Store(ctx, address)
+		if err == nil || !core.Retryable(err) || ctx.Err() != nil {
+			return store, err
+		}
+		wait(ctx, beatPause(failures))
+	}
+}
+
+// closeSoon closes the store, and gives up on one that does not close.
+func closeSoon(store ports.Store) error {
+	result := make(chan error, 1)
+	go func() { result <- store.Close() }()
+	timer := time.NewTimer(leaveTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("%w: it did not close within %s", core.ErrUnavailable, leaveTimeout)
+	}
+}
+
+// notify turns the platform's signals into plain ones.
+func notify() (signals <-chan struct{}, stop func()) {
+	from := make(chan os.Signal, 4)
+	to := make(chan struct{}, 4)
+	done := make(chan struct{})
+	signal.Notify(from, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		for {
+			select {
+			case <-from:
+			case <-done:
+				return
+			}
+			select {
+			case to <- struct{}{}:
+			default: // more than anybody counts
+			}
+		}
+	}()
+	return to, func() {
+		signal.Stop(from)
+		close(done)
+	}
+}
+
+// writeExitRecord writes the record by rename, so that a reader sees all of it
+// or none.
+func writeExitRecord(file string, exit Exit) error {
+	text, err := json.Marshal(exit)
+	if err != nil {
+		return fmt.Errorf("%w: exit record: %w", core.ErrInternal, err)
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return fmt.Errorf("%w: exit record: %w", core.ErrUnavailable, err)
+	}
+	_, err = temporary.Write(append(text, '\n'))
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: exit record: %w", core.ErrUnavailable, errors.Join(err, os.Remove(temporary.Name())))
+	}
+	return nil
+}
+
+// environment is a process's environment, as os.Environ gives it.
+type environment []string
+
+func (e environment) lookup(name string) (value string, ok bool) {
+	for _, entry := range e {
+		if key, v, found := strings.Cut(entry, "="); found && key == name {
+			value, ok = v, true // the last one counts
+		}
+	}
+	return value, ok
+}
+
+func (e environment) get(name string) string {
+	value, _ := e.lookup(name)
+	return value
+}
+
+// config reads the worker contract.
+func (e environment) config() (c Config, err error) {
+	for _, name := range []string{ports.EnvRunID, ports.EnvWorkerID, ports.EnvGroupID, ports.EnvGroupCount, ports.EnvEpoch, ports.EnvStore} {
+		if e.get(name) == "" {
+			return c, fmt.Errorf("%w: %s is not set; a launcher sets it", core.ErrInvalid, name)
+		}
+	}
+	c.RunID, c.WorkerID = e.get(ports.EnvRunID), e.get(ports.EnvWorkerID)
+	number := func(name string, least int) int {
+		n, problem := strconv.Atoi(e.get(name))
+		if (problem != nil || n < least) && err == nil {
+			err = fmt.Errorf("%w: %s is %q; allowed: a whole number of at least %d", core.ErrInvalid, name, e.get(name), least)
+		}
+		return n
+	}
+	c.GroupID = number(ports.EnvGroupID, 0)
+	c.GroupCount = number(ports.EnvGroupCount, 1)
+	c.Epoch = number(ports.EnvEpoch, 1)
+	if grace := e.get(ports.EnvGrace); grace != "" {
+		var problem error
+		if c.Grace, problem = time.ParseDuration(grace); (problem != nil || c.Grace < 0) && err == nil {
+			err = fmt.Errorf(`%w: %s is %q; allowed: a duration like "30s"`, core.ErrInvalid, ports.EnvGrace, grace)
+		}
+	}
+	if err == nil {
+		err = c.check()
+	}
+	return c, err
+}
+
+// endpoint finds where the target is: in BENCHFLEET_ENDPOINT_<NAME>, or in the
+// file that BENCHFLEET_ENDPOINT_<NAME>_FILE names. A scenario without an
+// endpoint has none.
+func (e environment) endpoint(name string) (ports.Endpoint, error) {
+	if name == "" {
+		return ports.Endpoint{}, nil
+	}
+	variable := EndpointVariable(name)
+	if dsn, ok := e.lookup(variable); ok {
+		return ports.Endpoint{Name: name, DSN: dsn}, nil
+	}
+	file, ok := e.lookup(variable + "_FILE")
+	if !ok {
+		return ports.Endpoint{}, fmt.Errorf("%w: endpoint %q: neither %s nor %s_FILE is set", core.ErrNotFound, name, variable, variable)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ports.Endpoint{}, fmt.Errorf("%w: endpoint %q: %w", core.ErrUnavailable, name, err)
+	}
+	return ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, nil
+}
+
+// EndpointVariable is the variable that holds the endpoint of that name:
+// BENCHFLEET_ENDPOINT_ and the name in capitals, with an underscore for
+// everything that is no letter or digit.
+func EndpointVariable(name string) string {
+	return ports.EndpointPrefix + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		default:
+			return '_'
+		}
+	}, name)
+}

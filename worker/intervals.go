@@ -1,0 +1,379 @@
+package worker
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// tally is what was collected of one phase.
+type tally struct {
+	kinds     []core.KindMetrics
+	completed uint64
+	hash      uint64
+	any       bool // an operation was counted
+}
+
+// collector gathers the buffers of the connections, cuts them into intervals,
+// and keeps the sums. The sum of all intervals of a phase, acknowledged ones
+// included, is the phase's total.
+type collector struct {
+	load     *load
+	clock    *storeClock
+	interval time.Duration
+	usage    func() (cpuPercent, memoryPercent, cpuSeconds float64)
+	keep     int // intervals that are kept one by one
+
+	mu         sync.Mutex
+	spare      *buffer
+	open       [phaseCount]tally         // collected, not cut yet
+	total      [phaseCount]tally         // cut
+	covered    [phaseCount]time.Duration // up to where a phase has been cut
+	list       []core.Interval           // not acknowledged, by sequence
+	sequence   int64
+	target     int
+	origin     time.Time             // store time of the load's beginning; zero: not known
+	switchedAt [phaseCount]time.Time // store time of each phase's beginning; zero: not known
+	until      time.Time             // store time of the load's end; zero: not known
+	marked     [phaseCount + 1]bool  // which of those switches have been cut
+	cuts       int64                 // whole intervals since the origin that have been cut
+	lastCut    time.Duration         // stamp of the newest cut
+	inFlight   uint64
+	lastStart  time.Duration
+	lastEnd    time.Duration
+	cpu        float64
+	memory     float64
+	cpuSeconds float64
+}
+
+func newCollector(l *load, clock *storeClock, usage func() (float64, float64, float64)) *collector {
+	interval := l.scenario.Load.Interval.Std()
+	if interval <= 0 {
+		interval = time.Second
+	}
+	lease := l.scenario.Limits.WorkerLease.Std()
+	c := &collector{
+		load: l, clock: clock, interval: interval, usage: usage,
+		keep:  int(lease/interval) + 2,
+		spare: &buffer{},
+	}
+	for p := range phaseCount {
+		c.total[p].kinds = c.noKinds()
+	}
+	return c
+}
+
+func (c *collector) noKinds() []core.KindMetrics {
+	kinds := make([]core.KindMetrics, len(c.load.operations))
+	for i, op := range c.load.operations {
+		kinds[i] = core.KindMetrics{Kind: op.kind, Access: op.access}
+	}
+	return kinds
+}
+
+// learn follows a control read: when the load began, when its phases switch,
+// and what is safely stored.
+func (c *collector) learn(control core.Control) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.target = control.Target
+	if control.Status == core.Running {
+		if c.origin.IsZero() {
+			c.origin = control.Origin
+		}
+		if p := phaseIndex(control.Phase); p != noPhase && c.switchedAt[p].IsZero() {
+			c.switchedAt[p] = control.PhaseAt
+		}
+		if c.until.IsZero() {
+			c.until = control.Until
+		}
+	}
+	c.list = slices.DeleteFunc(c.list, func(i core.Interval) bool { return i.Sequence <= control.Acknowledged })
+}
+
+// A mark is a moment at which every worker of the run cuts its intervals.
+type mark struct {
+	at     time.Duration // stamp
+	offset float64       // seconds since the origin: the same on every worker
+	which  int           // the switch; -1: a whole interval
+}
+
+// next is the next moment to cut at; ok is false while the load has no
+// beginning.
+func (c *collector) next() (m mark, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nextMark()
+}
+
+func (c *collector) nextMark() (m mark, ok bool) {
+	if c.origin.IsZero() {
+		return m, false
+	}
+	whole := time.Duration(c.cuts+1) * c.interval
+	m = mark{at: c.origin.Add(whole).Sub(c.clock.origin()), offset: whole.Seconds(), which: -1}
+	schedule := c.load.schedule.Load()
+	for i, at := range []time.Time{c.switchedAt[warmup], c.switchedAt[measurement], c.switchedAt[cooldown], c.until} {
+		stamp := schedule.End
+		if i < phaseCount {
+			stamp, _ = schedule.Window(phaseName(i))
+		}
+		if at.IsZero() || c.marked[i] || stamp == core.Never {
+			continue
+		}
+		if since := at.Sub(c.origin); since <= whole {
+			return mark{at: stamp, offset: since.Seconds(), which: i}, true
+		}
+	}
+	return m, true
+}
+
+// cut gathers, and closes the intervals that end at a mark.
+func (c *collector) cut(m mark, now time.Duration) {
+	cpu, memory, seconds := c.usage()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
+	if m.which >= 0 {
+		c.marked[m.which] = true
+	}
+	for whole := time.Duration(c.cuts+1) * c.interval; whole.Seconds() <= m.offset; whole += c.interval {
+		c.cuts++
+	}
+	c.gather()
+	c.emit(m.at, now, m.offset)
+}
+
+// cutLast gathers and closes everything that is open: nothing comes after it.
+// Its offset is the end of the whole interval that it falls into.
+func (c *collector) cutLast(now time.Duration) {
+	cpu, memory, seconds := c.usage()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
+	c.gather()
+	offset := 0.0
+	if !c.origin.IsZero() {
+		since := c.clock.origin().Add(now).Sub(c.origin)
+		offset = (max(since+c.interval-1, 0) / c.interval * c.interval).Seconds()
+	}
+	c.emit(core.Never, now, max(offset, float64(c.cuts)*c.interval.Seconds()))
+}
+
+// gather collects every connection's buffer into what is open.
+func (c *collector) gather() {
+	c.inFlight = 0
+	schedule := c.load.schedule.Load()
+	now := c.load.clock.now()
+	for _, conn := range c.load.connections {
+		stamp, ok := conn.borrow()
+		if !ok {
+			continue
+		}
+		full := conn.buffer
+		conn.buffer = c.spare
+		conn.giveBack(stamp)
+		if stamp > 0 {
+			c.inFlight++
+		}
+		c.absorb(full, schedule, now)
+		c.spare = full
+	}
+}
+
+// absorb adds a buffer to what is open and empties it. Memory of a phase that
+// is over is given up.
+func (c *collector) absorb(b *buffer, schedule *core.LoadSchedule, now time.Duration) {
+	for p, from := range b.phases {
+		if from == nil {
+			continue
+		}
+		c.open[p].add(from, c.noKinds)
+		if _, end := schedule.Window(phaseName(p)); end < now {
+			b.phases[p] = nil
+		}
+	}
+	c.lastStart = max(c.lastStart, b.lastStart)
+	c.lastEnd = max(c.lastEnd, b.lastEnd)
+	b.reset()
+}
+
+func (t *tally) add(from *phaseBuffer, noKinds func() []core.KindMetrics) {
+	t.completed += from.completed
+	t.hash += from.hash
+	for i := range from.kinds {
+		k := &from.kinds[i]
+		if k.started|k.ok|k.errors|k.aborted|k.lost == 0 {
+			continue
+		}
+		if t.kinds == nil {
+			t.kinds = noKinds()
+		}
+		t.any = true
+		to := &t.kinds[i]
+		to.Counts.Add(core.Counts{
+			Scheduled: k.started, Started: k.started, OK: k.ok, Errors: k.errors, Aborted: k.aborted, Lost: k.lost, Rows: k.rows,
+		})
+		to.Service.Merge(&k.service)
+		for _, f := range k.failures {
+			to.Failures = core.AddError(to.Failures, f)
+		}
+	}
+}
+
+// emit closes what is open of every phase that began before the mark. What
+// belongs to a phase that begins there stays open: it came between the mark and
+// the gathering.
+func (c *collector) emit(markAt, now time.Duration, offset float64) {
+	schedule := c.load.schedule.Load()
+	zero := c.clock.origin()
+	_, connections := c.load.openSessions()
+	for p := range phaseCount {
+		start, end := schedule.Window(phaseName(p))
+		if start >= markAt && start < end {
+			continue
+		}
+		from := max(start, c.covered[p])
+		to := min(now, end)
+		if from >= to { // nothing but operations that end after their phase
+			if !c.open[p].any {
+				c.close(p)
+				continue
+			}
+			from, to = min(c.lastCut, now-1), now
+		}
+		c.covered[p] = to
+		kinds := c.close(p)
+		c.sequence++
+		c.list = append(c.list, core.Interval{
+			Sequence: c.sequence, Phase: phaseName(p), Start: zero.Add(from), Seconds: (to - from).Seconds(), Offset: offset,
+			Kinds: kinds, Connections: connections, Target: c.target, CPU: c.cpu, Memory: c.memory,
+		})
+	}
+	c.lastCut = now
+	c.trim()
+}
+
+// close adds what is open of a phase to its total and returns it.
+func (c *collector) close(p int) []core.KindMetrics {
+	t, sum := c.open[p], &c.total[p]
+	c.open[p] = tally{}
+	sum.completed += t.completed
+	sum.hash += t.hash
+	if !t.any {
+		return c.noKinds()
+	}
+	sum.any = true
+	sum.kinds = core.MergeKinds(sum.kinds, t.kinds)
+	return t.kinds
+}
+
+// trim merges the oldest intervals, beyond those that are kept one by one, into
+// one coarse interval of each phase.
+func (c *collector) trim() {
+	for len(c.list) > c.keep+phaseCount {
+		oldest := slices.IndexFunc(c.list, func(i core.Interval) bool { return !i.Coarse })
+		if oldest < 0 {
+			return
+		}
+		one := c.list[oldest]
+		one.Coarse = true
+		c.list = slices.Delete(c.list, oldest, oldest+1)
+		if before := slices.IndexFunc(c.list, func(i core.Interval) bool { return i.Coarse && i.Phase == one.Phase }); before >= 0 {
+			one = coarser(c.list[before], one)
+			c.list = slices.Delete(c.list, before, before+1)
+		}
+		at, _ := slices.BinarySearchFunc(c.list, one.Sequence, func(i core.Interval, s int64) int { return cmp.Compare(i.Sequence, s) })
+		c.list = slices.Insert(c.list, at, one)
+	}
+}
+
+// coarser merges two intervals of one phase. Neither is changed: beats may still
+// hold them.
+func coarser(a, b core.Interval) core.Interval {
+	sum := b
+	sum.Start = a.Start
+	sum.Seconds = a.Seconds + b.Seconds
+	sum.Kinds = core.MergeKinds(core.MergeKinds(nil, a.Kinds), b.Kinds)
+	return sum
+}
+
+// abandonAll gives up every operation in flight: it counts as lost, and its
+// connection may touch nothing any more.
+func (c *collector) abandonAll() (lost int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	schedule, now := c.load.schedule.Load(), c.load.clock.now()
+	for _, conn := range c.load.connections {
+		stamp, ok := conn.borrow()
+		if !ok {
+			continue
+		}
+		if stamp < 0 {
+			conn.giveBack(stamp)
+			continue
+		}
+		conn.buffer.phase(conn.phase, len(c.load.operations)).kinds[conn.op].lost++
+		c.absorb(conn.buffer, schedule, now)
+		conn.giveBack(abandoned)
+		lost++
+	}
+	return lost
+}
+
+// report is everything that was cut, as a beat carries it.
+func (c *collector) report(now time.Duration) core.Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	zero := c.clock.origin()
+	r := core.Report{
+		Intervals:         slices.Clone(c.list),
+		InFlight:          c.inFlight,
+		DroppedExecutions: c.load.dropped.Load(),
+		CPUSeconds:        c.cpuSeconds,
+		Reconnects:        c.load.reconnects.Load(),
+	}
+	r.ClockOffset, r.ClockError = c.clock.offset(now)
+	if c.lastStart > 0 {
+		r.LastStart = zero.Add(c.lastStart)
+	}
+	if c.lastEnd > 0 {
+		r.LastEnd = zero.Add(c.lastEnd)
+	}
+	schedule := c.load.schedule.Load()
+	for p := range phaseCount {
+		start, end := schedule.Window(phaseName(p))
+		t := &c.total[p]
+		if !t.any && (start >= end || start > now) {
+			continue
+		}
+		m := core.PhaseMetrics{
+			Phase: phaseName(p), Kinds: core.MergeKinds(nil, t.kinds),
+			Start: zero.Add(start), Seconds: max(min(now, end)-start, 0).Seconds(),
+			Completed: t.completed, OperationHash: t.hash,
+		}
+		if end <= now {
+			m.End = zero.Add(end)
+		}
+		r.Phases = append(r.Phases, m)
+	}
+	return r
+}
+
+// sampleUsage refreshes the gauges outside a cut.
+func (c *collector) sampleUsage() {
+	cpu, memory, seconds := c.usage()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
+}
+
+// gauges are the newest readings.
+func (c *collector) gauges() (target int, cpu, memory float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.target, c.cpu, c.memory
+}

@@ -1,0 +1,283 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// parallelOpens is how many sessions a worker opens at the same time.
+const parallelOpens = 8
+
+// load is everything that makes load: the connections and what they share.
+type load struct {
+	clock      clock
+	scenario   core.Scenario
+	key        core.WorkerKey
+	generator  *core.Generator
+	operations []operation
+	statements []core.Statement
+	longest    int  // statements of an operation at most
+	quotas     bool // the run is bounded by operations
+	think      time.Duration
+	timeout    time.Duration // of one statement; 0: none
+	text       func(error) string
+	log        *slog.Logger
+
+	// ctx is the parent of every operation's context and is never cancelled;
+	// opening is that of opening sessions and ends with the load.
+	ctx         context.Context
+	opening     context.Context
+	stopOpening context.CancelFunc
+
+	target      ports.Target
+	connections []*connection
+	schedule    atomic.Pointer[core.LoadSchedule]
+	stop        chan struct{} // closed when the load is over before its time
+	cancelling  chan struct{} // closed when operations are to be cancelled
+	stopOnce    sync.Once
+	cancelOnce  sync.Once
+
+	sampler    sampler
+	samples    chan sampled
+	dropped    atomic.Uint64 // samples that did not fit
+	reconnects atomic.Uint64
+	running    atomic.Int64   // connections that may still make operations
+	unquoted   atomic.Int64   // of them, those whose quota is not done
+	lastDone   atomic.Int64   // stamp of the last operation of a quota
+	closing    sync.WaitGroup // connections whose session may be open
+
+	mu        sync.Mutex
+	sessions  map[int]string // by connection, of those that have one open
+	lastError string
+	noted     time.Duration // when lastError was last replaced
+}
+
+// newLoad prepares the load of the connections of one worker. It opens nothing.
+func newLoad(ctx context.Context, clock clock, s core.Scenario, key core.WorkerKey, worker int, text func(error) string, log *slog.Logger) (*load, error) {
+	generator, err := core.NewGenerator(s)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{
+		clock: clock, scenario: s, key: key, generator: generator, text: text, log: log,
+		statements: s.Statements(),
+		quotas:     s.Load.Operations > 0,
+		think:      s.Load.ThinkTime.Std(),
+		timeout:    s.Limits.StatementTimeout.Std(),
+		sampler:    newSampler(s.Load.Sampling, s.Load.Seed),
+		ctx:        context.WithoutCancel(ctx),
+		stop:       make(chan struct{}),
+		cancelling: make(chan struct{}),
+	}
+	if l.sampler.threshold != 0 {
+		l.samples = make(chan sampled, executionQueue)
+	}
+	l.opening, l.stopOpening = context.WithCancel(l.ctx)
+	l.schedule.Store(&core.LoadSchedule{Warmup: core.Never, Measurement: core.Never, Cooldown: core.Never, End: core.Never})
+	for i, op := range s.Operations {
+		l.operations = append(l.operations, operation{
+			kind: op.Kind, access: op.Access, first: generator.FirstStatement(i),
+			statements: len(op.Statements), transaction: op.Transaction,
+		})
+		l.longest = max(l.longest, len(op.Statements))
+	}
+	first, count := core.Connections(s.Load.Connections, s.Load.Workers, worker)
+	for i := range count {
+		l.connections = append(l.connections, l.newConnection(i, int64(first+i)))
+	}
+	l.sessions = make(map[int]string, count)
+	return l, nil
+}
+
+// openAll opens the session of every connection, a few at a time. The first
+// failure, or the end of the load, ends it; then everything that was opened is
+// closed again.
+func (l *load) openAll(target ports.Target) error {
+	l.target = target
+	ctx, cancel := context.WithCancelCause(l.opening)
+	defer cancel(nil)
+	free := make(chan struct{}, parallelOpens)
+	var opens sync.WaitGroup
+	for _, c := range l.connections {
+		free <- struct{}{}
+		opens.Go(func() {
+			defer func() { <-free }()
+			if ctx.Err() != nil {
+				return
+			}
+			if err := c.openSession(ctx); err != nil {
+				cancel(fmt.Errorf("connection %d: %w", c.global, err))
+			}
+		})
+	}
+	opens.Wait()
+	if ctx.Err() == nil {
+		return nil
+	}
+	err := context.Cause(ctx)
+	l.closeAll()
+	return err
+}
+
+// closeAll closes the sessions of a load that was never started.
+func (l *load) closeAll() {
+	for _, c := range l.connections {
+		c.closeSession()
+	}
+}
+
+// open opens one session.
+func (l *load) open(ctx context.Context, global int64) (ports.Session, error) {
+	return l.target.Open(ctx, ports.SessionOptions{
+		Table:      l.scenario.Table,
+		Statements: l.statements,
+		Tag:        fmt.Sprintf("benchfleet:%s/%s/%d", l.key.RunID, l.key.WorkerID, global),
+	})
+}
+
+// start lets every connection run. idle is called once, when the last of them
+// has ended; quotasDone before it, when all have run their quota.
+func (l *load) start(quotasDone, idle func()) {
+	l.running.Store(int64(len(l.connections)))
+	l.unquoted.Store(int64(len(l.connections)))
+	if len(l.connections) == 0 {
+		l.closing.Go(func() {
+			if l.quotas {
+				quotasDone()
+			}
+			idle()
+		})
+	}
+	for _, c := range l.connections {
+		l.closing.Go(func() {
+			done := c.run()
+			if done && l.unquoted.Add(-1) == 0 {
+				quotasDone()
+			}
+			if l.running.Add(-1) == 0 {
+				idle()
+			}
+			c.closeSession()
+		})
+	}
+}
+
+// quotaDone remembers when the last operation of a quota ended.
+func (l *load) quotaDone(at time.Duration) {
+	for last := l.lastDone.Load(); last < int64(at) && !l.lastDone.CompareAndSwap(last, int64(at)); {
+		last = l.lastDone.Load()
+	}
+}
+
+// publish gives the connections a schedule, if it is another one.
+func (l *load) publish(s core.LoadSchedule) {
+	if *l.schedule.Load() != s {
+		l.schedule.Store(&s)
+	}
+}
+
+// end lets no further operation start and wakes whoever pauses. The schedule
+// that says so must be published before.
+func (l *load) end() {
+	l.stopOnce.Do(func() {
+		close(l.stop)
+		l.stopOpening()
+	})
+}
+
+// stopped reports whether the load was ended.
+func (l *load) stopped() bool {
+	select {
+	case <-l.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// cancelAll cancels what is in flight, from now on.
+func (l *load) cancelAll() { l.cancelOnce.Do(func() { close(l.cancelling) }) }
+
+// opened and closed keep the list of sessions.
+func (l *load) opened(index int, session string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions[index] = session
+}
+
+func (l *load) closed(index int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sessions, index)
+}
+
+// openSessions are the ids of the sessions that are open, by connection, and
+// how many are.
+func (l *load) openSessions() (ids []string, open int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.connections {
+		if id := l.sessions[i]; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, len(l.sessions)
+}
+
+// notePause bounds how often an error's text is made: errors may come fast.
+const notePause = 100 * time.Millisecond
+
+// noteError remembers an error for the next beat.
+func (l *load) noteError(err error) {
+	if errors.Is(err, context.Canceled) && l.stopped() {
+		return
+	}
+	now := l.clock.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lastError == "" || now-l.noted >= notePause {
+		l.lastError, l.noted = l.text(err), now
+	}
+}
+
+// note remembers a message for the next beat, and logs it.
+func (l *load) note(message string) {
+	l.log.Error(message)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lastError, l.noted = message, l.clock.now()
+}
+
+func (l *load) newestError() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastError
+}
+
+// example is the text of an error of a class that is not in the list yet.
+func (l *load) example(list []core.ErrorCount, class string, err error) string {
+	for i := range list {
+		if list[i].Class == class {
+			return ""
+		}
+	}
+	return l.text(err)
+}
+
+// shorten cuts a text to at most limit bytes of valid UTF-8.
+func shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	const mark = "…"
+	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
+}

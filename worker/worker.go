@@ -1,0 +1,395 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// Config is who a worker is: the worker contract without its secrets.
+type Config struct {
+	RunID      string
+	WorkerID   string
+	GroupID    int // zero-based index among the workers of the run
+	GroupCount int
+	Epoch      int
+	// Grace is the platform's time from gentle stop to kill; 0: it never kills.
+	Grace time.Duration
+	// Build is what the worker registers with; Run adds the scenario's hash.
+	Build core.Build
+	// Signals are the platform's requests to end: the first drains, the second
+	// gives up what is in flight. May be nil.
+	Signals <-chan struct{}
+}
+
+// Ports are what a worker works with.
+type Ports struct {
+	Runs    ports.RunStore    // its scenario, once
+	Workers ports.WorkerStore // control reads and beats
+	Results ports.ResultStore // sampled operations; may be nil: none are stored
+	// Target connects to the target of the scenario. It is closed at the end.
+	Target func(ctx context.Context, target core.ScenarioTarget) (ports.Target, error)
+	// Usage reads the CPU and memory that the process uses, in percent of what
+	// it may use, and its CPU seconds so far; nil: unknown.
+	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
+	// Redact removes secrets from a text before it is stored or logged; nil:
+	// texts hold none.
+	Redact func(text string) string
+	Log    *slog.Logger // nil: discard
+}
+
+// Exit is how a worker ended: one of the exit codes of core, and why.
+type Exit = ports.ExitRecord
+
+// worker is one life of a worker.
+type worker struct {
+	config   Config
+	ports    Ports
+	key      core.WorkerKey
+	clock    clock
+	store    *storeClock
+	scenario core.Scenario
+	log      *slog.Logger
+	text     func(error) string
+
+	machine    core.WorkerMachine
+	opened     bool // the connections were open
+	started    bool // they run, or never will
+	load       *load
+	collector  *collector
+	executions *executionWriter // nil: none are stored
+
+	duty         atomic.Pointer[core.WorkerDuty]
+	lastSequence atomic.Int64
+	acknowledged atomic.Int64
+	quotaDone    atomic.Bool
+	count        atomic.Int64 // beats
+
+	events  chan core.WorkerEvent
+	done    chan struct{} // closed when nobody listens to events any more
+	learned chan struct{} // the control state has said something about phases
+	beats   chan struct{} // a beat is wanted
+
+	reader, cutter, beater, writer, watcher part
+	opening, flushing                       part
+}
+
+// eventQueue bounds the events on their way to the machine; senders wait.
+const eventQueue = 16
+
+// Run is the life of one worker, from its registration to its final report. It
+// returns how it ended; everything that it had opened is closed then, save what
+// ignored its cancellation. The end of ctx counts as a first and a second
+// signal: what is in flight is given up, and the final report is still made.
+func Run(ctx context.Context, config Config, p Ports) Exit {
+	w := &worker{
+		config: config, ports: p, log: p.Log, clock: newClock(),
+		key:     core.WorkerKey{RunID: config.RunID, WorkerID: config.WorkerID, Epoch: config.Epoch},
+		events:  make(chan core.WorkerEvent, eventQueue),
+		done:    make(chan struct{}),
+		learned: make(chan struct{}, 1),
+		beats:   make(chan struct{}, 1),
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.ports.Usage == nil {
+		w.ports.Usage = func() (cpuPercent, memoryPercent, cpuSeconds float64) { return 0, 0, 0 }
+	}
+	w.text = func(err error) string {
+		text := err.Error()
+		if p.Redact != nil {
+			text = p.Redact(text)
+		}
+		return shorten(text, maxErrorText)
+	}
+	w.store = newStoreClock(w.clock.base)
+	if code, err := w.prepare(ctx); err != nil {
+		w.log.Error("the worker cannot start", "error", w.text(err))
+		w.sendDead(ctx, w.text(err))
+		return Exit{Code: code, Cause: w.text(err)}
+	}
+	return w.live(ctx)
+}
+
+// sendDead tells the run why a worker could not even start, if it can be told.
+func (w *worker) sendDead(ctx context.Context, cause string) {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	err := w.ports.Workers.Beat(ctx, core.Beat{
+		Key: w.key, GroupID: w.config.GroupID, State: core.WorkerDead, Count: 1, LastError: cause, Build: w.config.Build,
+	})
+	if err != nil {
+		w.log.Warn("a beat was not accepted", "error", w.text(err))
+	}
+}
+
+// prepareTimeout bounds how long an unavailable store is tried at the start.
+const prepareTimeout = 30 * time.Second
+
+// prepare reads the scenario and makes everything that needs no connection to
+// the target. On an error it tells the exit code too.
+func (w *worker) prepare(ctx context.Context) (code int, err error) {
+	if err := w.config.check(); err != nil {
+		return core.ExitEnvironment, err
+	}
+	record, err := w.loadRun(ctx)
+	if err != nil {
+		if core.Retryable(err) {
+			return core.ExitLease, err
+		}
+		return core.ExitEnvironment, err
+	}
+	w.scenario = record.Scenario
+	if n := w.scenario.Load.Workers; n != w.config.GroupCount {
+		return core.ExitRefused, fmt.Errorf("%w: the scenario is for %d workers, this one is of %d", core.ErrRefused, n, w.config.GroupCount)
+	}
+	if w.config.Build.Scenario, err = w.scenario.Hash(); err != nil {
+		return core.ExitInternal, err
+	}
+	w.load, err = newLoad(ctx, w.clock, w.scenario, w.key, w.config.GroupID, w.text, w.log)
+	if err != nil {
+		return core.ExitRefused, err
+	}
+	w.collector = newCollector(w.load, w.store, w.ports.Usage)
+	if w.load.samples != nil && w.ports.Results != nil {
+		w.executions = &executionWriter{
+			store: w.ports.Results, queue: w.load.samples, dropped: &w.load.dropped, clock: w.store, key: w.key, text: w.text, log: w.log,
+		}
+	} else {
+		w.load.sampler.threshold = 0
+	}
+	w.machine = core.NewWorkerMachine(w.scenario.WorkerPlan(w.config.Epoch, w.config.Grace), w.clock.now())
+	return 0, nil
+}
+
+func (c Config) check() error {
+	switch {
+	case c.RunID == "" || c.WorkerID == "":
+		return fmt.Errorf("%w: run id %q and worker id %q must not be empty", core.ErrInvalid, c.RunID, c.WorkerID)
+	case c.GroupID < 0 || c.GroupID >= c.GroupCount:
+		return fmt.Errorf("%w: worker group id is %d, it must be at least 0 and below the count of %d", core.ErrInvalid, c.GroupID, c.GroupCount)
+	case c.Epoch < 1:
+		return fmt.Errorf("%w: epoch is %d, it must be at least 1", core.ErrInvalid, c.Epoch)
+	default:
+		return nil
+	}
+}
+
+// loadRun reads the run, again and again while the store is unavailable.
+func (w *worker) loadRun(ctx context.Context) (ports.RunRecord, error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		record, err := w.ports.Runs.Load(ctx, w.key.RunID)
+		if err == nil || !core.Retryable(err) || ctx.Err() != nil {
+			return record, err
+		}
+		wait(ctx, beatPause(failures))
+	}
+}
+
+// live carries out the duty of the machine until it says exit.
+func (w *worker) live(ctx context.Context) Exit {
+	outer := ctx.Done()
+	ctx = context.WithoutCancel(ctx) // what ends is told to the machine, and ends in order
+	w.fulfil(ctx)
+	w.beatSoon() // registers the worker
+	w.beater.start(ctx, w.sendBeats)
+	w.reader.start(ctx, w.readControl)
+	w.cutter.start(ctx, w.cutIntervals)
+	w.watcher.start(ctx, func(ctx context.Context) { w.load.watch(ctx.Done()) })
+	if w.executions != nil {
+		w.writer.start(ctx, w.executions.run)
+	}
+	w.opening.start(ctx, w.open)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		duty := w.fulfil(ctx)
+		if duty.Exit {
+			return w.leave(ctx, duty)
+		}
+		now := w.clock.now()
+		timer.Reset(w.machine.NextDeadline(now) - now)
+		select {
+		case ev := <-w.events:
+			w.apply(ev)
+		case <-w.config.Signals:
+			w.apply(core.Signalled{At: w.clock.now()})
+		case <-outer:
+			outer = nil
+			w.apply(core.Signalled{At: w.clock.now()})
+			w.apply(core.Signalled{At: w.clock.now()})
+		case <-timer.C:
+			w.apply(core.WorkerTicked{At: w.clock.now()})
+		}
+	}
+}
+
+// apply tells the machine, and takes from a control read what is no duty.
+func (w *worker) apply(ev core.WorkerEvent) {
+	w.machine = w.machine.Apply(ev)
+	switch e := ev.(type) {
+	case core.ControlRead:
+		if e.Control.Epoch != w.key.Epoch {
+			return
+		}
+		w.lastSequence.Store(max(w.lastSequence.Load(), e.Control.LastSequence))
+		w.acknowledged.Store(max(w.acknowledged.Load(), e.Control.Acknowledged))
+		w.load.publish(w.machine.Duty(e.At).Schedule) // before the collector looks for it
+		w.collector.learn(e.Control)
+		select {
+		case w.learned <- struct{}{}:
+		default:
+		}
+	case core.ConnectionsOpen:
+		w.opened = true
+	case core.QuotaDone:
+		w.quotaDone.Store(true)
+		w.beatSoon()
+	}
+}
+
+// fulfil does what the duty calls for and has not been done yet.
+func (w *worker) fulfil(ctx context.Context) core.WorkerDuty {
+	duty := w.machine.Duty(w.clock.now())
+	before := w.duty.Swap(&duty)
+	if before == nil {
+		before = &core.WorkerDuty{}
+	}
+	w.load.publish(duty.Schedule)
+	if before.State != duty.State {
+		w.log.Info("state", "state", duty.State, "cause", duty.Cause)
+		w.beatSoon()
+	}
+	if duty.State == core.WorkerRunning && !w.started {
+		w.started = true
+		w.load.start(w.tellQuotaDone, w.tellIdle)
+	}
+	if duty.State == core.WorkerDraining || duty.Exit {
+		w.load.end()
+		if w.opened && !w.started { // nothing will be
+			w.started = true
+			w.load.closing.Go(func() {
+				w.tellIdle()
+				w.load.closeAll()
+			})
+		}
+	}
+	if duty.Cancel {
+		w.load.cancelAll()
+	}
+	if duty.Abandon {
+		if lost := w.collector.abandonAll(); lost > 0 {
+			w.log.Warn("operations in flight were given up", "count", lost)
+		}
+	}
+	if duty.Flush && !before.Flush {
+		w.flushing.start(ctx, func(ctx context.Context) { w.flush(ctx, duty.FlushBy) })
+	}
+	return duty
+}
+
+func (w *worker) dutyNow() core.WorkerDuty { return *w.duty.Load() }
+
+// tell sends an event to the machine.
+func (w *worker) tell(ev core.WorkerEvent) {
+	select {
+	case w.events <- ev:
+	case <-w.done:
+	}
+}
+
+func (w *worker) tellIdle() { w.tell(core.LoadIdle{At: w.clock.now()}) }
+
+// tellQuotaDone says that the load ended with the last operation of the quota.
+func (w *worker) tellQuotaDone() {
+	w.tell(core.QuotaDone{At: time.Duration(w.load.lastDone.Load()) + 1})
+}
+
+// open connects to the target and opens every session.
+func (w *worker) open(context.Context) {
+	target, err := w.ports.Target(w.load.opening, w.scenario.Target)
+	if err == nil {
+		err = w.load.openAll(target)
+	}
+	switch {
+	case err == nil && !w.load.stopped():
+		w.tell(core.ConnectionsOpen{At: w.clock.now()})
+		return
+	case err == nil: // the stop came first
+		w.load.closeAll()
+	case !w.load.stopped() || !errors.Is(err, context.Canceled):
+		w.tell(core.OpenFailed{At: w.clock.now(), Detail: "the connections to the target could not be opened: " + w.text(err)})
+	}
+	w.tellIdle()
+}
+
+// leaveTimeout bounds how long calls that were told to end are waited for.
+const leaveTimeout = time.Second
+
+// leave ends what is left.
+func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
+	close(w.done)
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for _, p := range []*part{&w.reader, &w.opening, &w.flushing, &w.cutter, &w.beater, &w.writer, &w.watcher} {
+			if !p.stop(ctx) {
+				return
+			}
+		}
+		w.load.closing.Wait()
+		if w.load.target != nil {
+			if err := w.load.target.Close(); err != nil {
+				w.log.Warn("the target was not closed", "error", w.text(err))
+			}
+		}
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		w.log.Warn("not everything that was told to end has ended", "waited", leaveTimeout)
+	}
+	w.log.Info("exit", "code", duty.Code, "cause", duty.Cause)
+	return Exit{Code: duty.Code, Cause: duty.Cause, LastSequence: w.lastSequence.Load()}
+}
+
+// part is one goroutine of a worker, and how it is ended.
+type part struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func (p *part) start(ctx context.Context, run func(context.Context)) {
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.ended = make(chan struct{})
+	go func() {
+		defer close(p.ended)
+		run(ctx)
+	}()
+}
+
+// stop ends the goroutine and waits for it until ctx ends. It reports whether it
+// has ended.
+func (p *part) stop(ctx context.Context) bool {
+	if p.cancel == nil {
+		return true // never started
+	}
+	p.cancel()
+	select {
+	case <-p.ended:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
