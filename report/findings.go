@@ -74,10 +74,10 @@ func (p *page) findingGroup(findings []core.Finding) {
 		case core.SeverityWarning:
 			tone = doubtful
 		}
-		mark := fmt.Sprintf("%-7s  ", clean(string(f.Severity)))
-		p.prose(p.paint(tone, mark), clean(f.ID)+": "+clean(f.Message))
+		mark := fmt.Sprintf("%-7s  ", Clean(string(f.Severity)))
+		p.prose(p.paint(tone, mark), Clean(f.ID)+": "+Clean(f.Message))
 		if f.Mend != "" {
-			p.prose("         to mend it: ", clean(f.Mend))
+			p.prose("         to mend it: ", Clean(f.Mend))
 		}
 	}
 }

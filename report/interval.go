@@ -76,6 +76,6 @@ func IntervalLine(w io.Writer, plan core.Plan, i ports.RunInterval, options ...O
 		workers += fmt.Sprintf(", %d lost", i.Lost)
 	}
 	p.line("%-11s  %9s  %9s op/s  p50 %-6s  p95 %-6s  p99 %-6s  %s  %s",
-		clean(string(i.Phase)), elapsed, Rate(throughput(i)), q[0], q[1], q[2], plural(total.Errors, "error"), workers)
+		Clean(string(i.Phase)), elapsed, Rate(throughput(i)), q[0], q[1], q[2], plural(total.Errors, "error"), workers)
 	return p.err
 }

@@ -64,8 +64,8 @@ func RunsText(w io.Writer, runs []ports.RunSummary, options ...Option) error {
 		if !r.Status.Terminal() && r.Owner != "" && !r.OwnerAlive {
 			reason = strings.TrimSpace(reason + " (nobody drives it)")
 		}
-		t.add(clean(r.ID), orDash(clean(r.Name)), string(r.Status), moment(r.StartedAt), took,
-			strconv.Itoa(r.Workers), Count(r.TotalOps), Count(r.Errors), Rate(r.QPS), clean(reason))
+		t.add(Clean(r.ID), orDash(Clean(r.Name)), string(r.Status), moment(r.StartedAt), took,
+			strconv.Itoa(r.Workers), Count(r.TotalOps), Count(r.Errors), Rate(r.QPS), Clean(reason))
 		t.tint(2, statusTone(r.Status))
 	}
 	p.table(t)
@@ -114,9 +114,9 @@ func EventsText(w io.Writer, events []core.ControlEvent, options ...Option) erro
 	for _, e := range events {
 		whom := string(e.Scope)
 		if e.WorkerID != "" {
-			whom = clean(e.WorkerID)
+			whom = Clean(e.WorkerID)
 		}
-		t.add(strconv.FormatInt(e.Sequence, 10), clock(e.At), clean(string(e.Type)), clean(whom), eventDetail(e))
+		t.add(strconv.FormatInt(e.Sequence, 10), clock(e.At), Clean(string(e.Type)), Clean(whom), eventDetail(e))
 	}
 	p.table(t)
 	return p.err
@@ -127,7 +127,7 @@ func eventDetail(e core.ControlEvent) string {
 	var words []string
 	add := func(name, value string) {
 		if value != "" {
-			words = append(words, name+clean(value))
+			words = append(words, name+Clean(value))
 		}
 	}
 	add("", string(e.Phase))
@@ -144,7 +144,7 @@ func eventDetail(e core.ControlEvent) string {
 	}
 	add("by ", e.By)
 	if e.Detail != "" {
-		return strings.TrimPrefix(strings.Join(words, " ")+": "+clean(e.Detail), ": ")
+		return strings.TrimPrefix(strings.Join(words, " ")+": "+Clean(e.Detail), ": ")
 	}
 	return strings.Join(words, " ")
 }
@@ -190,8 +190,8 @@ func TemplatesText(w io.Writer, records []ports.TemplateRecord, options ...Optio
 		right: "lrlrrll", shrink: 6, minimum: 12,
 	}
 	for _, r := range records {
-		t.add(clean(r.Template.Name), strconv.Itoa(r.Version), clean(r.Template.Target.Kind),
-			plural(len(r.Template.Mix), "kind"), Count(r.Used), moment(r.LastUsed), clean(r.Template.Description))
+		t.add(Clean(r.Template.Name), strconv.Itoa(r.Version), Clean(r.Template.Target.Kind),
+			plural(len(r.Template.Mix), "kind"), Count(r.Used), moment(r.LastUsed), Clean(r.Template.Description))
 	}
 	p.table(t)
 	return p.err
@@ -204,6 +204,6 @@ func LogLine(w io.Writer, l ports.LogLine, options ...Option) error {
 	if who == "" {
 		who = "orchestrator"
 	}
-	p.line("%s  %-12s  %-5s  %s", clock(l.Time), clean(who), clean(l.Level), clean(l.Message))
+	p.line("%s  %-12s  %-5s  %s", clock(l.Time), Clean(who), Clean(l.Level), Clean(l.Message))
 	return p.err
 }

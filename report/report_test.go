@@ -37,6 +37,10 @@ func texts() map[string]func(io.Writer, ...report.Option) error {
 		"runs":      func(w io.Writer, o ...report.Option) error { return report.RunsText(w, runs(), o...) },
 		"no_runs":   func(w io.Writer, o ...report.Option) error { return report.RunsText(w, nil, o...) },
 		"events":    func(w io.Writer, o ...report.Option) error { return report.EventsText(w, events(), o...) },
+		"ended": func(w io.Writer, o ...report.Option) error {
+			r := completed()
+			return report.StatusText(w, report.Status{Run: r.Run, Scenario: scenario(), Now: at(99)}, o...)
+		},
 		"running":   func(w io.Writer, o ...report.Option) error { return report.StatusText(w, running(), o...) },
 		"stopping":  func(w io.Writer, o ...report.Option) error { return report.StatusText(w, stopping(), o...) },
 		"findings":  func(w io.Writer, o ...report.Option) error { return report.FindingsText(w, findings(), o...) },
@@ -251,5 +255,5 @@ func ExampleText() {
 	report.RunsText(os.Stdout, []ports.RunSummary{{ID: "01JX", Name: "oltp", Status: core.Running, Workers: 3, TotalOps: 12345}})
 	// Output:
 	// run   name  status   started  took  workers   count  errors  op/s  reason
-	// 01JX  oltp  RUNNING  -        -           3  12,345       0     0
+	// 01JX  oltp  RUNNING  -           -        3  12,345       0     0
 }

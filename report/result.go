@@ -65,39 +65,41 @@ func Text(w io.Writer, r Result, options ...Option) error {
 	p.findings(r.Run.Findings)
 	p.print("\n")
 	p.stop(v.certificate)
+	p.endings(r.Children)
 	if r.Parent != nil {
 		p.ledger(r.Parent)
 		p.verdict(r.Parent.Verdict)
 	}
 	if r.Location != "" {
-		p.prose("result   ", clean(r.Location)+", run "+clean(v.id))
+		p.prose("result   ", Clean(r.Location)+", run "+Clean(v.id))
 	}
 	return p.err
 }
 
 func (p *page) heading(v view) {
-	title := "run " + clean(v.id)
+	title := "run " + Clean(v.id)
 	if v.parent.Name != "" {
-		title += "  " + clean(v.parent.Name)
+		title += "  " + Clean(v.parent.Name)
 	}
-	p.line("%s  %s", title, p.paint(statusTone(v.status), string(v.status)))
-	if v.partial {
+	if v.reason == "" {
+		p.line("%s  %s", title, p.paint(statusTone(v.status), string(v.status)))
+	} else {
+		p.line("%s  %s (%s)", title, p.paint(statusTone(v.status), string(v.status)), Clean(string(v.reason)))
+	}
+	if v.partial && v.parent.RunID != "" {
 		text := "PARTIAL RESULT: the run is " + string(v.status)
 		if !v.status.Terminal() {
 			text = "INTERIM RESULT: the run is still " + string(v.status)
 		}
-		if v.reason != "" {
-			text += " (" + string(v.reason) + ")"
-		}
 		p.prose("", p.paint(statusTone(v.status), text))
 	}
 	if v.detail != "" {
-		p.prose("", clean(v.detail))
+		p.prose("", Clean(v.detail))
 	}
 	if s := v.parent.Scenario; s != nil {
 		p.prose("", fmt.Sprintf("%s, %s, on %s (%s) table %s with %s",
 			plural(v.workers, "worker"), plural(v.connections, "connection"),
-			orDash(clean(s.Target.Endpoint)), clean(s.Target.Kind), clean(s.Table.Name), plural(s.Table.Rows, "row")))
+			orDash(Clean(s.Target.Endpoint)), Clean(s.Target.Kind), Clean(s.Table.Name), plural(s.Table.Rows, "row")))
 	}
 	if v.parent.Seconds > 0 {
 		text := "measured " + Span(seconds(v.parent.Seconds))
@@ -143,7 +145,7 @@ func (p *page) measured(parent *core.Rollup) {
 }
 
 func (t *table) kind(k *core.KindMetrics, throughput float64) {
-	row := []string{clean(k.Kind), Count(k.Started), Rate(throughput)}
+	row := []string{Clean(k.Kind), Count(k.Started), Rate(throughput)}
 	row = append(row, percentiles(k.Latency())...)
 	t.add(append(row, Count(k.Errors))...)
 	if k.Errors > 0 {
@@ -167,7 +169,7 @@ func (p *page) failures(kinds []core.KindMetrics) {
 	t := table{head: []string{"errors in", "class", "count", "example"}, right: "llrl", shrink: 3, minimum: 12}
 	for i := range kinds {
 		for _, f := range kinds[i].Failures {
-			t.add(clean(kinds[i].Kind), clean(f.Class), Count(f.Count), clean(f.Example))
+			t.add(Clean(kinds[i].Kind), Clean(f.Class), Count(f.Count), Clean(f.Example))
 		}
 	}
 	if len(t.rows) > 0 {
@@ -180,10 +182,10 @@ func (p *page) objectives(slos []core.SLOResult) {
 	t := table{head: []string{"objective", "measured", ""}, right: "lrl", minimum: 20}
 	for _, s := range slos {
 		if s.Met {
-			t.add(clean(s.Text), measure(s), "met")
+			t.add(Clean(s.Text), measure(s), "met")
 			t.tint(2, good)
 		} else {
-			t.add(clean(s.Text), measure(s), "MISSED")
+			t.add(Clean(s.Text), measure(s), "MISSED")
 			t.tint(2, bad)
 		}
 	}
@@ -209,24 +211,49 @@ func (p *page) workerResults(children []core.Rollup) {
 		return
 	}
 	t := table{
-		head:  []string{"worker", "conn", "count", "op/s", "p99", "errors", "cover", "cpu", "how it ended"},
-		right: "lrrrrrrrl", shrink: 8, minimum: 16,
+		head:  []string{"worker", "conn", "count", "op/s", "p50", "p99", "errors", "cover", "cpu"},
+		right: "lrrrrrrrr", minimum: 10,
 	}
 	for i := range children {
 		c := &children[i]
 		total := core.Total(c.Kinds)
-		ending := clean(c.WorkerEnding)
-		if c.Detail != "" {
-			ending = strings.TrimPrefix(ending+": "+clean(c.Detail), ": ")
-		}
-		t.add(clean(c.WorkerID), strconv.Itoa(c.Connections), Count(total.Started), Rate(c.Throughput),
-			percentiles(total.Latency())[2], Count(total.Errors), percent(c.Coverage), Span(seconds(c.CPUSeconds)), ending)
+		q := percentiles(total.Latency())
+		t.add(Clean(c.WorkerID), strconv.Itoa(c.Connections), Count(total.Started), Rate(c.Throughput),
+			q[0], q[2], Count(total.Errors), percent(c.Coverage), Span(seconds(c.CPUSeconds)))
 		if c.Status == core.Failed {
-			t.tint(8, bad)
+			t.tint(0, bad)
 		}
 	}
 	p.print("\n")
 	p.table(t)
+}
+
+// endings says how the workers ended, those that ended alike together.
+func (p *page) endings(children []core.Rollup) {
+	var texts []string
+	workers := map[string][]string{}
+	for i := range children {
+		c := &children[i]
+		text := Clean(c.WorkerEnding)
+		if c.Detail != "" {
+			text = strings.TrimPrefix(text+": "+Clean(c.Detail), ": ")
+		}
+		if workers[text] == nil {
+			texts = append(texts, text)
+		}
+		workers[text] = append(workers[text], Clean(c.WorkerID))
+	}
+	mark := "workers  "
+	for _, text := range texts {
+		const listed = 5
+		names := workers[text]
+		who := strings.Join(names[:min(len(names), listed)], ", ")
+		if more := len(names) - listed; more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		p.prose(mark, who+": "+orDash(text))
+		mark = "         "
+	}
 }
 
 func (p *page) ledger(parent *core.Rollup) {
@@ -234,7 +261,7 @@ func (p *page) ledger(parent *core.Rollup) {
 	text := fmt.Sprintf("%s scheduled = %s started + %s skipped + %s unserved; started = %s ok + %s errors + %s aborted + %s lost",
 		Count(l.Scheduled), Count(l.Started), Count(l.Skipped), Count(l.Unserved), Count(l.OK), Count(l.Errors), Count(l.Aborted), Count(l.Lost))
 	if !l.Balanced {
-		text = p.paint(bad, "NOT BALANCED") + ": " + clean(l.Problem)
+		text = p.paint(bad, "NOT BALANCED") + ": " + Clean(l.Problem)
 	}
 	p.prose("ledger   ", text)
 	p.line("hash     %016x", parent.Hash)
@@ -243,6 +270,6 @@ func (p *page) ledger(parent *core.Rollup) {
 func (p *page) verdict(v core.Verdict) {
 	p.line("verdict  %s", p.paint(verdictTone(v.Level), orDash(string(v.Level))))
 	for _, reason := range v.Reasons {
-		p.prose("         - ", clean(reason))
+		p.prose("         - ", Clean(reason))
 	}
 }

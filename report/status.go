@@ -129,7 +129,7 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 	p := newPage(w, options)
 	run := s.Run
 	stage := StageOf(run, s.Now)
-	p.line("run %s  %s  %s", clean(run.ID), clean(s.Scenario.Name), p.paint(statusTone(run.Status), string(run.Status)))
+	p.line("run %s  %s  %s", Clean(run.ID), Clean(s.Scenario.Name), p.paint(statusTone(run.Status), string(run.Status)))
 	if !run.Status.Terminal() {
 		text := "stage    " + stage.Name
 		if left, ok := stage.Left(s.Now); ok && stage.Deadline {
@@ -143,7 +143,7 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 		p.line("load     %s", Span(loadElapsed(s).Round(100*time.Millisecond)))
 	}
 	if run.Reason != "" {
-		p.prose("reason   ", string(run.Reason)+" "+clean(run.Detail))
+		p.prose("reason   ", reasonText(run))
 	}
 	p.owner(s)
 	if s.Interval != nil {
@@ -153,7 +153,7 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 	}
 	p.workers(s.Workers)
 	p.findings(run.Findings)
-	if !run.StopAt.IsZero() {
+	if run.Status.Terminal() && !run.StopAt.IsZero() {
 		c := run.Certificate()
 		p.print("\n")
 		p.stop(&c)
@@ -161,13 +161,28 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 	return p.err
 }
 
+// reasonText says why a run ends, and who asked for it when.
+func reasonText(run core.Run) string {
+	text := string(run.Reason)
+	if run.StopBy != "" {
+		text += " by " + Clean(run.StopBy)
+	}
+	if !run.StopAt.IsZero() {
+		text += ", asked " + clock(run.StopAt)
+	}
+	if run.Detail != "" {
+		text += ": " + Clean(run.Detail)
+	}
+	return text
+}
+
 func (p *page) owner(s Status) {
 	switch {
 	case s.Run.Status.Terminal() || s.Run.Owner == "":
 	case ownerAlive(s):
-		p.line("owner    %s", clean(s.Run.Owner))
+		p.line("owner    %s", Clean(s.Run.Owner))
 	default:
-		p.prose("owner    ", p.paint(bad, "nobody")+" drives this run: the lease of "+clean(s.Run.Owner)+" ended "+Span(s.Now.Sub(s.Run.OwnerLeaseUntil).Round(time.Second))+" ago")
+		p.prose("owner    ", p.paint(bad, "nobody")+" drives this run: the lease of "+Clean(s.Run.Owner)+" ended "+Span(s.Now.Sub(s.Run.OwnerLeaseUntil).Round(time.Second))+" ago")
 	}
 }
 
@@ -184,9 +199,9 @@ func (p *page) workers(workers []core.WorkerHealth) {
 		if note == "" {
 			note = h.LastError
 		}
-		t.add(clean(h.ID), lifeName(h.Life), orDash(string(h.State)), orDash(string(h.Health)), age,
+		t.add(Clean(h.ID), lifeName(h.Life), orDash(string(h.State)), orDash(string(h.Health)), age,
 			fmt.Sprintf("%d/%d", h.Connections, h.Target), Rate(h.Throughput), strconv.FormatFloat(h.CPU, 'f', 0, 64)+"%",
-			Count(h.Errors), clean(note))
+			Count(h.Errors), Clean(note))
 		t.tint(3, healthTone(h.Health))
 	}
 	if len(t.rows) > 0 {

@@ -84,7 +84,7 @@ func (p *page) stop(c *core.Certificate) {
 	}
 	text := "asked " + clock(c.RequestedAt)
 	if c.RequestedBy != "" {
-		text += " by " + clean(c.RequestedBy)
+		text += " by " + Clean(c.RequestedBy)
 	}
 	text += ", up to " + c.HighestRung.String() + ", "
 	if c.Clean {
@@ -97,14 +97,14 @@ func (p *page) stop(c *core.Certificate) {
 		stageText(c.Stages.LastNewOperation), stageText(c.Stages.LastInFlight), stageText(c.Stages.WorkersGone)))
 	switch {
 	case !c.Target.Known:
-		p.prose("         ", "still running on the target: unknown: "+orDash(clean(c.Target.Why)))
+		p.prose("         ", "still running on the target: unknown: "+orDash(Clean(c.Target.Why)))
 	case c.Target.Count > 0:
 		p.prose("         ", p.paint(bad, "still running on the target: "+plural(c.Target.Count, "operation")))
 	default:
 		p.prose("         ", "still running on the target: 0")
 	}
 	if len(c.Orphans) > 0 {
-		p.prose("         ", p.paint(bad, "ORPHANS")+" that may be alive: "+clean(strings.Join(c.Orphans, ", ")))
+		p.prose("         ", p.paint(bad, "ORPHANS")+" that may be alive: "+Clean(strings.Join(c.Orphans, ", ")))
 	}
 }
 

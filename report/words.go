@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes stored text safe to print on one line: white space becomes a
+// Clean makes stored text safe to print on one line: white space becomes a
 // space, and what is not visible, or not UTF-8, becomes U+FFFD.
-func clean(s string) string {
+func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r' || r == '\u2028' || r == '\u2029':
@@ -200,7 +200,7 @@ func Span(d time.Duration) string {
 		return "0s"
 	case d < time.Second:
 		return Latency(d)
-	case d < time.Minute:
+	case d < time.Minute-50*time.Millisecond:
 		text := strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
 		return strings.TrimSuffix(text, ".0") + "s"
 	case d < time.Hour:

@@ -69,6 +69,7 @@ type bench struct {
 	hooks    *hooks      // see and fail the calls of every runner
 	forWork  ports.Store // the store as the workers reach it
 	scripts  map[string]script
+	seen     func(*memory.Process) // each worker as it begins, one at a time
 
 	mu      sync.Mutex
 	started map[core.WorkerKey]int    // how often a launch has begun
@@ -262,4 +263,14 @@ func injector(t testing.TB, seed uint64, rules ...fault.Rule) *fault.Injector {
 		t.Fatal(err)
 	}
 	return in
+}
+
+func envVar(name, value string) ports.EnvVar { return ports.EnvVar{Name: name, Value: value} }
+
+// specs gathers what workers are launched with, by worker index.
+func (b *bench) specs(t testing.TB) *map[int]ports.WorkerSpec {
+	t.Helper()
+	found := &map[int]ports.WorkerSpec{}
+	b.seen = func(p *memory.Process) { (*found)[p.Spec().GroupID] = p.Spec() }
+	return found
 }

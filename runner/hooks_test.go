@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,3 +190,9 @@ func (g hookTarget) CancelSessions(ctx context.Context, sessions []string) error
 func (g hookTarget) Running(ctx context.Context, sessions []string) (core.RunningCount, error) {
 	return through(ctx, g.hooks, "Target.Running", func() (core.RunningCount, error) { return g.Target.Running(ctx, sessions) })
 }
+
+// lost is what an adapter returns when its context ends.
+func lost(cause error) error { return fmt.Errorf("%w: no answer: %w", core.ErrUnavailable, cause) }
+
+// unavailable is what an adapter returns that cannot be reached.
+func unavailable() error { return fmt.Errorf("%w: away", core.ErrUnavailable) }

@@ -19,6 +19,7 @@ type script struct {
 	silent    bool          // stops beating after its second interval, and lives
 	slowStart time.Duration // until it is ready
 	slowDrain time.Duration // until it has drained
+	quota     int64         // operations after which it makes no more; 0: none
 	build     core.Build
 }
 
@@ -39,6 +40,9 @@ func (b *bench) work(ctx context.Context, p *memory.Process) (int, string) {
 	key := p.Spec().Key
 	b.mu.Lock()
 	b.started[key]++
+	if b.seen != nil {
+		b.seen(p)
+	}
 	b.mu.Unlock()
 	s := b.scripts[key.WorkerID]
 	if s.build == (core.Build{}) {
@@ -64,10 +68,14 @@ func (w *scripted) live(ctx context.Context) (int, string) {
 	tick := time.NewTicker(testPoll)
 	defer tick.Stop()
 	terminate := w.p.Terminate()
-	for registered := false; ; {
-		if !registered && !w.s.mute {
-			registered = w.say(ctx, core.WorkerReadyNow)
+	beats := time.NewTicker(testInterval)
+	defer beats.Stop()
+	for !w.s.mute && !w.say(ctx, core.WorkerReadyNow) {
+		if !pause(ctx, testPoll) {
+			return -1, "killed"
 		}
+	}
+	for {
 		select {
 		case <-ctx.Done():
 			return -1, "killed"
@@ -76,6 +84,11 @@ func (w *scripted) live(ctx context.Context) (int, string) {
 				return w.end(ctx, "a gentle stop")
 			}
 			terminate = nil
+		case <-beats.C:
+			if !w.s.mute {
+				w.say(ctx, w.beat.State)
+			}
+			continue
 		case <-tick.C:
 		}
 		control, err := w.b.forWork.Control(ctx, w.beat.Key.RunID, w.beat.Key.WorkerID)
@@ -143,7 +156,11 @@ func (w *scripted) cut(ctx context.Context, c core.Control) bool {
 		return false
 	}
 	w.grid = grid
+	if w.beat.Report.QuotaDone {
+		return false
+	}
 	w.measure(phaseOf(c), c)
+	w.beat.Report.QuotaDone = w.s.quota > 0 && w.sequence*opsPerCut >= w.s.quota
 	w.say(ctx, core.WorkerRunning)
 	return true
 }

@@ -316,6 +316,7 @@ func (c *collector) abandonAll() (lost int) {
 			conn.giveBack(stamp)
 			continue
 		}
+		conn.stopOperation(errStopped)
 		conn.buffer.phase(conn.phase, len(c.load.operations)).kinds[conn.op].lost++
 		c.absorb(conn.buffer, schedule, now)
 		conn.giveBack(abandoned)

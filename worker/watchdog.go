@@ -48,11 +48,16 @@ func (l *load) cancelSince(stamp time.Duration, why error) {
 		if since == 0 || since > stamp || !c.claim(since) {
 			continue
 		}
-		if !c.cancelled {
-			c.cancelled, c.why = true, why
-			c.cancel(why)
-		}
+		c.stopOperation(why)
 		c.giveBack(since)
+	}
+}
+
+// stopOperation cancels the operation in flight. The slot must be borrowed.
+func (c *connection) stopOperation(why error) {
+	if !c.cancelled {
+		c.cancelled, c.why = true, why
+		c.cancel(why)
 	}
 }
 

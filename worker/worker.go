@@ -85,8 +85,8 @@ const eventQueue = 16
 
 // Run is the life of one worker, from its registration to its final report. It
 // returns how it ended; everything that it had opened is closed then, save what
-// ignored its cancellation. The end of ctx counts as a first and a second
-// signal: what is in flight is given up, and the final report is still made.
+// ignored its cancellation. The end of ctx is a kill: what is in flight is given
+// up, and no report is made. Config.Signals is the gentle way.
 func Run(ctx context.Context, config Config, p Ports) Exit {
 	w := &worker{
 		config: config, ports: p, log: p.Log, clock: newClock(),
@@ -224,13 +224,26 @@ func (w *worker) live(ctx context.Context) Exit {
 		case <-w.config.Signals:
 			w.apply(core.Signalled{At: w.clock.now()})
 		case <-outer:
-			outer = nil
-			w.apply(core.Signalled{At: w.clock.now()})
-			w.apply(core.Signalled{At: w.clock.now()})
+			return w.killed(ctx)
 		case <-timer.C:
 			w.apply(core.WorkerTicked{At: w.clock.now()})
 		}
 	}
+}
+
+// killed ends a worker whose context has ended.
+func (w *worker) killed(ctx context.Context) Exit {
+	now := w.clock.now()
+	schedule := *w.load.schedule.Load()
+	schedule.End = min(schedule.End, now)
+	w.load.publish(schedule)
+	w.load.end()
+	w.load.cancelAll()
+	w.collector.abandonAll()
+	if w.opened && !w.started {
+		w.load.closing.Go(w.load.closeAll)
+	}
+	return w.leave(ctx, core.WorkerDuty{Code: core.ExitAbandoned, Cause: "its context has ended"})
 }
 
 // apply tells the machine, and takes from a control read what is no duty.

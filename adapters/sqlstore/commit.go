@@ -44,10 +44,15 @@ func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, event
 	if err != nil {
 		return 0, err
 	}
-	err = transaction(ctx, "committing run "+next.ID, func(tx *sqlx.Tx) error {
+	what := "committing run " + next.ID
+	statement, err := s.prepared(ctx, what, &s.hot.commit)
+	if err != nil {
+		return 0, err
+	}
+	err = transaction(ctx, what, func(tx *sqlx.Tx) error {
 		done := false
 		if problem == nil {
-			if done, err = s.compareAndSet(ctx, tx, expected, next, first, progress); err != nil {
+			if done, err = s.compareAndSet(ctx, tx, statement, expected, next, first, progress); err != nil {
 				return err
 			}
 		}
@@ -62,7 +67,7 @@ func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, event
 	return expected + 1, nil
 }
 
-func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, expected int64, next core.Run, first int64, progress ports.Progress) (bool, error) {
+func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, statement *sqlx.Stmt, expected int64, next core.Run, first int64, progress ports.Progress) (bool, error) {
 	now, err := s.now(ctx, tx)
 	if err != nil {
 		return false, err
@@ -79,10 +84,6 @@ func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, expected int64, 
 		args = append(args, progress.TotalOps, progress.Errors, progress.QPS)
 	}
 	args = append(args, next.ID, expected, first)
-	statement, err := s.hot.commit.get(ctx)
-	if err != nil {
-		return false, err
-	}
 	result, err := tx.StmtxContext(ctx, statement).ExecContext(ctx, args...)
 	if err != nil {
 		return false, err
@@ -119,13 +120,16 @@ func (s *Store) whyNot(ctx context.Context, tx *sqlx.Tx, expected int64, runID s
 		return s.notFound("run %q", runID)
 	case stored.Version != expected:
 		return fmt.Errorf("%w: %s: run %q has version %d, not %d", core.ErrConflict, s.d.Name, runID, stored.Version, expected)
-	case len(events) > 0 && events[0].Sequence < stored.Next:
-		return fmt.Errorf("%w: %s: run %q has an event %d already", core.ErrConflict, s.d.Name, runID, events[0].Sequence)
-	case problem != nil:
-		return problem
-	default:
-		return s.invalid("the next event of run %q is %d, and the commit does not lead from there to its end", runID, stored.Next)
 	}
+	for _, e := range events {
+		if e.Sequence < stored.Next {
+			return fmt.Errorf("%w: %s: run %q has an event %d already", core.ErrConflict, s.d.Name, runID, e.Sequence)
+		}
+	}
+	if problem != nil {
+		return problem
+	}
+	return s.invalid("the next event of run %q is %d, and the commit does not lead from there to its end", runID, stored.Next)
 }
 
 func (s *Store) eventRows(events []core.ControlEvent) ([]row, error) {

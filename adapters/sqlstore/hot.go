@@ -39,6 +39,16 @@ func (h *hotStatements) close() {
 	}
 }
 
+// prepared returns a hot statement. It takes a connection of its own, so it must
+// come before a transaction, which may hold the only one.
+func (s *Store) prepared(ctx context.Context, what string, h *hotStatement) (statement *sqlx.Stmt, err error) {
+	err = s.wrap(ctx, what, func() error {
+		statement, err = h.get(ctx)
+		return err
+	})
+	return statement, err
+}
+
 func (h *hotStatement) get(ctx context.Context) (*sqlx.Stmt, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -89,7 +89,7 @@ func lastOfEach(rows []row, keys int) []row {
 	at := map[string]int{}
 	var kept []row
 	for _, r := range rows {
-		key := fmt.Sprintf("%q", r.values[:keys])
+		key := fmt.Sprintf("%#v", r.values[:keys]) // text is quoted, so keys cannot run together
 		if i, found := at[key]; found {
 			kept[i] = r
 			continue

@@ -40,11 +40,12 @@ type controlRow struct {
 
 // Control reads the level state that a worker obeys.
 func (s *Store) Control(ctx context.Context, runID, workerID string) (control core.Control, err error) {
-	err = s.wrap(ctx, "reading the control state of run "+runID, func() error {
-		statement, err := s.hot.control.get(ctx)
-		if err != nil {
-			return err
-		}
+	what := "reading the control state of run " + runID
+	statement, err := s.prepared(ctx, what, &s.hot.control)
+	if err != nil {
+		return control, err
+	}
+	err = s.wrap(ctx, what, func() error {
 		var r controlRow
 		found, err := getPrepared(ctx, statement, &r, workerID, runID)
 		switch {
@@ -110,20 +111,14 @@ func (s *Store) Beat(ctx context.Context, beat core.Beat) error {
 		return err
 	}
 	what := "storing a beat of " + beat.Key.WorkerID + " of run " + beat.Key.RunID
+	statement, err := s.prepared(ctx, what, &s.hot.beat)
+	if err != nil {
+		return err
+	}
 	if s.d.Clock == nil {
-		return s.wrap(ctx, what, func() error {
-			statement, err := s.hot.beat.get(ctx)
-			if err != nil {
-				return err
-			}
-			return s.storeBeat(ctx, s.read, statement, beat, args)
-		})
+		return s.wrap(ctx, what, func() error { return s.storeBeat(ctx, s.read, statement, beat, args) })
 	}
 	return s.transaction(ctx, what, func(tx *sqlx.Tx) error {
-		statement, err := s.hot.beat.get(ctx)
-		if err != nil {
-			return err
-		}
 		now, err := s.now(ctx, tx)
 		if err != nil {
 			return err

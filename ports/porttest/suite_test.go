@@ -2,6 +2,7 @@ package porttest_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -45,41 +46,46 @@ func TestStoreSuitePassesWhatWorks(t *testing.T) {
 	is.Equal(porttest.StoreSuite().Failing(t, harness(func(s ports.Store) ports.Store { return s })), nil)
 }
 
-// broken are stores that break one promise each, and a case that must notice.
-func broken(t *testing.T) map[string]struct {
+// A mutant is a store that breaks one promise, and the case that must notice.
+type mutant struct {
 	noticed  string
 	decorate func(ports.Store) ports.Store
-} {
-	injected := func(seed uint64, rules ...fault.Rule) func(ports.Store) ports.Store {
-		in, err := fault.New(seed, rules...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return in.Store
+}
+
+type store = ports.Store
+
+func injected(t *testing.T, rule fault.Rule) func(store) store {
+	t.Helper()
+	in, err := fault.New(1, rule)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return in.Store
+}
+
+func brokenCommits(t *testing.T) map[string]mutant {
 	records := func() (*sync.Mutex, map[string]ports.RunRecord) { return new(sync.Mutex), map[string]ports.RunRecord{} }
-	var shared sync.Mutex
-	more := map[string][]ports.WorkerInterval{}
-	type store = ports.Store
-	return map[string]struct {
-		noticed  string
-		decorate func(ports.Store) ports.Store
-	}{
+	return map[string]mutant{
 		"Commit lets both of two win":          {"Commit races and one wins each position", func(s store) store { return blindCommit{s} }},
 		"Commit tells losers that they won":    {"Commit with another version is Conflict", func(s store) store { return politeCommit{s} }},
 		"Commit returns the old version":       {"Commit keeps every state of a life", func(s store) store { return stuckVersion{s} }},
 		"Commit has an error without a code":   {"unknown runs are NotFound", func(s store) store { return ownError{s} }},
 		"Commit does not look at its context":  {"ended contexts change nothing", func(s store) store { return deaf{s} }},
-		"the reply to a Commit is lost":        {"Commit keeps every state of a life", injected(1, fault.Rule{On: "RunStore.Commit", Fault: fault.FailAfter, Probability: 0.2})},
-		"Commit is sent twice":                 {"", injected(1, fault.Rule{On: "RunStore.Commit", Fault: fault.Duplicate, Probability: 1})},
-		"a Commit is refused for no reason":    {"Commit races and one wins each position", injected(1, fault.Rule{On: "RunStore.Commit", Fault: fault.Conflict, Probability: 1})},
+		"the reply to a Commit is lost":        {"Commit keeps every state of a life", injected(t, fault.Rule{On: "RunStore.Commit", Fault: fault.FailAfter, Probability: 0.2})},
+		"Commit is sent twice":                 {"", injected(t, fault.Rule{On: "RunStore.Commit", Fault: fault.Duplicate, Probability: 1})},
+		"a Commit is refused for no reason":    {"Commit races and one wins each position", injected(t, fault.Rule{On: "RunStore.Commit", Fault: fault.Conflict, Probability: 1})},
 		"the newest event is missing":          {"Commit shows state and events together", func(s store) store { return lastEventMissing{s} }},
 		"Events do not know after":             {"Events come in pages", func(s store) store { return eventsFromStart{s} }},
 		"Events come backwards":                {"Commit keeps every state of a life", func(s store) store { return unorderedEvents{s} }},
 		"Load is stale on another handle":      {"a second handle reads what was written", func(s store) store { mu, seen := records(); return staleLoad{s, mu, seen} }},
 		"Load hands out the same record twice": {"runs alias nothing", func(s store) store { mu, seen := records(); return sharedLoad{s, mu, seen} }},
-		"Create overwrites":                    {"Create races and one wins", func(s store) store { return overwritingCreate{s} }},
-		"all runs insert the same keys":        {"insert ranges are disjoint", func(s store) store { return oneRange{s} }},
+	}
+}
+
+func brokenRuns() map[string]mutant {
+	return map[string]mutant{
+		"Create overwrites":             {"Create races and one wins", func(s store) store { return overwritingCreate{s} }},
+		"all runs insert the same keys": {"insert ranges are disjoint", func(s store) store { return oneRange{s} }},
 		"List does not filter": {"List filters, orders and pages", func(s store) store {
 			return listOf{Store: s, filter: func(f *ports.RunFilter) { f.Status = nil }}
 		}},
@@ -100,7 +106,11 @@ func broken(t *testing.T) map[string]struct {
 		"a stop request erases the progress": {"List summarises", func(s store) store { return zeroProgress{s} }},
 		"Delete takes what still runs":       {"Delete is for terminal runs", func(s store) store { return eagerDelete{s} }},
 		"Delete leaves the logs":             {"Delete removes everything", func(s store) store { return &immortalLogs{Store: s} }},
+	}
+}
 
+func brokenBeats() map[string]mutant {
+	return map[string]mutant{
 		"Beats hold no report though it is new": {"Beats leave out known reports", func(s store) store {
 			return beatStore{Store: s, beats: func(list []core.Beat) {
 				for i := range list {
@@ -142,7 +152,13 @@ func broken(t *testing.T) map[string]struct {
 		"Control of an unknown worker passes": {"Control of what is not there is NotFound", func(s store) store {
 			return beatStore{Store: s, control: func(*core.Control, error) error { return nil }}
 		}},
+	}
+}
 
+func brokenResults() map[string]mutant {
+	var shared sync.Mutex
+	more := map[string][]ports.WorkerInterval{}
+	return map[string]mutant{
 		"snapshots double": {"of worker intervals the first stays", func(s store) store { return doubledSnapshots{s, &shared, more} }},
 		"the first aggregate stays": {"of aggregates the last stays", func(s store) store {
 			return resultStore{Store: s, append: func(ctx context.Context, s ports.Store, w []ports.WorkerInterval, a []ports.RunInterval) error {
@@ -182,7 +198,11 @@ func broken(t *testing.T) map[string]struct {
 				return list
 			}}
 		}},
+	}
+}
 
+func brokenRest() map[string]mutant {
+	return map[string]mutant{
 		"a template changes each time it is put": {"Put of an equal template changes nothing", func(s store) store {
 			n := int64(0)
 			return templateStore{Store: s, before: func(t *core.Template) { n++; t.Load.Seed = n }}
@@ -212,7 +232,11 @@ func broken(t *testing.T) map[string]struct {
 }
 
 func TestStoreSuiteNoticesWhatIsBroken(t *testing.T) {
-	for name, b := range broken(t) {
+	all := brokenCommits(t)
+	for _, more := range []map[string]mutant{brokenRuns(), brokenBeats(), brokenResults(), brokenRest()} {
+		maps.Copy(all, more)
+	}
+	for name, b := range all {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			suite := porttest.StoreSuite()

@@ -1,0 +1,219 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/report"
+)
+
+// view is everything that one frame depends on.
+type view struct {
+	Snapshot
+	history       []float64
+	note          string
+	width, height int
+	paint         paint
+}
+
+// frame draws the view: lines of at most width columns, fewer than height of
+// them. The last line is empty, since a terminal echoes ^C where the cursor is.
+func (v *view) frame() string {
+	if v.Run.ID == "" {
+		return ""
+	}
+	lines := []string{v.title(), v.progress()}
+	if v.Run.Status.Ending() {
+		lines = append(lines, v.ladder())
+	}
+	if v.Interval != nil {
+		lines = append(lines, v.now())
+	}
+	if len(v.Measured) > 0 {
+		lines = append(lines, v.measured())
+	}
+	foot := []string{""}
+	if v.note != "" {
+		foot = []string{"", v.paint.doubtful(v.note), ""}
+	}
+	room := max(1, v.height-1-len(lines)-len(foot)-1)
+	if workers := v.workers(room); len(workers) > 0 {
+		lines = append(append(lines, ""), workers...)
+	}
+	lines = append(lines, foot...)
+	if over := len(lines) - max(2, v.height-1); over > 0 {
+		lines = lines[:len(lines)-over]
+	}
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, v.width, "…")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (v *view) title() string {
+	status := string(v.Run.Status)
+	switch v.Run.Status {
+	case core.Failed:
+		status = v.paint.bad(status)
+	case core.Cancelling, core.Cancelled:
+		status = v.paint.doubtful(status)
+	case core.Completed:
+		status = v.paint.good(status)
+	}
+	name := report.Clean(v.Scenario.Name)
+	return fmt.Sprintf("run %s  %s  %s", report.Clean(v.Run.ID), v.paint.strong(name), status)
+}
+
+// progress is the stage of the run, a bar, and how long it still takes.
+func (v *view) progress() string {
+	stage := report.StageOf(v.Run, v.Now)
+	name := fmt.Sprintf("%-12s", stage.Name)
+	share, known := stage.Share(v.Now)
+	left, timed := stage.Left(v.Now)
+	text := ""
+	switch {
+	case v.Run.Status.Terminal():
+		return name
+	case v.Run.Status == core.Prepared:
+		return name + v.paint.faint("checking that the run can be made")
+	case v.Run.Status == core.Starting:
+		share, known = v.ready()
+		text = fmt.Sprintf("%.0f of %d workers are ready, at most %s more", share*float64(len(v.Run.Workers)), len(v.Run.Workers), whole(left))
+	case v.Run.Phase == core.Processing:
+		return name + v.paint.faint("no worker is left; the result is being stored")
+	case stage.Deadline:
+		text = "at most " + whole(left) + " more"
+	case v.Run.Plan.Operations > 0 && v.Run.Phase == core.Measurement:
+		total := core.Total(v.Measured)
+		done := float64(total.Done()) / float64(v.Run.Plan.Operations)
+		share, known = max(share, min(1, done)), true
+		text = fmt.Sprintf("%s of %s operations", report.Count(total.Done()), report.Count(v.Run.Plan.Operations))
+		if timed {
+			text += ", at most " + whole(left) + " more"
+		}
+	case timed:
+		text = whole(left) + " left"
+	}
+	if !known {
+		return name + text
+	}
+	return name + v.bar(share, min(40, v.width-len(name)-2-ansi.StringWidth(text))) + "  " + text
+}
+
+// ready is the share of the workers that are ready.
+func (v *view) ready() (float64, bool) {
+	count := 0
+	for _, w := range v.Run.Workers {
+		if w.Life == core.Ready {
+			count++
+		}
+	}
+	return float64(count) / float64(max(1, len(v.Run.Workers))), len(v.Run.Workers) > 0
+}
+
+// whole is a time to the second, rounded up, since 0 means over.
+func whole(d time.Duration) string {
+	return report.Span((d + time.Second - 1).Truncate(time.Second))
+}
+
+func (v *view) bar(share float64, width int) string {
+	if width < 4 {
+		return ""
+	}
+	full := int(share*float64(width) + 0.5)
+	return v.paint.good(strings.Repeat("█", full)) + v.paint.faint(strings.Repeat("░", width-full))
+}
+
+// ladder shows the rungs of the STOP ladder and which one the run stands on.
+func (v *view) ladder() string {
+	var rungs []string
+	for rung := core.Drain; rung <= core.Kill; rung++ {
+		switch {
+		case rung == v.Run.Rung:
+			rungs = append(rungs, v.paint.strong("["+rung.String()+"]"))
+		case rung < v.Run.Rung:
+			rungs = append(rungs, rung.String())
+		default:
+			rungs = append(rungs, v.paint.faint(strings.ToLower(rung.String())))
+		}
+	}
+	gone := 0
+	for _, w := range v.Run.Workers {
+		if !w.Life.Alive() {
+			gone++
+		}
+	}
+	text := "stop        " + strings.Join(rungs, " › ") + fmt.Sprintf("  %d of %d workers gone  %s", gone, len(v.Run.Workers), v.Run.Reason)
+	if v.Run.Detail != "" {
+		text += ": " + report.Clean(v.Run.Detail)
+	}
+	return text
+}
+
+func (v *view) now() string {
+	total := core.Total(v.Interval.Kinds)
+	line := fmt.Sprintf("now         %9s op/s  %s  %s", report.Rate(intervalRate(v.Interval)), latencies(total.Latency(), false), v.errors(total.Counts))
+	if room := v.width - ansi.StringWidth(line) - 2; room >= 5 {
+		line += "  " + v.paint.faint(spark(v.history, min(room, 40)))
+	}
+	return line
+}
+
+func (v *view) measured() string {
+	total := core.Total(v.Measured)
+	return fmt.Sprintf("measured    %9s op    %s  %s", report.Count(total.Done()), latencies(total.Latency(), true), v.errors(total.Counts))
+}
+
+func latencies(h *core.Histogram, most bool) string {
+	show := func(d time.Duration) string {
+		if h.Count() == 0 {
+			return "-"
+		}
+		return report.Latency(d)
+	}
+	text := fmt.Sprintf("p50 %-6s  p95 %-6s  p99 %-6s", show(h.Quantile(0.5)), show(h.Quantile(0.95)), show(h.Quantile(0.99)))
+	if most {
+		text += fmt.Sprintf("  max %-6s", show(h.Max()))
+	}
+	return text
+}
+
+func (v *view) errors(c core.Counts) string {
+	if c.Errors == 0 {
+		return "errors 0"
+	}
+	return v.paint.bad("errors " + report.Count(c.Errors))
+}
+
+// intervalRate is what ended in an interval, per second.
+func intervalRate(i *ports.RunInterval) float64 {
+	if !(i.Seconds > 0) {
+		return 0
+	}
+	total := core.Total(i.Kinds)
+	return float64(total.Done()) / i.Seconds
+}
+
+// spark draws the last values as bars of eight heights, from 0 to the highest.
+func spark(values []float64, width int) string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	values = values[max(0, len(values)-width):]
+	top := 0.0
+	for _, v := range values {
+		top = max(top, v)
+	}
+	var b strings.Builder
+	for _, v := range values {
+		height := 0
+		if top > 0 {
+			height = int(v / top * float64(len(bars)-1))
+		}
+		b.WriteRune(bars[min(max(height, 0), len(bars)-1)])
+	}
+	return b.String()
+}

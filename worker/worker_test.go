@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+func TestLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(3, 4)
+		tmpl.Load.Warmup = core.Duration(1500 * time.Millisecond)
+		tmpl.Load.Cooldown = core.Duration(700 * time.Millisecond)
+		f := newFleet(t, tmpl, time.Millisecond)
+		run := f.drive(nil)
+		f.running.Wait()
+		is.Equal(run.Status, core.Completed)
+		is.Equal(run.Reason, core.Elapsed)
+		parent, children := f.summary(run)
+		is.Equal(len(children), 3)
+		is.True(parent.Ledger.Balanced)
+		is.Equal(parent.Ledger.Started, parent.Ledger.OK)
+		is.Equal(parent.Verdict.Level, core.Valid)
+		for _, b := range f.beats() {
+			is.Equal(b.State, core.WorkerCompleted)
+			is.Equal(len(b.Report.Phases), 3)
+			m := b.Report.PhaseOf(core.Measurement)
+			is.Equal(m.Seconds, 3.0) // exactly the window that was asked for
+			// One operation of 1 ms after another; what ends with its phase belongs to
+			// the window after it.
+			is.Equal(b.Report.PhaseOf(core.Warmup).Completed, uint64(4*(1500-1)))
+			is.Equal(m.Completed, uint64(4*3000))
+			is.Equal(b.Report.PhaseOf(core.Cooldown).Completed, uint64(4*700))
+			is.Equal(b.Report.InFlight, uint64(0))
+			is.Equal(core.Total(m.Kinds).Started, uint64(4*3000))
+			f.checkIntervals(b)
+		}
+		is.Equal(parent.Throughput, 12000.0)
+		for i := range 3 {
+			exit, _ := f.exit(i)
+			is.Equal(exit.Code, core.ExitCompleted)
+			is.Equal(exit.LastSequence, run.Sequence)
+		}
+	})
+}
