@@ -132,7 +132,9 @@ func (s *series) stored(b batch) {
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
 		full := len(s.window[slotOfRun(*a)]) >= b.health.healthy
-		if full && (s.latest == nil || a.Offset > s.latest.Offset) {
+		// What ends after its phase is a few late operations, and no picture of it.
+		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
+		if full && !short && (s.latest == nil || a.Offset > s.latest.Offset) {
 			s.latest = a
 		}
 	}

@@ -55,6 +55,8 @@ func TestWorkersThatFail(t *testing.T) {
 			core.Failed, core.LaunchRefused, []string{"worker-0 is build other (go2), this orchestrator is build test (go1)"}, core.Drain, 0, time.Second},
 		{"the last is another build", map[string]script{"worker-2": {build: other}}, nil,
 			core.Failed, core.LaunchRefused, []string{"worker-2 is build other (go2), this orchestrator is build test (go1)"}, core.Drain, 0, time.Second},
+		{"the last to register is another build", map[string]script{"worker-1": {build: other, slowStart: 100 * time.Millisecond}}, nil,
+			core.Failed, core.LaunchRefused, []string{"worker-1 is build other (go2), this orchestrator is build test (go1)"}, core.Drain, 0, time.Second},
 		{"silent fails the run", map[string]script{"worker-1": {silent: true}}, longLoad,
 			core.Failed, core.WorkerLost, []string{"worker-1 fell silent and was killed", "no beat for"}, core.Drain, 1, 2 * time.Second},
 		{"silent degrades the run", map[string]script{"worker-1": {silent: true}}, degrade,
@@ -74,7 +76,7 @@ func TestWorkersThatFail(t *testing.T) {
 			is.True(run.EndedAt.Sub(run.StartedAt) < tc.within)
 			c := run.Certificate()
 			is.Equal(c.HighestRung, tc.rung)
-			is.Equal(c.Clean, tc.reason == core.LaunchRefused) // only these have ended as they should
+			is.Equal(c.Clean, tc.reason == core.LaunchRefused || tc.reason == core.StartTimeout) // only there have all ended as they should
 			is.Equal(c.Orphans, nil)
 			is.Equal(b.count(t, core.EventWorkerLost), tc.lost)
 			started := b.count(t, core.EventStart)

@@ -245,6 +245,12 @@ func (e environment) endpoint(name string) (ports.Endpoint, error) {
 	return ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, nil
 }
 
+// EndpointFrom finds an endpoint in an environment as a worker does. Errors:
+// NotFound when the environment does not name it.
+func EndpointFrom(environ []string, name string) (ports.Endpoint, error) {
+	return environment(environ).endpoint(name)
+}
+
 // EndpointVariable is the variable that holds the endpoint of that name:
 // BENCHFLEET_ENDPOINT_ and the name in capitals, with an underscore for
 // everything that is no letter or digit.

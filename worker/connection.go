@@ -193,6 +193,13 @@ func phaseSpan(s *core.LoadSchedule, at time.Duration) (phase int, until time.Du
 // perform executes the operation at hand and records it. It is false when the
 // connection was abandoned meanwhile: then it must touch nothing.
 func (c *connection) perform(start time.Duration) bool {
+	c.begin(start)
+	rows, err := c.execute(&c.load.operations[c.op])
+	return c.finish(start, c.load.clock.now(), rows, err)
+}
+
+// begin counts the operation at hand as started and gives the buffer free.
+func (c *connection) begin(start time.Duration) {
 	p := c.buffer.phases[c.phase]
 	if p == nil {
 		p = c.buffer.phase(c.phase, len(c.load.operations))
@@ -202,10 +209,10 @@ func (c *connection) perform(start time.Duration) bool {
 	c.buffer.lastStart = start
 	c.stamp = start
 	c.release(start)
+}
 
-	rows, err := c.execute(&c.load.operations[c.op])
-
-	end := c.load.clock.now()
+// finish takes the buffer back and counts how the operation ended.
+func (c *connection) finish(start, end time.Duration, rows int64, err error) bool {
 	if !c.take(c.stamp) {
 		return false
 	}

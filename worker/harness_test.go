@@ -180,6 +180,12 @@ func (f *fleet) tick() core.Run {
 	}
 	at := f.now()
 	events := []core.Event{core.OwnerRenewed{At: at, Owner: "test", Epoch: run.OwnerEpoch, Until: at.Add(f.scenario.Limits.OwnerLease.Std())}}
+	gone := map[int]Exit{} // before the beats: a final one must not be missed
+	for i := range run.Workers {
+		if exit, ok := f.exit(i); ok {
+			gone[i] = exit
+		}
+	}
 	beats, _, err := f.store.Beats(ctx, f.runID, nil)
 	if err != nil {
 		f.t.Fatal(err)
@@ -191,7 +197,7 @@ func (f *fleet) tick() core.Run {
 		})
 	}
 	for i, w := range run.Workers {
-		if exit, ok := f.exit(i); ok && w.Life.Alive() {
+		if exit, ok := gone[i]; ok && w.Life.Alive() {
 			events = append(events, core.WorkerExited{At: at, Worker: i, Epoch: w.Epoch, Exit: core.Exit{Code: exit.Code, Cause: exit.Cause}})
 		}
 	}

@@ -30,7 +30,9 @@ func TestQuota(t *testing.T) {
 				f := newFleet(t, tmpl, time.Millisecond)
 				run := f.drive(nil)
 				f.running.Wait()
-				is.Equal(run.Status, core.Completed)
+				if run.Status != core.Completed {
+					t.Fatalf("%s: %s: %s", run.Status, run.Reason, run.Detail)
+				}
 				is.Equal(run.Reason, core.OperationsDone)
 				parent, _ := f.summary(run)
 				total := core.Total(parent.Kinds).Counts
@@ -38,7 +40,7 @@ func TestQuota(t *testing.T) {
 				is.Equal(total.OK, uint64(2003))
 				is.True(parent.Ledger.Balanced)
 				is.Equal(parent.Verdict.Level, core.Valid)
-				is.True(parent.Throughput > 14_900 && parent.Throughput < 15_100) // until the last operation, not until the stop
+				is.True(parent.Throughput > 14_900 && parent.Throughput < 15_200) // until the last operation, not until the stop
 				if workers > 1 {
 					is.Equal(parent.Hash, hash)
 					is.Equal(total, counts)
@@ -329,7 +331,7 @@ func TestCoarseIntervals(t *testing.T) {
 		for _, p := range b.Report.Phases {
 			is.Equal(differ(p.Kinds, sums[p.Phase]), "")
 		}
-		is.True(seconds[core.Warmup] > 29.99 && seconds[core.Warmup] < 30.01)
+		is.True(seconds[core.Warmup] > 29.99 && seconds[core.Warmup] < 31.01) // one of them for the operation that outlived its phase
 	})
 }
 

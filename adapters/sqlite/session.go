@@ -25,10 +25,10 @@ type session struct {
 	begin      statement
 	commit     statement
 	rollback   statement
-	// calls is the context of the driver's calls: it never ends, since the
-	// driver would start a goroutine for each call otherwise. Nil when interrupt
-	// is, and then each call gets its caller's.
-	calls     context.Context
+	// endless is the context of the driver's calls: the driver would start a
+	// goroutine for each call with one that can end. Where interrupt is nil, a
+	// call gets its caller's nevertheless.
+	endless   context.Context
 	interrupt func()
 	watch     watch
 	broken    bool
@@ -64,9 +64,9 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	if err != nil {
 		return nil, targetError(ctx, "connecting to "+t.path, explain(t.path, err))
 	}
-	s := &session{target: t, conn: conn, id: fmt.Sprintf("%s/%d", t.origin, t.opened.Add(1))}
-	if s.interrupt = interrupter(conn); s.interrupt != nil {
-		s.calls = context.WithoutCancel(ctx)
+	s := &session{
+		target: t, conn: conn, id: fmt.Sprintf("%s/%d", t.origin, t.opened.Add(1)),
+		endless: context.WithoutCancel(ctx), interrupt: interrupter(conn),
 	}
 	if err := s.prepareAll(ctx, options); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -133,9 +133,7 @@ func (s *session) Exec(ctx context.Context, number int, args []any) (int64, erro
 	if err := st.bind(args); err != nil {
 		return 0, s.fail(ctx, err)
 	}
-	s.inFlight.Store(true)
-	rows, err := s.run(ctx, st)
-	s.inFlight.Store(false)
+	rows, err := s.call(ctx, st)
 	if err != nil {
 		return 0, s.fail(ctx, err)
 	}
@@ -160,23 +158,27 @@ func (st *statement) bind(args []any) error {
 	return nil
 }
 
-// run executes a statement, and again while it finds the file locked. The caller
-// has set inFlight: so a context that ends from here on is seen, either below or
-// by the watch.
-func (s *session) run(ctx context.Context, st *statement) (rows int64, err error) {
+// call executes a statement so that it is seen by Running, and ends soon after
+// ctx does. The order matters: the watch of another context has ended before
+// anything is in flight that it could hit, and a context that ends once
+// something is in flight is seen here or by its watch.
+func (s *session) call(ctx context.Context, st *statement) (int64, error) {
 	if s.closed || s.broken {
 		return 0, fmt.Errorf("%w: sqlite: session %s is closed", core.ErrUnavailable, s.id)
 	}
-	calls := s.calls
-	if calls == nil {
-		calls = ctx
-	} else if ctx.Done() != s.watch.done {
-		s.watch.follow(ctx, s)
+	calls := ctx
+	if s.interrupt != nil {
+		calls = s.endless
+		if ctx.Done() != s.watch.done {
+			s.watch.follow(ctx, s)
+		}
 	}
+	s.inFlight.Store(true)
+	defer s.inFlight.Store(false)
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	rows, err = st.execute(calls)
+	rows, err := st.execute(calls)
 	if err == nil || !isBusy(err) {
 		return rows, err
 	}
@@ -234,12 +236,9 @@ func (s *session) fail(ctx context.Context, err error) error {
 // leave ends the open transaction without committing it. The context may have
 // ended: this must be done all the same, and waits for nothing.
 func (s *session) leave() {
+	s.watch.stop() // an interruption that is under way must not hit this
+	_, err := s.rollback.execute(s.endless)
 	s.inTransaction.Store(false)
-	calls := s.calls
-	if calls == nil {
-		calls = context.WithoutCancel(context.TODO())
-	}
-	_, err := s.rollback.execute(calls)
 	// After some errors SQLite has rolled back already.
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		s.broken = true
@@ -251,13 +250,10 @@ func (s *session) Begin(ctx context.Context) error {
 	if s.inTransaction.Load() {
 		return fmt.Errorf("%w: sqlite: session %s is in a transaction already", core.ErrRefused, s.id)
 	}
-	s.inFlight.Store(true)
-	_, err := s.run(ctx, &s.begin)
-	s.inTransaction.Store(err == nil)
-	s.inFlight.Store(false)
-	if err != nil {
+	if _, err := s.call(ctx, &s.begin); err != nil {
 		return s.fail(ctx, err)
 	}
+	s.inTransaction.Store(true)
 	return nil
 }
 
@@ -266,10 +262,7 @@ func (s *session) Commit(ctx context.Context) error {
 	if !s.inTransaction.Load() {
 		return fmt.Errorf("%w: sqlite: session %s is in no transaction", core.ErrRefused, s.id)
 	}
-	s.inFlight.Store(true)
-	_, err := s.run(ctx, &s.commit)
-	s.inFlight.Store(false)
-	if err != nil {
+	if _, err := s.call(ctx, &s.commit); err != nil {
 		return s.fail(ctx, err)
 	}
 	s.inTransaction.Store(false)

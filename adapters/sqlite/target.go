@@ -121,7 +121,7 @@ const busySlice = 20 * time.Millisecond
 func (t *Target) parseParameters(given url.Values) error {
 	t.parameters = url.Values{
 		"_pragma":       append([]string{"synchronous(NORMAL)"}, given["_pragma"]...), // the last one wins
-		"_busy_timeout": {strconv.FormatInt(busySlice.Milliseconds(), 10)},
+		"_busy_timeout": {strconv.FormatInt(min(busySlice, t.busy).Milliseconds(), 10)},
 		"_error_rc":     {"true"}, "_time_format": {"sqlite"},
 	}
 	for key, values := range given {
@@ -134,6 +134,7 @@ func (t *Target) parseParameters(given url.Values) error {
 				return fmt.Errorf("%w: sqlite: _busy_timeout is %q; allowed: milliseconds", core.ErrInvalid, value)
 			}
 			t.busy = time.Duration(ms) * time.Millisecond
+			t.parameters.Set("_busy_timeout", strconv.FormatInt(min(busySlice, t.busy).Milliseconds(), 10))
 		case "_txlock":
 			if value != "deferred" && value != "immediate" {
 				return fmt.Errorf("%w: sqlite: _txlock is %q; allowed: deferred, immediate", core.ErrInvalid, value)
@@ -146,7 +147,7 @@ func (t *Target) parseParameters(given url.Values) error {
 	return nil
 }
 
-// connector opens connections in a mode: "rw", or "rwc" to make the file.
+// dsn is for a connection in a mode: "rw", or "rwc" to make the file.
 func (t *Target) dsn(mode string) string {
 	parameters := url.Values{"mode": {mode}}
 	for key, values := range t.parameters {

@@ -17,12 +17,11 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/library"
 	"github.com/benchfleet/benchfleet/ports"
-	"github.com/benchfleet/benchfleet/runner"
 	"github.com/benchfleet/benchfleet/worker"
 )
 
 func main() {
-	worker.RunIfChild(os.Environ(), cli.Opener()) // a worker goes no further
+	worker.RunIfChild(cli.Opener()) // a worker goes no further
 	dir := flag.String("dir", ".benchfleet", "data directory")
 	duration := flag.Duration("duration", 0, "length of the measurement (default: what the template says)")
 	flag.Parse()
@@ -77,15 +76,9 @@ func run(ctx context.Context, dir string, duration core.Duration) (int, error) {
 	if err != nil {
 		return cli.ExitUsage, err
 	}
-	options, err := cli.RunnerOptions(dir)
-	if err != nil {
-		return cli.ExitInternal, err
-	}
-	options.Environment = []ports.EnvVar{{Name: ports.EnvStore, Value: "sqlite:" + storePath}}
-	options.Secrets = []ports.EnvVar{{Name: worker.EndpointVariable("local"), Value: targetPath}}
-	r, err := runner.New(runner.FromStore(store, launcher, target), options)
-	if err != nil {
-		return cli.ExitInternal, err
-	}
-	return cli.DriveHere(ctx, r, store, "sqlite:"+storePath, scenario)
+	return cli.DriveHere(ctx, cli.Fleet{
+		Dir: dir, Store: store, Target: target, Launcher: launcher, Location: "sqlite:" + storePath,
+		Environment: []ports.EnvVar{{Name: ports.EnvStore, Value: "sqlite:" + storePath}},
+		Secrets:     []ports.EnvVar{{Name: worker.EndpointVariable("local"), Value: targetPath}},
+	}, scenario)
 }

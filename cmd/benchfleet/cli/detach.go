@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,12 +25,12 @@ const (
 // runDetached creates the run and starts an orchestrator for it in a session of
 // its own. It returns once that owns the run.
 func (a *app) runDetached(ctx context.Context, found *admitted) error {
-	s, err := a.open(ctx, found.store, found.scenario, runner.Options{})
+	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{})
 	if err != nil {
 		return a.cannotOpen(err)
 	}
 	defer s.Close()
-	id, err := a.create(ctx, s, found)
+	id, err := a.create(ctx, s, found, a.err)
 	if err != nil {
 		return err
 	}
@@ -132,21 +133,19 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 	}
 	display := a.newDisplay()
 	defer display.Close()
-	s, err := a.openFor(ctx, store, record, runner.Options{Observe: display.Observe})
+	s, err := a.openFor(ctx, store, record, display, runner.Options{Observe: display.Observe})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	stops := Interrupts(a.err)
-	defer stops.Close()
-	run, err := s.runner.Drive(ctx, id, runner.DriveOptions{Start: true, Stop: stops.C})
+	run, err := drive(ctx, s.runner, id, display)
 	display.Close()
 	return a.ended(ctx, store, run, err)
 }
 
 // openFor opens what driving a stored run needs, on the host that its workers
 // live on.
-func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRecord, options runner.Options) (*session, error) {
+func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRecord, say io.Writer, options runner.Options) (*session, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err
@@ -154,7 +153,7 @@ func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRe
 	if record.Host != "" && record.Host != host {
 		return nil, fmt.Errorf("%w: the workers of run %s live on the host %s; run this command there", core.ErrRefused, record.Run.ID, record.Host)
 	}
-	return a.open(ctx, store, record.Scenario, options)
+	return a.open(ctx, store, record.Scenario, say, options)
 }
 
 // awaitDead waits for the lease of a run's owner to end. An owner that renews it

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,13 @@ func Opener() worker.Opener {
 		Target: func(ctx context.Context, kind string, e ports.Endpoint) (ports.Target, error) {
 			return openTarget(ctx, kind, e)
 		},
-		Build: ThisBuild,
+		Build: func() core.Build {
+			build, err := ThisBuild()
+			if err != nil {
+				build.ID = "unknown: " + err.Error() // equal to no orchestrator's
+			}
+			return build
+		},
 		Usage: NewUsage(),
 	}
 }
@@ -135,8 +142,9 @@ func (s *session) Close() error {
 	return first
 }
 
-// open opens everything that a run of the scenario needs.
-func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenario, options runner.Options) (*session, error) {
+// open opens everything that a run of the scenario needs. What it has to say
+// while the run goes on it says on say.
+func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenario, say io.Writer, options runner.Options) (*session, error) {
 	s := &session{store: store}
 	target, endpoint, err := a.openTarget(ctx, scenario.Target)
 	if err != nil {
@@ -149,20 +157,13 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 		return nil, err
 	}
 	s.launcher, s.close = launcher, append(s.close, closeLauncher)
-	options.Build, err = ThisBuild()
-	if err != nil {
+	if err := identify(&options); err != nil {
 		s.Close()
 		return nil, err
 	}
-	options.Host, err = os.Hostname()
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	options.Owner = newOwner(options.Host)
 	options.Environment = append(options.Environment, ports.EnvVar{Name: ports.EnvStore, Value: a.store})
 	options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
-	options.Spool = a.spool
+	options.Spool = spoolIn(a.dir, say)
 	options.Logger = a.logger()
 	s.runner, err = runner.New(runner.FromStore(store, launcher, target), options)
 	if err != nil {
@@ -172,12 +173,26 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 	return s, nil
 }
 
-// spool keeps a document in the data directory.
-func (a *app) spool(name string, content []byte) error {
-	path := filepath.Join(a.dir, name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+// identify fills in who this orchestrator is.
+func identify(o *runner.Options) (err error) {
+	if o.Build, err = ThisBuild(); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.err, "kept:", path)
+	if o.Host, err = os.Hostname(); err != nil {
+		return err
+	}
+	o.Owner = newOwner(o.Host)
 	return nil
+}
+
+// spoolIn keeps documents in the data directory.
+func spoolIn(dir string, say io.Writer) func(name string, content []byte) error {
+	return func(name string, content []byte) error {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintln(say, "kept:", path)
+		return nil
+	}
 }

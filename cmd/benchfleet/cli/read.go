@@ -241,4 +241,3 @@ func (a *app) showLine(l ports.LogLine) error {
 	}
 	return report.LogLine(a.out, l)
 }
-

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -25,7 +26,7 @@ func (a *app) preflightCommand() *cobra.Command {
 				return err
 			}
 			defer found.store.Close()
-			s, err := a.open(cmd.Context(), found.store, found.scenario, runner.Options{})
+			s, err := a.open(cmd.Context(), found.store, found.scenario, a.err, runner.Options{})
 			if err != nil {
 				return a.cannotOpen(err)
 			}
@@ -87,33 +88,31 @@ workers at once.
 func (a *app) runHere(ctx context.Context, found *admitted) error {
 	display := a.newDisplay()
 	defer display.Close()
-	s, err := a.open(ctx, found.store, found.scenario, runner.Options{Attached: true, Observe: display.Observe})
+	s, err := a.open(ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: display.Observe})
 	if err != nil {
 		return a.cannotOpen(err)
 	}
 	defer s.Close()
-	id, err := a.create(ctx, s, found)
+	id, err := a.create(ctx, s, found, display)
 	if err != nil {
 		return err
 	}
-	stops := Interrupts(a.err)
-	defer stops.Close()
+	run, err := drive(ctx, s.runner, id, display)
+	display.Close()
+	return a.ended(ctx, found.store, run, err)
+}
+
+// drive drives a run and turns interrupts into its stop.
+func drive(ctx context.Context, r *runner.Runner, id string, say io.Writer) (core.Run, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { // the third interrupt gives up waiting for the store
-		select {
-		case <-stops.GaveUp:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	run, err := s.runner.Drive(ctx, id, runner.DriveOptions{Start: true, Stop: stops.C})
-	display.Close()
-	return a.ended(context.WithoutCancel(ctx), found.store, run, err)
+	stops := Interrupts(say, cancel)
+	defer stops.Close()
+	return r.Drive(ctx, id, runner.DriveOptions{Start: true, Stop: stops.C})
 }
 
 // create stores the new run and counts the use of its template.
-func (a *app) create(ctx context.Context, s *session, found *admitted) (string, error) {
+func (a *app) create(ctx context.Context, s *session, found *admitted, say io.Writer) (string, error) {
 	info, err := s.target.Describe(ctx, found.scenario.Table)
 	if err == nil { // what preflight will find wrong is its to say
 		found.scenario.Target.Host, found.scenario.Target.Database, found.scenario.Target.User = info.Host, info.Database, info.User
@@ -122,7 +121,7 @@ func (a *app) create(ctx context.Context, s *session, found *admitted) (string, 
 	if _, err := s.runner.Create(ctx, id, found.scenario); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(a.err, "run %s: %s on %s\n", id, found.scenario.Name, a.store)
+	fmt.Fprintf(say, "run %s: %s on %s\n", id, found.scenario.Name, a.store)
 	return id, found.store.Templates().Used(ctx, found.template.ID)
 }
 

@@ -92,7 +92,7 @@ func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error 
 
 // driveDead drives a run that nobody drives.
 func (a *app) driveDead(ctx context.Context, store ports.Store, record ports.RunRecord) error {
-	s, err := a.openFor(ctx, store, record, runner.Options{})
+	s, err := a.openFor(ctx, store, record, a.err, runner.Options{})
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 
 func (a *app) closeDead(ctx context.Context, store ports.Store, record ports.RunRecord) (runner.Collected, error) {
 	c := runner.Collected{RunID: record.Run.ID, Action: "closed"}
-	s, err := a.openFor(ctx, store, record, runner.Options{})
+	s, err := a.openFor(ctx, store, record, a.err, runner.Options{})
 	if err != nil {
 		c.Action, c.Detail = "left", err.Error()
 		return c, nil

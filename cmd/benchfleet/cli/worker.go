@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/benchfleet/benchfleet/worker"
 	"github.com/spf13/cobra"
 )
@@ -23,8 +25,14 @@ Exit codes of a worker:
   5  refused: an old epoch, or another build or scenario
   6  abandoned after a second signal`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			return exitWith(worker.Main(a.environ, Opener()), nil)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A worker obeys its run and its launcher, so the interrupt that ends
+			// other commands does not end it.
+			code := worker.Main(context.WithoutCancel(cmd.Context()), a.environ, Opener(), a.err)
+			if code == 0 {
+				return nil
+			}
+			return exitWith(code, nil)
 		},
 	}
 }

@@ -41,18 +41,16 @@ func (v *view) frame() string {
 	if v.note != "" {
 		foot = []string{"", v.paint.doubtful(v.note), ""}
 	}
-	room := max(1, v.height-1-len(lines)-len(foot)-1)
+	room := max(1, v.height-2-len(foot)-len(lines))
 	if workers := v.workers(room); len(workers) > 0 {
 		lines = append(append(lines, ""), workers...)
 	}
+	lines = lines[:min(len(lines), max(1, v.height-1-len(foot)))]
 	lines = append(lines, foot...)
-	if over := len(lines) - max(2, v.height-1); over > 0 {
-		lines = lines[:len(lines)-over]
-	}
 	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, v.width, "…")
+		lines[i] = strings.TrimRight(ansi.Truncate(line, v.width, "…"), " ")
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines[:min(len(lines), max(2, v.height-1))], "\n")
 }
 
 func (v *view) title() string {
@@ -65,8 +63,13 @@ func (v *view) title() string {
 	case core.Completed:
 		status = v.paint.good(status)
 	}
-	name := report.Clean(v.Scenario.Name)
-	return fmt.Sprintf("run %s  %s  %s", report.Clean(v.Run.ID), v.paint.strong(name), status)
+	id, name := brief(v.Run.ID, 40), brief(v.Scenario.Name, 30)
+	return fmt.Sprintf("run %s  %s  %s", id, v.paint.strong(name), status)
+}
+
+// brief is stored text, safe and cut to a number of columns.
+func brief(text string, columns int) string {
+	return ansi.Truncate(report.Clean(text), columns, "…")
 }
 
 // progress is the stage of the run, a bar, and how long it still takes.
@@ -157,7 +160,7 @@ func (v *view) ladder() string {
 
 func (v *view) now() string {
 	total := core.Total(v.Interval.Kinds)
-	line := fmt.Sprintf("now         %9s op/s  %s  %s", report.Rate(intervalRate(v.Interval)), latencies(total.Latency(), false), v.errors(total.Counts))
+	line := fmt.Sprintf("now         %9s op/s  %s  %s", report.Rate(intervalRate(v.Interval)), latencies(total.Latency()), v.errors(total.Counts))
 	if room := v.width - ansi.StringWidth(line) - 2; room >= 5 {
 		line += "  " + v.paint.faint(spark(v.history, min(room, 40)))
 	}
@@ -166,21 +169,21 @@ func (v *view) now() string {
 
 func (v *view) measured() string {
 	total := core.Total(v.Measured)
-	return fmt.Sprintf("measured    %9s op    %s  %s", report.Count(total.Done()), latencies(total.Latency(), true), v.errors(total.Counts))
+	line := fmt.Sprintf("measured    %9s op    %s  %s", report.Count(total.Done()), latencies(total.Latency()), v.errors(total.Counts))
+	if most := "  max " + report.Latency(total.Latency().Max()); ansi.StringWidth(line+most) <= v.width {
+		line += most
+	}
+	return line
 }
 
-func latencies(h *core.Histogram, most bool) string {
-	show := func(d time.Duration) string {
+func latencies(h *core.Histogram) string {
+	show := func(q float64) string {
 		if h.Count() == 0 {
 			return "-"
 		}
-		return report.Latency(d)
+		return report.Latency(h.Quantile(q))
 	}
-	text := fmt.Sprintf("p50 %-6s  p95 %-6s  p99 %-6s", show(h.Quantile(0.5)), show(h.Quantile(0.95)), show(h.Quantile(0.99)))
-	if most {
-		text += fmt.Sprintf("  max %-6s", show(h.Max()))
-	}
-	return text
+	return fmt.Sprintf("p50 %-6s  p95 %-6s  p99 %-6s", show(0.5), show(0.95), show(0.99))
 }
 
 func (v *view) errors(c core.Counts) string {

@@ -49,12 +49,11 @@ type Display interface {
 	Close() error
 }
 
-// Options change how a terminal is used. The zero value asks the terminal for
-// its size and draws without colours.
+// Options change how a terminal is used. The zero value draws without colours.
 type Options struct {
 	Colours bool
-	// Width and Height of the terminal, until it tells its own; 80 and 24 when
-	// they are zero.
+	// Width and Height of an output that cannot tell them; 80 and 24 when they
+	// are zero. A terminal tells its own, also when they change.
 	Width, Height int
 }
 

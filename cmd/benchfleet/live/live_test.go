@@ -72,8 +72,8 @@ func TestFramesFit(t *testing.T) {
 							is.True(unicode.IsPrint(r))
 						}
 					}
-					if height >= 8 {
-						is.Equal(strings.TrimRight(lines[len(lines)-1], " "), "") // where ^C may appear
+					if height >= 5 {
+						is.Equal(lines[len(lines)-1], "") // where ^C may appear
 					}
 				})
 			}
@@ -130,14 +130,13 @@ func TestTerminal(t *testing.T) {
 			out.waitFor(t, "nobody drives this run")
 			fmt.Fprintf(d, "\nstopping; again to kill the workers at once\n")
 			out.waitFor(t, "stopping; again")
-			is.True(strings.Index(out.text(), "stopping; again") < strings.Index(out.text(), "STALE")+len(out.text()))
 			fmt.Fprintf(d, "the last word")
 			is.NoErr(d.Close())
 			is.NoErr(d.Close())
 			d.Show(stages()[0].Snapshot) // nothing happens any more
 			fmt.Fprint(out, "summary")
 			is.Equal(out.text(), "$ benchfleet run oltp\nstopping; again to kill the workers at once\nthe last word\nsummary")
-			is.True(!out.hidden)          // the cursor is back
+			is.True(!out.hidden)           // the cursor is back
 			is.Equal(len(out.overflow), 0) // nothing was too wide
 			is.Equal(out.unknown, []string(nil))
 		})

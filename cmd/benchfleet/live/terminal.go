@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
+	"github.com/mattn/go-isatty"
 	"github.com/muesli/termenv"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -28,15 +30,15 @@ var _ Display = (*Terminal)(nil)
 
 // Start begins to draw on a terminal.
 func Start(out io.Writer, o Options) *Terminal {
-	width, height := o.Width, o.Height
-	if width <= 0 {
-		width = 80
-	}
-	if height <= 0 {
-		height = 24
+	size := tea.WindowSizeMsg{Width: o.Width, Height: o.Height}
+	if size.Width <= 0 || size.Height <= 0 {
+		size = tea.WindowSizeMsg{Width: 80, Height: 24}
 	}
 	b := &board{}
-	m := model{board: b, view: view{width: width, height: height, paint: paints(out, o.Colours)}}
+	m := model{board: b, view: view{width: size.Width, height: size.Height, paint: paints(out, o.Colours)}}
+	if f, ok := out.(*os.File); !ok || !isatty.IsTerminal(f.Fd()) {
+		m.size = size // it will not tell one of its own
+	}
 	t := &Terminal{
 		board: b,
 		ended: make(chan struct{}),
@@ -163,6 +165,7 @@ func (b *board) take(v *view, now time.Time) (lines []string, closed bool) {
 type model struct {
 	board  *board
 	view   view
+	size   tea.WindowSizeMsg // to be told at the beginning; zero: the terminal does
 	closed bool
 }
 
@@ -173,7 +176,12 @@ func look() tea.Cmd {
 }
 
 // Init begins to look.
-func (m model) Init() tea.Cmd { return look() }
+func (m model) Init() tea.Cmd {
+	if m.size.Width == 0 {
+		return look()
+	}
+	return tea.Batch(look(), func() tea.Msg { return m.size })
+}
 
 // Update looks at the board.
 func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {

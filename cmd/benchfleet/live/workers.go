@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 )
+
+const maxWorkerID = 24 // columns
 
 // workers is a line for each worker, at most room of them. When there are more
 // workers, those in trouble come first, and the last line counts the rest.
@@ -19,7 +23,7 @@ func (v *view) workers(room int) []string {
 	}
 	width := 0
 	for _, h := range shown {
-		width = max(width, len([]rune(report.Clean(h.ID))))
+		width = max(width, ansi.StringWidth(brief(h.ID, maxWorkerID)))
 	}
 	var lines []string
 	for _, h := range shown {
@@ -62,27 +66,28 @@ func (v *view) worker(h core.WorkerHealth, width int) string {
 	state, mark := string(h.State), v.paint.faint("·")
 	switch {
 	case h.Life == core.Orphan || h.Health == core.Lost:
-		mark = v.paint.bad("✗")
-		state = "LOST"
+		mark, state = v.paint.bad("✗"), string(core.Lost)
 	case h.Health == core.Stale:
 		mark, state = v.paint.doubtful("?"), fmt.Sprintf("STALE %s", report.Span(h.Age.Round(1e8)))
 	case h.Health == core.Healthy:
 		mark = v.paint.good("●")
 	}
-	if h.Life == core.Orphan {
-		state = string(core.Orphan)
-	}
-	if state == "" {
+	if state == "" || h.Ending != "" {
 		state = strings.ToLower(string(h.Life))
 	}
-	line := fmt.Sprintf("%s %-*s  %-11s", mark, width, report.Clean(h.ID), state)
+	id := brief(h.ID, maxWorkerID)
+	id += strings.Repeat(" ", width-ansi.StringWidth(id))
+	line := fmt.Sprintf("%s %s  %-11s", mark, id, state)
 	switch {
 	case h.Ending != "":
 		return line + "  " + v.paint.faint(report.Clean(h.Ending))
 	case h.Life == core.Planned:
 		return line
 	}
-	line += fmt.Sprintf("  %7s conn  %9s op/s  cpu %3.0f%%", fmt.Sprintf("%d/%d", h.Connections, h.Target), report.Rate(h.Throughput), h.CPU)
+	line += fmt.Sprintf("  %7s conn", fmt.Sprintf("%d/%d", h.Connections, h.Target))
+	if h.State == core.WorkerRunning || h.State == core.WorkerDraining {
+		line += fmt.Sprintf("  %9s op/s  cpu %3.0f%%", report.Rate(h.Throughput), h.CPU)
+	}
 	if h.Errors > 0 {
 		line += "  " + v.paint.bad("errors "+report.Count(h.Errors))
 	}
