@@ -36,7 +36,7 @@ func TestAcceptanceRefusals(t *testing.T) {
 		says string
 	}{
 		{"no store", []string{"--store", "sqlite:" + empty, "run", "short"}, 4, "schema apply"},
-		{"corrupt store", []string{"--store", "sqlite:" + bad("corrupt.db", strings.Repeat("this is not a database\n", 300)), "run", "short"}, 4, "not a database"},
+		{"corrupt store", []string{"--store", "sqlite:" + bad("corrupt.db", strings.Repeat("this is not a database\n", 300)), "run", "short"}, 4, "not a SQLite database"},
 		{"unknown kind of store", []string{"--store", "oracle:x", "run", "short"}, 2, "sqlite:PATH"},
 		{"unknown template", []string{"run", "nothing"}, 4, "template list"},
 		{"misspelt key", []string{"template", "import", bad("key.yaml", strings.Replace(one, "workers:", "wrokers:", 1))}, 2, "workers"},

@@ -122,10 +122,12 @@ func wrap(s string, limit int) []string {
 // Latency writes a duration with three significant digits: 12.3µs, 1.23ms,
 // 4.56s.
 func Latency(d time.Duration) string {
-	if d < 0 {
+	switch {
+	case d < 0:
 		return "-" + Latency(-d)
-	}
-	if d < time.Microsecond {
+	case d == 0:
+		return "0s"
+	case d < time.Microsecond:
 		return strconv.FormatInt(d.Nanoseconds(), 10) + "ns"
 	}
 	for _, u := range []struct {

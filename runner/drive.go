@@ -46,7 +46,7 @@ func (e *StoreLostError) Unwrap() error { return e.Cause }
 const (
 	busyPoll   = 20 * time.Millisecond // while workers start or end
 	effectWait = 10 * time.Second      // one attempt of an effect
-	callWait   = 5 * time.Second       // one call of the store
+	callWait   = 5 * time.Second       // one call of a port, at most
 )
 
 // driver is the state of one Drive.
@@ -147,6 +147,11 @@ func (d *driver) adopt(record ports.RunRecord) {
 	d.pending, d.events, d.dirty, d.changed = nil, nil, false, true
 }
 
+// callWait bounds one call, so that several fit into a lease.
+func (d *driver) callWait() time.Duration {
+	return min(callWait, max(busyPoll, d.scenario.Limits.OwnerLease.Std()/3))
+}
+
 // step observes, folds, commits and executes, once.
 func (d *driver) step(ctx context.Context) error {
 	if err := d.reload(ctx); err != nil {
@@ -211,7 +216,7 @@ func (d *driver) reload(ctx context.Context) error {
 	if d.lost != nil || d.dirty {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callWait)
+	ctx, cancel := context.WithTimeout(ctx, d.callWait())
 	defer cancel()
 	control, err := d.ports.Workers.Control(ctx, d.run.ID, core.WorkerID(0))
 	if err != nil {
@@ -246,7 +251,7 @@ func (d *driver) commit(ctx context.Context) error {
 	if !d.dirty {
 		return nil
 	}
-	call, cancel := context.WithTimeout(ctx, callWait)
+	call, cancel := context.WithTimeout(ctx, d.callWait())
 	defer cancel()
 	version, err := d.ports.Runs.Commit(call, d.version, d.run, d.events, d.progress())
 	switch {

@@ -274,3 +274,12 @@ func (b *bench) specs(t testing.TB) *map[int]ports.WorkerSpec {
 	b.seen = func(p *memory.Process) { (*found)[p.Spec().GroupID] = p.Spec() }
 	return found
 }
+
+// otherRunner is an orchestrator elsewhere: it sees the store and the launcher
+// past the hooks.
+func (b *bench) otherRunner(t testing.TB, owner string) *runner.Runner {
+	t.Helper()
+	return b.runner(t, owner, func(p *runner.Ports, _ *runner.Options) {
+		*p = runner.FromStore(b.store, b.launcher, b.target)
+	})
+}

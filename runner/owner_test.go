@@ -121,7 +121,7 @@ func TestFencedAfterAPause(t *testing.T) {
 			is.Equal(core.CodeOf(err), core.Conflict)
 			for _, method := range late { // it looked, and that is all
 				switch method {
-				case "WorkerStore.Control", "RunStore.Load", "WorkerStore.Beats", "Launcher.Inspect", "RunStore.Commit", "ResultStore.AppendSnapshots":
+				case "WorkerStore.Control", "RunStore.Load", "WorkerStore.Beats", "Launcher.Inspect", "RunStore.Commit":
 				default:
 					t.Errorf("the fenced orchestrator called %s", method)
 				}

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,11 +27,10 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 		group.Go(func() { found[i] = check(ctx, scenario) })
 	}
 	group.Wait()
-	var all []core.Finding
-	for _, f := range found {
-		all = append(all, f...)
+	if slices.ContainsFunc(found[0], func(f core.Finding) bool { return f.ID == "target.table" && f.Severity == core.SeverityError }) {
+		found[1] = nil // without its table no statement can be prepared, which would only hide why
 	}
-	return all
+	return slices.Concat(found...)
 }
 
 func ok(id, message string, args ...any) core.Finding {

@@ -51,7 +51,7 @@ func (d *driver) inspect(ctx context.Context) []core.Event {
 	if len(handles) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callWait)
+	ctx, cancel := context.WithTimeout(ctx, d.callWait())
 	defer cancel()
 	states, err := d.ports.Launcher.Inspect(ctx, handles)
 	if err != nil || len(states) != len(handles) {
@@ -77,7 +77,7 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	if d.lost != nil {
 		return nil
 	}
-	call, cancel := context.WithTimeout(ctx, callWait)
+	call, cancel := context.WithTimeout(ctx, d.callWait())
 	defer cancel()
 	beats, now, err := d.ports.Workers.Beats(call, d.run.ID, d.counts)
 	if err != nil {
@@ -160,7 +160,7 @@ func (d *driver) appendIntervals(ctx context.Context) map[int]int64 {
 	if len(batch.workers) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callWait)
+	ctx, cancel := context.WithTimeout(ctx, d.callWait())
 	defer cancel()
 	if err := d.measured.complete(ctx, d.ports.Results, &batch); err != nil {
 		d.log.Warn("stored intervals could not be read back", "error", err)

@@ -46,6 +46,7 @@ func TestQuota(t *testing.T) {
 					is.Equal(total, counts)
 				}
 				hash, counts = parent.Hash, total
+				is.Equal(hash, quotaHash(t, f.scenario))
 				for _, b := range f.beats() {
 					is.True(b.Report.QuotaDone)
 					f.checkIntervals(b)
@@ -53,6 +54,23 @@ func TestQuota(t *testing.T) {
 			})
 		})
 	}
+}
+
+// quotaHash sums the hashes of the operations that a quota consists of.
+func quotaHash(t *testing.T, s core.Scenario) (sum uint64) {
+	g, err := core.NewGenerator(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Load.Connections {
+		stream := g.Connection(int64(i))
+		stream.Measure()
+		for range core.Quota(s.Load.Operations, int64(s.Load.Connections), int64(i)) {
+			stream.Next()
+			sum += stream.Hash()
+		}
+	}
+	return sum
 }
 
 func TestMoreConnectionsThanOperations(t *testing.T) {
@@ -306,8 +324,8 @@ func TestCoarseIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		tmpl := template(1, 1)
-		tmpl.Load.Warmup = core.Duration(30 * time.Second)
-		tmpl.Load.Duration = core.Duration(60 * time.Second)
+		tmpl.Load.Warmup = core.Duration(12 * time.Second)
+		tmpl.Load.Duration = core.Duration(25 * time.Second)
 		f := newFleet(t, tmpl, 10*time.Millisecond)
 		f.noAcks = true
 		f.drive(nil)
@@ -331,7 +349,7 @@ func TestCoarseIntervals(t *testing.T) {
 		for _, p := range b.Report.Phases {
 			is.Equal(differ(p.Kinds, sums[p.Phase]), "")
 		}
-		is.True(seconds[core.Warmup] > 29.99 && seconds[core.Warmup] < 31.01) // one of them for the operation that outlived its phase
+		is.True(seconds[core.Warmup] > 11.99 && seconds[core.Warmup] < 13.01) // one of them for the operation that outlived its phase
 	})
 }
 

@@ -57,7 +57,7 @@ func TestCollectingLosesNothing(t *testing.T) {
 		}
 	})
 	var intervals []core.Interval
-	for range 300 {
+	for l.clock.now() < begin+100*time.Millisecond {
 		now := l.clock.now()
 		c.cut(mark{at: now, offset: now.Seconds(), which: -1}, now)
 		intervals = append(intervals, c.list...)
@@ -99,28 +99,110 @@ func TestCollectingLosesNothing(t *testing.T) {
 	started := core.Total(measured.Kinds).Started + core.Total(cool.Kinds).Started
 	is.True(drawn-int64(started) <= int64(len(l.connections))) // at most one drawn by each and not started
 	is.True(drawn >= int64(started))
-	is.Equal(measured.OperationHash+cool.OperationHash, hashOf(l, core.Total(measured.Kinds).Started+core.Total(cool.Kinds).Started))
 }
 
-// hashOf sums the hashes of the first operations of every connection, drawn
-// anew; it is the sum that was made if they number as many as were started.
-func hashOf(l *load, started uint64) (sum uint64) {
-	var made uint64
-	for _, conn := range l.connections {
-		again := l.generator.Connection(conn.global)
-		again.Measure()
-		n := conn.stream.N()
-		if conn.stamp < 0 && conn.drawnOnly {
-			n--
+// A simulated hour at 20,000 operations per second: metrics take no more memory
+// at its end than after its first minutes.
+func TestMemoryOfMetricsIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it records 72 million operations")
+	}
+	is := is.New(t)
+	l, c := testLoad(t, template(1, 1))
+	l.publish(measuring())
+	conn := l.connections[0]
+	is.True(conn.take(conn.stamp))
+	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
+	r := core.NewRand(1, 2, 3)
+	stamp := time.Duration(1)
+	var early uint64
+	for second := range 3600 {
+		for range 20_000 {
+			conn.op = int(r.Uint64() % 4)
+			conn.begin(stamp)
+			took := time.Duration(r.Uint64() % (1 << (10 + r.Uint64()%16)))
+			is.True(conn.finish(stamp, stamp+took, 1, nil))
+			stamp += 50 * time.Microsecond
 		}
-		for range n {
-			again.Next()
-			sum += again.Hash()
-			made++
+		conn.idle()
+		c.cut(mark{at: stamp, offset: float64(second), which: -1}, l.clock.now())
+		if second%7 == 0 {
+			c.learn(core.Control{Acknowledged: c.sequence})
+		}
+		is.True(conn.take(conn.stamp))
+		if second == 300 {
+			early = heapInUse()
 		}
 	}
-	if made != started {
-		return 0
+	late := heapInUse()
+	is.Equal(core.Total(c.total[measurement].kinds).OK, uint64(3600*20_000))
+	t.Logf("heap after 5 minutes %d KiB, after an hour %d KiB", early>>10, late>>10)
+	is.True(late < early+256<<10)
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRecordingAllocatesNothing(t *testing.T) {
+	is := is.New(t)
+	l, _ := testLoad(t, template(1, 1))
+	l.publish(measuring())
+	conn := l.connections[0]
+	is.True(conn.take(conn.stamp))
+	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
+	stamp := time.Duration(1)
+	one := func() {
+		conn.begin(stamp)
+		conn.finish(stamp, stamp+time.Millisecond, 1, nil)
+		stamp += time.Millisecond
 	}
-	return sum
+	one()
+	is.Equal(testing.AllocsPerRun(1000, one), 0.0)
+}
+
+// An abandoned connection that comes back touches nothing.
+func TestAbandonedSlot(t *testing.T) {
+	is := is.New(t)
+	l, c := testLoad(t, template(1, 2))
+	l.publish(measuring())
+	conn := l.connections[0]
+	is.True(conn.take(conn.stamp))
+	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
+	conn.begin(5)
+	is.Equal(c.abandonAll(), 1)
+	is.Equal(c.abandonAll(), 0)
+	is.Equal(conn.ctx.Err() != nil, true)
+	is.Equal(conn.finish(5, 9, 1, nil), false)
+	c.cutLast(l.clock.now())
+	report := c.report(l.clock.now())
+	total := report.Totals()
+	is.Equal(total, core.Counts{Scheduled: 1, Started: 1, Lost: 1})
+}
+
+func TestStoreClock(t *testing.T) {
+	is := is.New(t)
+	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := newStoreClock(base)
+	is.Equal(c.origin(), base)
+	ahead := func(stamp time.Duration) time.Time { return base.Add(stamp + 3*time.Second) }          // the store's clock is 3 s ahead
+	c.observe(ahead(time.Second+30*time.Millisecond), time.Second, time.Second+100*time.Millisecond) // read early in a slow call
+	offset, bound := c.offset(time.Second + 100*time.Millisecond)
+	is.True(offset > 2.97 && offset < 3.0)
+	is.True(bound >= 3.0-offset && bound < 0.051)
+	c.observe(ahead(2*time.Second), 2*time.Second-time.Millisecond, 2*time.Second+time.Millisecond)
+	offset, bound = c.offset(2*time.Second + time.Millisecond)
+	is.Equal(offset, 3.0)
+	is.Equal(bound, 0.001)
+	c.observe(ahead(3*time.Second), 3*time.Second-time.Second, 3*time.Second+time.Second) // a worse one changes nothing
+	offset, _ = c.offset(3 * time.Second)
+	is.Equal(offset, 3.0)
+	_, bound = c.offset(102 * time.Second)
+	is.True(bound > 0.010 && bound < 0.012) // the knowledge ages
+	c.observe(ahead(102*time.Second), 102*time.Second-5*time.Millisecond, 102*time.Second+5*time.Millisecond)
+	_, bound = c.offset(102*time.Second + 5*time.Millisecond)
+	is.Equal(bound, 0.005) // so that a new reading wins at last
 }

@@ -66,7 +66,10 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	}
 	s := &session{
 		target: t, conn: conn, id: fmt.Sprintf("%s/%d", t.origin, t.opened.Add(1)),
-		endless: context.WithoutCancel(ctx), interrupt: interrupter(conn),
+		endless: context.WithoutCancel(ctx),
+	}
+	if !t.plain {
+		s.interrupt = interrupter(conn)
 	}
 	if err := s.prepareAll(ctx, options); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -45,6 +45,7 @@ type Target struct {
 	busy       time.Duration
 	begin      string // "" to choose by the statements of a session
 	origin     string // of session ids: host/pid/start/nonce
+	plain      bool   // for tests: sessions do without interrupter
 
 	opened atomic.Int64
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -96,8 +97,12 @@ func refuseStrayArguments(cmd *cobra.Command) {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-					text += fmt.Sprintf("; did you mean %q?", near[0])
+				var names []string
+				for _, sub := range cmd.Commands() {
+					names = append(names, sub.Name())
+				}
+				if near, ok := core.Nearest(args[0], names); ok {
+					text += fmt.Sprintf("; did you mean %q?", near)
 				}
 				return usage("%s", text)
 			}

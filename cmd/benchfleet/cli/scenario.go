@@ -84,11 +84,11 @@ func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, 
 		return nil, err
 	}
 	defer closeLauncher()
+	if _, err := a.sqlitePath(); err != nil {
+		return nil, err
+	}
 	store, err := a.openStore(ctx)
 	if err != nil {
-		if core.CodeOf(err) == core.Invalid {
-			return nil, err
-		}
 		return nil, exitWith(ExitRefused, err)
 	}
 	found := &admitted{store: store}

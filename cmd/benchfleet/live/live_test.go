@@ -170,9 +170,9 @@ func TestStuckOutputHoldsUpNobody(t *testing.T) {
 			out := &stuck{release: make(chan struct{})}
 			defer close(out.release)
 			d := start(out)
+			s := loading(3)
 			began := time.Now()
 			for i := range 1000 {
-				s := loading(3)
 				s.Interval = interval(float64(i+1), 1)
 				d.Show(s)
 				d.Note(fmt.Sprint("note ", i))
@@ -212,8 +212,8 @@ func TestConcurrentUse(t *testing.T) {
 	for _, d := range []live.Display{live.Start(newScreen(80), live.Options{}), live.Plain(io.Discard)} {
 		for range 4 {
 			group.Go(func() {
+				s := loading(3)
 				for i := range 200 {
-					s := loading(3)
 					s.Interval = interval(float64(i), i)
 					d.Show(s)
 					d.Note("note")

@@ -14,6 +14,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/muesli/termenv"
 
+	_ "github.com/benchfleet/benchfleet/cmd/benchfleet/live/quiet" // the terminal is not asked for its colours
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 )
