@@ -133,7 +133,7 @@ func structured(line ports.LogLine, fields map[string]any) ports.LogLine {
 			line.Time = at.UTC()
 		}
 	}
-	for _, known := range []string{"msg", "level", "time"} {
+	for _, known := range []string{"msg", "level", "time", "run_id", "worker_id"} {
 		delete(fields, known)
 	}
 	if len(fields) > 0 {

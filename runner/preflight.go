@@ -100,10 +100,10 @@ func (r *Runner) checkLauncher(ctx context.Context, s core.Scenario) []core.Find
 func (r *Runner) checkBuild(_ context.Context, _ core.Scenario) []core.Finding {
 	caps, build := r.ports.Launcher.Capabilities(), r.options.Build
 	if !build.Stamped && !caps.Unstamped {
-		return []core.Finding{refuse("build.stamped", "build it with: task build",
+		return []core.Finding{refuse("build.identity", "build it with: task build",
 			"this binary carries no revision, and the launcher %s starts other binaries than this", caps.Name)}
 	}
-	return []core.Finding{ok("build.stamped", "build %s", build.ID)}
+	return []core.Finding{ok("build.identity", "build %s", build.ID)}
 }
 
 // checkStore writes a row and compares clocks.

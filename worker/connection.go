@@ -37,8 +37,10 @@ type connection struct {
 	why       error // why the operation in flight was cancelled; nil: it was not
 	cancelled bool  // ctx has ended
 
-	op    int // the operation at hand
-	phase int // it belongs to
+	op    int          // the operation at hand
+	phase int          // it belongs to
+	into  *phaseBuffer // where it is counted, and in it the kind
+	kind  *kindBuffer
 
 	load    *load
 	index   int   // within the worker
@@ -200,15 +202,21 @@ func (c *connection) perform(start time.Duration) bool {
 
 // begin counts the operation at hand as started and gives the buffer free.
 func (c *connection) begin(start time.Duration) {
-	p := c.buffer.phases[c.phase]
-	if p == nil {
-		p = c.buffer.phase(c.phase, len(c.load.operations))
-	}
-	p.kinds[c.op].started++
+	p := c.phaseBuffer()
+	k := &p.kinds[c.op]
+	k.started++
 	p.hash += c.hash
 	c.buffer.lastStart = start
-	c.stamp = start
+	c.into, c.kind, c.stamp = p, k, start
 	c.release(start)
+}
+
+// phaseBuffer is where operations of the present phase are counted.
+func (c *connection) phaseBuffer() *phaseBuffer {
+	if p := c.buffer.phases[c.phase]; p != nil {
+		return p
+	}
+	return c.buffer.phase(c.phase, len(c.load.operations))
 }
 
 // finish takes the buffer back and counts how the operation ended.
@@ -271,29 +279,28 @@ func (c *connection) undo(err error) error {
 
 // record counts the operation that has just ended.
 func (c *connection) record(start, end time.Duration, rows int64, err error) {
-	b := c.buffer
-	p := b.phases[c.phase]
-	if p == nil { // the buffer was collected meanwhile
-		p = b.phase(c.phase, len(c.load.operations))
+	c.buffer.lastEnd = end
+	if c.into != c.buffer.phases[c.phase] { // the buffer was collected meanwhile
+		c.into = c.phaseBuffer()
+		c.kind = &c.into.kinds[c.op]
 	}
-	k := &p.kinds[c.op]
-	b.lastEnd = end
-	if err == nil && c.why == nil {
-		k.ok++
-		k.rows += uint64(rows)
-		k.service.Record(end - start)
-		if end < c.until && c.load.schedule.Load() == c.schedule {
-			p.completed++
-		} else {
-			c.complete(end)
-		}
-		if c.load.sampler.threshold != 0 {
-			c.sample(start, end, rows, nil, "")
-		}
-		c.failures = 0
+	k := c.kind
+	if err != nil || c.why != nil {
+		c.unusual(k, start, end, rows, err)
 		return
 	}
-	c.unusual(k, start, end, rows, err)
+	k.ok++
+	k.rows += uint64(rows)
+	k.service.Record(end - start)
+	if end < c.until && c.load.schedule.Load() == c.schedule {
+		c.into.completed++
+	} else {
+		c.complete(end)
+	}
+	c.failures = 0
+	if c.load.sampler.threshold != 0 {
+		c.sample(start, end, rows, nil, "")
+	}
 }
 
 // complete counts a completion in the window that it falls into, if any.

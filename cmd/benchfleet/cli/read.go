@@ -37,7 +37,7 @@ func (a *app) runsCommand() *cobra.Command {
 		if a.json() {
 			return report.RunsJSON(a.out, runs)
 		}
-		return report.RunsText(a.out, runs)
+		return report.RunsText(a.out, runs, a.layout()...)
 	})
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many, at most 1000")
 	return cmd
@@ -80,7 +80,7 @@ func (a *app) eventsCommand() *cobra.Command {
 		if a.json() {
 			return report.EventsJSON(a.out, all)
 		}
-		return report.EventsText(a.out, all)
+		return report.EventsText(a.out, all, a.layout()...)
 	})
 }
 
@@ -93,7 +93,7 @@ func (a *app) statusCommand() *cobra.Command {
 		if a.json() {
 			return report.StatusJSON(a.out, statusOf(o))
 		}
-		return report.StatusText(a.out, statusOf(o))
+		return report.StatusText(a.out, statusOf(o), a.layout()...)
 	})
 }
 
@@ -239,5 +239,5 @@ func (a *app) showLine(l ports.LogLine) error {
 	if a.json() {
 		return writeJSON(a.out, l)
 	}
-	return report.LogLine(a.out, l)
+	return report.LogLine(a.out, l, a.layout()...)
 }

@@ -170,5 +170,5 @@ func (a *app) showResult(r report.Result) error {
 	if a.json() {
 		return report.JSON(a.out, r)
 	}
-	return report.Text(a.out, r)
+	return report.Text(a.out, r, a.layout()...)
 }

@@ -85,7 +85,7 @@ func (a *app) showFindings(findings []core.Finding) error {
 	if a.json() {
 		err = report.FindingsJSON(a.out, findings)
 	} else {
-		err = report.FindingsText(a.out, findings)
+		err = report.FindingsText(a.out, findings, a.layout()...)
 	}
 	if err == nil && core.Refusal(findings) != "" {
 		err = exitWith(ExitRefused, nil)

@@ -118,7 +118,7 @@ func (a *app) templateList() *cobra.Command {
 			if a.json() {
 				return report.TemplatesJSON(a.out, records)
 			}
-			return report.TemplatesText(a.out, records)
+			return report.TemplatesText(a.out, records, a.layout()...)
 		},
 	}
 }
