@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -44,9 +45,12 @@ func (e *StoreLostError) Unwrap() error { return e.Cause }
 
 // pace of the loop.
 const (
-	busyPoll   = 20 * time.Millisecond // while workers start or end
-	effectWait = 10 * time.Second      // one attempt of an effect
-	callWait   = 5 * time.Second       // one call of a port, at most
+	busyPoll    = 20 * time.Millisecond  // while workers start or end
+	awayPause   = 100 * time.Millisecond // between two tries of a store that is away
+	awayWait    = 250 * time.Millisecond // one call of it while workers are ended from memory
+	effectWait  = 10 * time.Second       // one attempt of an effect
+	callWait    = 5 * time.Second        // one call of a port, at most
+	commitTries = 5                      // races lost in one step
 )
 
 // driver is the state of one Drive.
@@ -60,35 +64,48 @@ type driver struct {
 	pending  []core.Event        // folded into run since the last commit
 	events   []core.ControlEvent // that they published
 	dirty    bool                // run differs from what is committed
+	leased   time.Time           // store time until which this runner is known to be the owner
 
 	beats    []core.Beat // the newest of each worker, with its last report
 	counts   map[string]int64
 	measured *series
 	effects  *effects
 	poll     time.Duration
+	stops    <-chan core.StopRequested
 
 	lastInspect time.Time
 	lastBeats   time.Time
 	lastAppend  time.Time
-	lastRenew   time.Time // the lease was prolonged
 	renewed     time.Time // the last successful commit
+	failing     time.Time // since when the store fails; zero: it does not
+	readTrouble time.Time // since when the beats cannot be read; zero: they can
+	putTrouble  time.Time // since when nothing can be committed; zero: it can
+	steady      time.Time // since when the store has been there
 	lost        error     // the store is given up: what it said
+	vanished    bool      // the run is no longer in the store
+	insisted    bool      // the own user wants no more waiting
+	ended       time.Time // the run ended in memory
+	rolled      bool      // the result was stored
 	changed     bool      // something to observe
 	spooled     bool      // the certificate is kept elsewhere
 }
 
 // Drive claims a run and drives it until it is terminal, or until ctx ends: then
-// the run is left to a successor. Errors: Refused while another owner lives,
-// ErrTakenOver, *StoreLostError, NotFound.
+// the run is left to a successor. Errors: Refused while another owner lives, or
+// where the run's workers cannot be reached; ErrTakenOver, *StoreLostError,
+// NotFound.
 func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) (core.Run, error) {
-	d := &driver{Runner: r, counts: map[string]int64{}}
-	if err := d.claim(ctx, runID, options); err != nil {
+	d := &driver{Runner: r, counts: map[string]int64{}, stops: options.Stop}
+	if err := d.claim(ctx, runID, options.Start); err != nil {
 		return d.run, err
 	}
 	d.measured = newSeries(len(d.run.Workers))
-	d.effects = newEffects(ctx)
+	d.effects = newEffects(ctx, d.log)
 	defer d.effects.wait()
 	for !d.finished() {
+		if err := d.listen(); err != nil {
+			return d.run, err
+		}
 		if err := d.step(ctx); err != nil {
 			return d.run, err
 		}
@@ -98,7 +115,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 		if d.run.Status.Terminal() && !d.dirty {
 			break
 		}
-		if err := d.sleep(ctx, options.Stop); err != nil {
+		if err := d.sleep(ctx); err != nil {
 			return d.run, err
 		}
 	}
@@ -109,8 +126,8 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 }
 
 // claim becomes the owner, and requests the start if it is asked to.
-func (d *driver) claim(ctx context.Context, runID string, options DriveOptions) error {
-	for {
+func (d *driver) claim(ctx context.Context, runID string, start bool) error {
+	return insist(ctx, func(ctx context.Context) error {
 		record, err := d.ports.Runs.Load(ctx, runID)
 		if err != nil {
 			return err
@@ -119,9 +136,12 @@ func (d *driver) claim(ctx context.Context, runID string, options DriveOptions) 
 		if record.Run.Status.Terminal() {
 			return nil
 		}
+		if err := d.reaches(record); err != nil {
+			return err
+		}
 		lease := d.scenario.Limits.OwnerLease.Std()
 		requests := []core.Event{core.OwnerClaimed{At: record.Now, Owner: d.options.Owner, Until: record.Now.Add(lease)}}
-		if options.Start && record.Run.StartedAt.IsZero() {
+		if start && record.Run.StartedAt.IsZero() {
 			requests = append(requests, core.StartRequested{At: record.Now})
 		}
 		next, events, err := record.Run.Fold(requests...)
@@ -129,27 +149,48 @@ func (d *driver) claim(ctx context.Context, runID string, options DriveOptions) 
 			return err
 		}
 		version, err := d.ports.Runs.Commit(ctx, record.Version, next, events, ports.Progress{})
-		switch {
-		case err == nil:
-			d.run, d.version, d.epoch = next, version, next.OwnerEpoch
-			d.renewed, d.lastRenew = time.Now(), time.Now()
-			return nil
-		case !errors.Is(err, core.ErrConflict) || ctx.Err() != nil:
+		if err != nil {
 			return err
 		}
+		d.run, d.version, d.epoch, d.leased = next, version, next.OwnerEpoch, next.OwnerLeaseUntil
+		d.renewed, d.steady = time.Now(), time.Now()
+		return nil
+	})
+}
+
+// reaches refuses a run whose workers this runner could not find.
+func (d *driver) reaches(record ports.RunRecord) error {
+	if record.Host != "" && record.Host != d.options.Host {
+		return fmt.Errorf("%w: run %s has its workers on the host %s, not on %s", core.ErrRefused, record.Run.ID, record.Host, d.options.Host)
 	}
+	if name := d.ports.Launcher.Capabilities().Name; record.Scenario.Launcher != "" && record.Scenario.Launcher != name {
+		return fmt.Errorf("%w: run %s has its workers in the launcher %s, not in %s", core.ErrRefused, record.Run.ID, record.Scenario.Launcher, name)
+	}
+	return nil
 }
 
 func (d *driver) adopt(record ports.RunRecord) {
 	d.run, d.scenario, d.version = record.Run, record.Scenario, record.Version
 	d.clock.heard(record.Now)
+	d.leased = record.Run.OwnerLeaseUntil
 	d.poll = d.scenario.Limits.ControlPoll.Std()
 	d.pending, d.events, d.dirty, d.changed = nil, nil, false, true
 }
 
-// callWait bounds one call, so that several fit into a lease.
-func (d *driver) callWait() time.Duration {
-	return min(callWait, max(busyPoll, d.scenario.Limits.OwnerLease.Std()/3))
+// owns reports whether nobody else can have become the owner meanwhile.
+func (d *driver) owns() bool { return d.clock.now().Before(d.leased) }
+
+// away reports whether the run goes on in memory only.
+func (d *driver) away() bool { return d.lost != nil && d.dirty }
+
+// call bounds one call of a port, so that several fit into an owner's lease, and
+// a store that hangs does not hold up the end of the workers after that.
+func (d *driver) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	wait := min(callWait, max(busyPoll, d.scenario.Limits.OwnerLease.Std()/3))
+	if d.away() && !d.run.Status.Terminal() {
+		wait = min(wait, awayWait)
+	}
+	return context.WithTimeout(ctx, wait)
 }
 
 // step observes, folds, commits and executes, once.
@@ -160,7 +201,7 @@ func (d *driver) step(ctx context.Context) error {
 	if err := d.fold(d.observeWorld(ctx)...); err != nil {
 		return err
 	}
-	if err := d.fold(d.effects.finished()...); err != nil {
+	if err := d.fold(d.effects.finished(d.run)...); err != nil {
 		return err
 	}
 	for { // a deadline may follow at once upon another
@@ -169,7 +210,7 @@ func (d *driver) step(ctx context.Context) error {
 		if !ok || now.Before(deadline) {
 			break
 		}
-		if err := d.fold(core.Ticked{At: now}); err != nil {
+		if err := d.fold(append(d.launchProblems(now), core.Ticked{At: now})...); err != nil {
 			return err
 		}
 	}
@@ -181,9 +222,13 @@ func (d *driver) step(ctx context.Context) error {
 	return nil
 }
 
-// fold folds facts into the run in memory; commit stores the result.
+// fold folds facts into the run in memory; commit stores the result. A run that
+// has ended takes in nothing more.
 func (d *driver) fold(facts ...core.Event) error {
 	for _, fact := range facts {
+		if d.run.Status.Terminal() {
+			return nil
+		}
 		next, _, err := d.run.Apply(fact)
 		if err != nil {
 			return err
@@ -191,90 +236,157 @@ func (d *driver) fold(facts ...core.Event) error {
 		if events := next.Emitted(); len(events) > 0 {
 			d.events = append(d.events, events...)
 		}
+		if _, stored := fact.(core.RollupStored); stored {
+			d.rolled = true
+		}
 		d.run, d.dirty, d.changed = next, true, true
 		d.pending = append(d.pending, fact)
 	}
 	return nil
 }
 
-// renew prolongs the lease three times as often as it ends.
+// renew prolongs the lease: with every commit, and four times as often as it
+// would end.
 func (d *driver) renew() {
-	lease := d.scenario.Limits.OwnerLease.Std()
-	if d.run.Status.Terminal() || time.Since(d.lastRenew) < lease/4 {
+	lease, now := d.scenario.Limits.OwnerLease.Std(), d.clock.now()
+	if d.run.Status.Terminal() || !d.dirty && d.run.OwnerLeaseUntil.Sub(now) > lease*3/4 {
 		return
 	}
-	now := d.clock.now()
 	next, _, err := d.run.Apply(core.OwnerRenewed{At: now, Owner: d.options.Owner, Epoch: d.epoch, Until: now.Add(lease)})
 	if err == nil {
-		d.run, d.dirty, d.lastRenew = next, true, time.Now()
+		d.run, d.dirty = next, true
 	}
 }
 
 // reload notices, by one cheap read, that somebody else has changed the run: a
 // stop, or a new owner.
 func (d *driver) reload(ctx context.Context) error {
-	if d.lost != nil || d.dirty {
+	if d.dirty {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.callWait())
+	call, cancel := d.call(ctx)
 	defer cancel()
-	control, err := d.ports.Workers.Control(ctx, d.run.ID, core.WorkerID(0))
+	control, err := d.ports.Workers.Control(call, d.run.ID, core.WorkerID(0))
 	if err != nil {
 		return d.storeFailed(ctx, err)
 	}
+	d.failing = time.Time{}
 	d.clock.heard(control.Now)
 	if control.Version == d.version {
 		return nil
 	}
-	return d.refresh(ctx)
+	_, err = d.refresh(ctx)
+	return err
 }
 
 // refresh loads the run anew, after somebody else has written it, and folds what
-// is not committed yet into what they have made of it.
-func (d *driver) refresh(ctx context.Context) error {
-	record, err := d.ports.Runs.Load(ctx, d.run.ID)
+// is not committed yet into what they have made of it. It is false when the store
+// does not answer.
+func (d *driver) refresh(ctx context.Context) (bool, error) {
+	call, cancel := d.call(ctx)
+	defer cancel()
+	record, err := d.ports.Runs.Load(call, d.run.ID)
 	if err != nil {
-		return d.storeFailed(ctx, err)
+		return false, d.storeFailed(ctx, err)
 	}
 	if !record.Run.Status.Terminal() && (record.Run.Owner != d.options.Owner || record.Run.OwnerEpoch != d.epoch) {
 		d.run = record.Run
-		return ErrTakenOver
+		return false, ErrTakenOver
 	}
 	pending := d.pending
+	if record.Run.Reason != d.run.Reason { // the stored result does not say so
+		pending = slices.DeleteFunc(pending, func(ev core.Event) bool {
+			_, released := ev.(core.ResourcesReleased)
+			return released
+		})
+	}
 	d.adopt(record)
-	return d.fold(pending...)
+	return true, d.fold(pending...)
 }
 
 // commit stores what was folded. The loser of a race loads, folds again, and
-// commits in its next step.
+// commits again at once.
 func (d *driver) commit(ctx context.Context) error {
-	if !d.dirty {
-		return nil
+	for range commitTries {
+		if !d.dirty {
+			return nil
+		}
+		err := d.put(ctx)
+		switch {
+		case err == nil:
+			d.pending, d.events, d.dirty = nil, nil, false
+			return nil
+		case !errors.Is(err, core.ErrConflict):
+			return d.storeFailed(ctx, err)
+		}
+		if there, err := d.refresh(ctx); err != nil || !there {
+			return err
+		}
 	}
-	call, cancel := context.WithTimeout(ctx, d.callWait())
+	return nil
+}
+
+// put is one try to store the run.
+func (d *driver) put(ctx context.Context) error {
+	if err := d.storeLate(ctx); err != nil {
+		return d.troubled(err)
+	}
+	call, cancel := d.call(ctx)
 	defer cancel()
 	version, err := d.ports.Runs.Commit(call, d.version, d.run, d.events, d.progress())
-	switch {
-	case err == nil:
-		d.version, d.renewed = version, time.Now()
-		d.pending, d.events, d.dirty = nil, nil, false
-		return nil
-	case errors.Is(err, core.ErrConflict) && d.lost == nil:
-		return d.refresh(ctx)
-	default:
-		return d.storeFailed(ctx, err)
+	if err != nil {
+		return d.troubled(err)
 	}
+	d.settled(&d.putTrouble)
+	d.failing = time.Time{}
+	d.version, d.leased, d.renewed = version, d.run.OwnerLeaseUntil, time.Now()
+	return nil
+}
+
+// troubled notes since when nothing can be committed. A race that was lost is no
+// trouble.
+func (d *driver) troubled(err error) error {
+	if d.putTrouble.IsZero() && !errors.Is(err, core.ErrConflict) {
+		d.putTrouble = time.Now()
+	}
+	return err
+}
+
+// listen folds in the requests that are there already.
+func (d *driver) listen() error {
+	for {
+		select {
+		case request, ok := <-d.stops:
+			if err := d.requested(request, ok); err != nil || !ok {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// requested folds in one request of the own user. A channel that was closed has
+// no more.
+func (d *driver) requested(request core.StopRequested, ok bool) error {
+	if !ok {
+		d.stops = nil
+		return nil
+	}
+	request.At = d.clock.now()
+	d.insisted = d.insisted || request.Rung >= core.Terminate
+	return d.fold(request)
 }
 
 // sleep waits for the next thing to do: a deadline, an effect's end, a stop, or
 // the next poll.
-func (d *driver) sleep(ctx context.Context, stop <-chan core.StopRequested) error {
+func (d *driver) sleep(ctx context.Context) error {
 	wait := d.poll
-	if d.run.Status == core.Starting || d.run.Status.Ending() || d.run.Status == core.Prepared {
-		wait = min(wait, busyPoll)
+	if !d.run.StartedAt.IsZero() && d.run.Status != core.Running {
+		wait = min(wait, max(busyPoll, d.poll/4))
 	}
 	if d.dirty {
-		wait = max(wait, 100*time.Millisecond) // the store is away
+		wait = max(wait, awayPause)
 	}
 	if deadline, ok := d.run.NextDeadline(); ok {
 		wait = min(wait, max(0, deadline.Sub(d.clock.now())))
@@ -286,9 +398,8 @@ func (d *driver) sleep(ctx context.Context, stop <-chan core.StopRequested) erro
 		return ctx.Err()
 	case <-timer.C:
 	case <-d.effects.wake:
-	case request := <-stop:
-		request.At = d.clock.now()
-		return d.fold(request)
+	case request, ok := <-d.stops:
+		return d.requested(request, ok)
 	}
 	return nil
 }

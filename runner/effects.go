@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,20 +21,31 @@ import (
 type effects struct {
 	ctx   context.Context
 	stop  context.CancelFunc
+	log   *slog.Logger
 	wake  chan struct{} // a result is there
 	group sync.WaitGroup
 
 	attempts map[core.Command]*attempt // of the loop's goroutine only
 
 	mu   sync.Mutex
-	done []core.Event
+	done []outcome
 }
 
+// attempt is what has been tried for one command.
 type attempt struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	next   time.Time // not again before this
 	tries  int
+
+	problem error // of the last try; valid once it has ended
+	once    bool  // it was done, and must not be done again
+}
+
+// outcome is what came of one try, and the run as the try knew it.
+type outcome struct {
+	fact core.Event
+	run  core.Run
 }
 
 func (a *attempt) running() bool {
@@ -44,9 +57,9 @@ func (a *attempt) running() bool {
 	}
 }
 
-func newEffects(ctx context.Context) *effects {
+func newEffects(ctx context.Context, log *slog.Logger) *effects {
 	ctx, stop := context.WithCancel(ctx)
-	return &effects{ctx: ctx, stop: stop, wake: make(chan struct{}, 1), attempts: map[core.Command]*attempt{}}
+	return &effects{ctx: ctx, stop: stop, log: log, wake: make(chan struct{}, 1), attempts: map[core.Command]*attempt{}}
 }
 
 // wait ends every effect and waits for all of them.
@@ -55,24 +68,53 @@ func (e *effects) wait() {
 	e.group.Wait()
 }
 
-// finished returns the facts that effects have found since the last call.
-func (e *effects) finished() []core.Event {
+// finished returns the facts that effects have found since the last call. That
+// everything is released is no fact any more when the run was ended otherwise
+// meanwhile: then its stored result must be stored anew.
+func (e *effects) finished(now core.Run) []core.Event {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	facts := e.done
+	done := e.done
 	e.done = nil
+	e.mu.Unlock()
+	var facts []core.Event
+	for _, o := range done {
+		if _, released := o.fact.(core.ResourcesReleased); !released || sameEnd(&o.run, &now) {
+			facts = append(facts, o.fact)
+		}
+	}
 	return facts
 }
 
-// due reports whether a command should be begun now: it does not run already,
-// and has not run a moment ago.
-func (e *effects) due(command core.Command) bool {
-	a := e.attempts[command]
-	return a == nil || !a.running() && !time.Now().Before(a.next)
+// sameEnd reports whether two states of a run give the same result.
+func sameEnd(a, b *core.Run) bool {
+	return a.Reason == b.Reason && a.Outcome() == b.Outcome() &&
+		slices.EqualFunc(a.Workers, b.Workers, func(a, b core.WorkerRecord) bool { return a.Reported == b.Reported })
 }
 
-// start executes perform for a command that is due.
-func (e *effects) start(command core.Command, timeout time.Duration, perform func(context.Context) []core.Event) {
+// due reports whether a command should be begun now: it does not run already,
+// has not run a moment ago, and is not done for good.
+func (e *effects) due(command core.Command) bool {
+	a := e.attempts[command]
+	return a == nil || !a.running() && !a.once && !time.Now().Before(a.next)
+}
+
+// waiting reports whether results are there that the loop has not folded in.
+func (e *effects) waiting() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.done) > 0
+}
+
+// problem is why the last try for a command failed; nil while nothing is known.
+func (e *effects) problem(command core.Command) error {
+	if a := e.attempts[command]; a != nil && !a.running() {
+		return a.problem
+	}
+	return nil
+}
+
+// start executes a command that is due.
+func (e *effects) start(command core.Command, timeout time.Duration, p performance) {
 	a := e.attempts[command]
 	if a == nil {
 		a = &attempt{}
@@ -86,9 +128,19 @@ func (e *effects) start(command core.Command, timeout time.Duration, perform fun
 	e.group.Go(func() {
 		defer close(ended)
 		defer cancel()
-		facts := perform(ctx)
+		fact, err := p.perform(ctx, command)
+		a.problem = err
+		if _, gentle := command.(core.TerminateWorker); gentle {
+			a.once = err == nil // a worker takes a second signal as "abandon"
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("an effect failed and is tried again while it is owed", "effect", fmt.Sprintf("%T", command), "error", err)
+		}
+		if fact == nil {
+			return
+		}
 		e.mu.Lock()
-		e.done = append(e.done, facts...)
+		e.done = append(e.done, outcome{fact, p.run})
 		e.mu.Unlock()
 		select {
 		case e.wake <- struct{}{}:
@@ -100,7 +152,7 @@ func (e *effects) start(command core.Command, timeout time.Duration, perform fun
 // retain ends the attempts of commands that are no longer owed.
 func (e *effects) retain(owed []core.Command) {
 	for command, a := range e.attempts {
-		if !contains(owed, command) {
+		if !slices.Contains(owed, command) {
 			a.cancel()
 			if !a.running() {
 				delete(e.attempts, command)
@@ -109,19 +161,11 @@ func (e *effects) retain(owed []core.Command) {
 	}
 }
 
-func contains(list []core.Command, command core.Command) bool {
-	for _, c := range list {
-		if c == command {
-			return true
-		}
-	}
-	return false
-}
-
-// execute begins every outstanding command of the committed run. While the
-// store is away nothing new is begun, unless it was given up.
+// execute begins every outstanding command of the committed run, for as long as
+// this runner is its owner. While the store is away nothing new is begun, unless
+// it was given up.
 func (d *driver) execute(ctx context.Context) {
-	if d.dirty && d.lost == nil || ctx.Err() != nil {
+	if ctx.Err() != nil || d.effects.waiting() || !d.away() && (d.dirty || !d.owns()) {
 		return
 	}
 	owed := d.run.Outstanding()
@@ -132,35 +176,41 @@ func (d *driver) execute(ctx context.Context) {
 		}
 		timeout := effectWait
 		switch c := command.(type) {
-		case core.RunPreflight:
-			timeout = d.run.Plan.PreflightTimeout
+		case core.RunPreflight: // its findings shall be there before its deadline
+			timeout = d.run.Plan.PreflightTimeout * 9 / 10
 		case core.LaunchWorker:
 			timeout = d.run.Plan.StartTimeout
-		case core.StoreRollup:
-			timeout = d.run.Plan.ProcessingTimeout
+		case core.StoreRollup: // so that one that hangs is tried again
+			timeout = max(effectWait, d.run.Plan.ProcessingTimeout/3)
 		case core.LocateWorker: // an attempt to launch it must have ended first
 			if a := d.effects.attempts[core.LaunchWorker(c)]; a != nil && a.running() {
 				continue
 			}
 		}
-		d.effects.start(command, timeout, d.performer(command))
+		d.effects.start(command, timeout, d.performance())
 	}
 }
 
-// performer binds a command to a snapshot of what it needs, so that it can run
+// performance binds a command to a snapshot of what it needs, so that it can run
 // beside the loop.
-func (d *driver) performer(command core.Command) func(context.Context) []core.Event {
-	p := performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone()}
-	return func(ctx context.Context) []core.Event {
-		fact, err := p.perform(ctx, command)
-		if err != nil && ctx.Err() == nil {
-			d.log.Warn("an effect failed and is tried again while it is owed", "effect", fmt.Sprintf("%T", command), "error", err)
-		}
-		if fact == nil {
-			return nil
-		}
-		return []core.Event{fact}
+func (d *driver) performance() performance {
+	return performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone()}
+}
+
+// launchProblems says of each worker that could not be launched until now why,
+// when the time to start is over.
+func (d *driver) launchProblems(now time.Time) []core.Event {
+	if d.run.Status != core.Starting || d.run.Deadline.After(now) {
+		return nil
 	}
+	var facts []core.Event
+	for i, w := range d.run.Workers {
+		err := d.effects.problem(core.LaunchWorker{Worker: i, Epoch: w.Epoch})
+		if w.Life == core.Launching && err != nil { // nothing but the message is news
+			facts = append(facts, core.BeatSeen{At: now, Worker: i, Epoch: w.Epoch, State: w.State, Connections: w.Connections, Detail: err.Error()})
+		}
+	}
+	return facts
 }
 
 // performance executes one command.
@@ -271,10 +321,27 @@ func (p *performance) cancelSessions(ctx context.Context) error {
 	return err
 }
 
+// countSessions asks the target. Sessions that no worker has told cannot be
+// asked after, so then nothing counted is not nothing.
 func (p *performance) countSessions(ctx context.Context) core.Event {
 	count, err := p.ports.Target.Running(ctx, p.sessions())
-	if err != nil {
+	switch untold := p.untold(); {
+	case err != nil:
 		count = core.RunningCount{Why: err.Error()}
+	case count.Known && count.Count == 0 && len(untold) > 0:
+		count = core.RunningCount{Why: "the sessions of " + strings.Join(untold, ", ") + " were never told"}
 	}
 	return core.SessionsCounted{At: p.clock.now(), Running: count}
+}
+
+// untold names the workers that were launched and never said what sessions they
+// have.
+func (p *performance) untold() []string {
+	var names []string
+	for i, w := range p.run.Workers {
+		if !w.Handle.Zero() && (i >= len(p.beats) || p.beats[i].Count == 0 || p.beats[i].State == core.WorkerStarting) {
+			names = append(names, w.ID)
+		}
+	}
+	return names
 }

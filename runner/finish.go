@@ -17,7 +17,15 @@ const maxStoredLog = 256 << 10
 
 // storeRollup computes the result from the last beats and stores it, with the
 // intervals that are not stored yet and the newest part of every worker's log.
+// It must not replace the result of another owner.
 func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
+	record, err := p.ports.Runs.Load(ctx, p.run.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record.Run.Owner != p.options.Owner || record.Run.OwnerEpoch != p.run.OwnerEpoch || record.Run.Status.Terminal() {
+		return nil, fmt.Errorf("%w: run %s is %s and was driven by %s", core.ErrConflict, p.run.ID, record.Run.Status, record.Run.Owner)
+	}
 	beats, now, err := p.ports.Workers.Beats(ctx, p.run.ID, nil)
 	if err != nil {
 		return nil, err
@@ -71,6 +79,8 @@ func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts
 			facts = append(facts, core.Fact{Name: "build of " + b.Key.WorkerID, Value: b.Build.ID})
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, callWait) // the result does not wait for a target that is away
+	defer cancel()
 	info, err := p.ports.Target.Describe(ctx, p.scenario.Table)
 	if err != nil {
 		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + err.Error()}), false
@@ -85,6 +95,8 @@ func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts
 // storeLogs keeps the newest part of every worker's log. Losing it loses no
 // number, so a failure is logged and nothing else.
 func (p *performance) storeLogs(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
 	for _, w := range p.run.Workers {
 		if w.Handle.Zero() {
 			continue
@@ -144,15 +156,45 @@ func structured(line ports.LogLine, fields map[string]any) ports.LogLine {
 	return line
 }
 
-// release frees what outlives the workers. Orphans are left: gc ends them.
+// release frees what outlives the workers. Orphans are left: gc ends them. A
+// result that says otherwise than the run, because it was stopped once more
+// meanwhile, is stored anew before.
 func (p *performance) release(ctx context.Context) (core.Event, error) {
+	stored, err := p.isStored(ctx)
+	if err == nil && !stored {
+		_, err = p.storeRollup(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.releaseAll(ctx); err != nil {
+		return nil, err
+	}
+	return core.ResourcesReleased{At: p.clock.now()}, nil
+}
+
+func (p *performance) releaseAll(ctx context.Context) error {
 	for _, w := range p.run.Workers {
 		if w.Life != core.Gone || w.Handle.Zero() {
 			continue
 		}
 		if err := p.ports.Launcher.Release(ctx, w.Handle); err != nil {
-			return nil, fmt.Errorf("release %s: %w", w.ID, err)
+			return fmt.Errorf("release %s: %w", w.ID, err)
 		}
 	}
-	return core.ResourcesReleased{At: p.clock.now()}, nil
+	return nil
+}
+
+// isStored reports whether the stored result says what the run says.
+func (p *performance) isStored(ctx context.Context) (bool, error) {
+	parent, _, err := p.ports.Results.Rollup(ctx, p.run.ID)
+	if err != nil || parent.Certificate == nil || parent.Reason != p.run.Reason || parent.Status != p.run.Outcome() {
+		return false, err
+	}
+	have, err := json.Marshal(parent.Certificate)
+	if err != nil {
+		return false, err
+	}
+	want, err := json.Marshal(p.run.Certificate())
+	return bytes.Equal(have, want), err
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,31 +38,39 @@ func (r *Runner) Close(ctx context.Context, runID, why string) (core.Run, error)
 
 // CollectLaunches ends and releases every launch whose run is terminal, or whose
 // run the store does not know and whose time is over. Launches of runs that
-// still go on are left alone.
+// still go on are left alone. One that does not end keeps none of the others:
+// the errors of all are returned together, with what was done.
 func CollectLaunches(ctx context.Context, runs ports.RunStore, launcher ports.Launcher) ([]Collected, error) {
 	launches, err := launcher.List(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	var done []Collected
+	var failed []error
 	for _, l := range launches {
 		record, err := runs.Load(ctx, l.Key.RunID)
 		unknown := core.CodeOf(err) == core.NotFound
 		switch {
 		case err != nil && !unknown:
-			return done, err
-		case unknown && !l.ExpiresAt.IsZero() && time.Now().Before(l.ExpiresAt):
-			done = append(done, Collected{RunID: l.Key.RunID, WorkerID: l.Key.WorkerID, Action: "left",
-				Detail: "this store does not know the run, and its time is not over until " + l.ExpiresAt.UTC().Format(time.RFC3339)})
+			return done, errors.Join(append(failed, err)...)
+		case unknown && !time.Now().After(l.ExpiresAt):
+			done = append(done, left(l, "its time is not over until "+l.ExpiresAt.UTC().Format(time.RFC3339)))
+		case unknown && l.ExpiresAt.IsZero():
+			done = append(done, left(l, "nobody knows when its time is over"))
 		case unknown || record.Run.Status.Terminal():
 			collected, err := collect(ctx, launcher, l)
 			if err != nil {
-				return done, err
+				failed = append(failed, fmt.Errorf("%s of run %s: %w", l.Key.WorkerID, l.Key.RunID, err))
+				continue
 			}
 			done = append(done, collected)
 		}
 	}
-	return done, nil
+	return done, errors.Join(failed...)
+}
+
+func left(l ports.Launch, why string) Collected {
+	return Collected{RunID: l.Key.RunID, WorkerID: l.Key.WorkerID, Action: "left", Detail: "this store does not know the run, and " + why}
 }
 
 // collect ends one launch and releases it.
@@ -76,7 +85,7 @@ func collect(ctx context.Context, launcher ports.Launcher, l ports.Launch) (Coll
 		if err != nil {
 			return c, err
 		}
-		if states[0].State == ports.LaunchGone {
+		if len(states) == 1 && states[0].State == ports.LaunchGone {
 			return c, launcher.Release(ctx, l.Handle)
 		}
 		c.Action, c.Detail = "ended", "it outlived its run"
@@ -85,7 +94,7 @@ func collect(ctx context.Context, launcher ports.Launcher, l ports.Launch) (Coll
 		}
 		select {
 		case <-ctx.Done():
-			return c, fmt.Errorf("%w: %s of run %s does not end", core.ErrUnavailable, l.Key.WorkerID, l.Key.RunID)
+			return c, fmt.Errorf("%w: it does not end", core.ErrUnavailable)
 		case <-poll.C:
 		}
 	}

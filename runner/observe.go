@@ -41,17 +41,20 @@ func (d *driver) health() []core.WorkerHealth {
 	return core.HealthOf(d.run, d.beats, d.clock.now(), d.scenario.Load.Interval.Std())
 }
 
-type healthCounts struct{ healthy, stale, lost int }
+// healthCounts count workers; ended are those that made their final report.
+type healthCounts struct{ healthy, stale, lost, ended int }
 
 func countHealth(list []core.WorkerHealth) (c healthCounts) {
 	for _, h := range list {
-		switch h.Health {
-		case core.Healthy:
+		switch {
+		case h.Health == core.Healthy:
 			c.healthy++
-		case core.Stale:
+		case h.Health == core.Stale:
 			c.stale++
-		case core.Lost:
+		case h.Health == core.Lost:
 			c.lost++
+		case h.State.Final():
+			c.ended++
 		}
 	}
 	return c

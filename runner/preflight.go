@@ -27,7 +27,7 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 		group.Go(func() { found[i] = check(ctx, scenario) })
 	}
 	group.Wait()
-	if slices.ContainsFunc(found[0], func(f core.Finding) bool { return f.ID == "target.table" && f.Severity == core.SeverityError }) {
+	if slices.Contains(found[0], noTable(scenario)) {
 		found[1] = nil // without its table no statement can be prepared, which would only hide why
 	}
 	return slices.Concat(found...)
@@ -41,18 +41,26 @@ func refuse(id, mend, message string, args ...any) core.Finding {
 	return core.Finding{ID: id, Severity: core.SeverityError, Message: fmt.Sprintf(message, args...), Mend: mend}
 }
 
+// prepare is how a table is mended.
+func prepare(s core.Scenario) string {
+	return fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
+}
+
+func noTable(s core.Scenario) core.Finding {
+	return refuse("target.table", prepare(s), "table %s does not exist", s.Table.Name)
+}
+
 func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Finding {
 	info, err := r.ports.Target.Describe(ctx, s.Table)
 	if err != nil {
 		return []core.Finding{refuse("target.reachable", fmt.Sprintf("check the endpoint %q of the template", s.Target.Endpoint), "%v", err)}
 	}
 	findings := []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
-	prepare := fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
 	switch {
 	case !info.Table.Exists:
-		findings = append(findings, refuse("target.table", prepare, "table %s does not exist", s.Table.Name))
+		findings = append(findings, noTable(s))
 	case info.Table.Rows < s.Table.Rows:
-		findings = append(findings, refuse("target.table", prepare, "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
+		findings = append(findings, refuse("target.table", prepare(s), "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
 	default:
 		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
 	}
@@ -92,7 +100,7 @@ func (r *Runner) checkLauncher(ctx context.Context, s core.Scenario) []core.Find
 	}
 	findings, err := r.ports.Launcher.Check(ctx, s.Load.Workers)
 	if err != nil {
-		return []core.Finding{refuse("launcher.ready", "", "the launcher %s could not be checked: %v", caps.Name, err)}
+		return []core.Finding{refuse("launcher.ready", "check that the platform of the launcher is up and lets you in", "the launcher %s could not be checked: %v", caps.Name, err)}
 	}
 	return findings
 }
@@ -129,14 +137,14 @@ func (r *Runner) checkStore(ctx context.Context, _ core.Scenario) []core.Finding
 func Admit(ctx context.Context, schema ports.Schema, resolve func(context.Context) (core.Scenario, error)) (core.Scenario, []core.Finding) {
 	findings, err := schema.Check(ctx)
 	if err != nil {
-		return core.Scenario{}, []core.Finding{refuse("store.reachable", "", "%v", err)}
+		return core.Scenario{}, []core.Finding{refuse("store.reachable", "check the address of the store, and that it is up", "%v", err)}
 	}
 	if core.Refusal(findings) != "" {
 		return core.Scenario{}, findings
 	}
 	scenario, err := resolve(ctx)
 	if err != nil {
-		mend := ""
+		mend := "correct the template, or what overrides it"
 		if core.CodeOf(err) == core.NotFound {
 			mend = "see: benchfleet template list"
 		}

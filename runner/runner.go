@@ -13,7 +13,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -130,24 +129,55 @@ func RequestStop(ctx context.Context, runs ports.RunStore, runID string, stop co
 	})
 }
 
-// Request folds one request into a run and commits it, again and again while
-// others are faster.
-func Request(ctx context.Context, runs ports.RunStore, runID string, request func(now time.Time) core.Event) (core.Run, error) {
-	for {
+// Request folds one request into a run and commits it, again while others are
+// faster or the store is away, for 10 s at most. A request that cannot be
+// repeated may be refused because its first try was stored after all.
+func Request(ctx context.Context, runs ports.RunStore, runID string, request func(now time.Time) core.Event) (run core.Run, err error) {
+	var refused error
+	err = insist(ctx, func(ctx context.Context) error {
 		record, err := runs.Load(ctx, runID)
 		if err != nil {
-			return core.Run{}, err
+			return err
 		}
 		next, events, err := record.Run.Fold(request(record.Now))
-		if err != nil || record.Run.Status.Terminal() {
-			return record.Run, err
+		if run = record.Run; err != nil || run.Status.Terminal() {
+			refused = err
+			return nil
 		}
-		_, err = runs.Commit(ctx, record.Version, next, events, ports.Progress{})
-		if err == nil {
-			return next, nil
+		if _, err = runs.Commit(ctx, record.Version, next, events, ports.Progress{}); err == nil {
+			run = next
 		}
-		if !errors.Is(err, core.ErrConflict) || ctx.Err() != nil {
-			return record.Run, err
+		return err
+	})
+	if err == nil {
+		err = refused
+	}
+	return run, err
+}
+
+// insistFor is how long insist insists; insistPause is its longest pause.
+const (
+	insistFor   = 10 * time.Second
+	insistPause = 100 * time.Millisecond
+)
+
+// insist calls try until it succeeds, or fails with something else than that
+// somebody was faster or that the store is away.
+func insist(ctx context.Context, try func(context.Context) error) error {
+	ends := time.Now().Add(insistFor)
+	for pause := time.Millisecond; ; pause = min(2*pause, insistPause) {
+		call, cancel := context.WithTimeout(ctx, callWait)
+		err := try(call)
+		cancel()
+		code := core.CodeOf(err)
+		if code != core.Conflict && code != core.Unavailable || ctx.Err() != nil || time.Now().After(ends) {
+			return err
 		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
 	}
 }

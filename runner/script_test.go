@@ -112,7 +112,13 @@ func (w *scripted) live(ctx context.Context) (int, string) {
 
 // end drains, reports and exits.
 func (w *scripted) end(ctx context.Context, why string) (int, string) {
-	if !pause(ctx, w.s.slowDrain) || !w.final(ctx, core.WorkerCompleted) {
+	for left := w.s.slowDrain; left > 0; left -= testInterval {
+		w.say(ctx, core.WorkerDraining)
+		if !pause(ctx, min(left, testInterval)) {
+			return -1, "killed"
+		}
+	}
+	if !w.final(ctx, core.WorkerCompleted) {
 		return -1, "killed"
 	}
 	return 0, why

@@ -13,6 +13,10 @@ import (
 // intervals into; older ones are read back from the store.
 const windowOffsets = 120
 
+// maxUnsent bounds how many intervals wait in memory to be stored. Beyond it the
+// oldest are given up: the time series lacks them, the counts do not.
+const maxUnsent = 50_000
+
 // slot is one aggregate row: all workers' intervals of one phase that end at the
 // same offset from the run's origin.
 type slot struct {
@@ -22,11 +26,12 @@ type slot struct {
 
 // series gathers the intervals of all workers into the run's time series.
 type series struct {
-	unsent []ports.WorkerInterval
-	queued map[string]int64 // per worker: the last sequence that was queued or stored
-	window map[slot][]ports.WorkerInterval
-	order  []slot
-	latest *ports.RunInterval // newest that every worker is in
+	unsent  []ports.WorkerInterval
+	dropped int              // intervals given up
+	queued  map[string]int64 // per worker: the last sequence that was queued or stored
+	window  map[slot][]ports.WorkerInterval
+	order   []slot
+	latest  *ports.RunInterval // newest that every worker is in
 	// observed is, per worker index, what its beats no longer tell at the end.
 	observed []core.Observed
 }
@@ -43,18 +48,24 @@ func (s *series) clone() *series {
 	return &c
 }
 
-// add queues the intervals of a beat that were not seen before.
+// add queues the intervals of a beat that were not seen before. Their offsets are
+// whole milliseconds from here on, so that a slot can be read back by its own.
 func (s *series) add(b core.Beat, acknowledged int64) {
 	id := b.Key.WorkerID
 	seen := max(s.queued[id], acknowledged)
 	for _, interval := range b.Report.Intervals {
 		if interval.Sequence > seen {
+			interval.Offset = slotOf(interval).seconds()
 			s.unsent = append(s.unsent, ports.WorkerInterval{RunID: b.Key.RunID, WorkerID: id, GroupID: b.GroupID, Interval: interval})
 			s.observed[b.GroupID].Add(&interval)
 			seen = interval.Sequence
 		}
 	}
 	s.queued[id] = seen
+	if over := len(s.unsent) - maxUnsent; over > 0 {
+		s.unsent = slices.Delete(s.unsent, 0, over)
+		s.dropped += over
+	}
 }
 
 // batch is what one tick stores.
@@ -86,7 +97,7 @@ func (s *series) complete(ctx context.Context, results ports.ResultStore, b *bat
 	for _, at := range b.touched {
 		parts, held := s.window[at]
 		if !held {
-			stored, err := results.WorkerIntervals(ctx, b.workers[0].RunID, float64(at.offset)/1000)
+			stored, err := results.WorkerIntervals(ctx, b.workers[0].RunID, at.seconds())
 			if err != nil {
 				return err
 			}
@@ -131,7 +142,7 @@ func (s *series) stored(b batch) {
 	})
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
-		full := len(s.window[slotOfRun(*a)]) >= b.health.healthy
+		full := workersIn(s.window[slotOfRun(*a)]) >= b.health.healthy+b.health.ended
 		// What ends after its phase is a few late operations, and no picture of it.
 		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
 		if full && !short && (s.latest == nil || a.Offset > s.latest.Offset) {
@@ -139,6 +150,17 @@ func (s *series) stored(b batch) {
 		}
 	}
 }
+
+// workersIn counts the workers that the parts of a slot come from.
+func workersIn(parts []ports.WorkerInterval) int {
+	groups := map[int]bool{}
+	for i := range parts {
+		groups[parts[i].GroupID] = true
+	}
+	return len(groups)
+}
+
+func (s slot) seconds() float64 { return float64(s.offset) / 1000 }
 
 func slotOf(i core.Interval) slot {
 	return slot{phase: i.Phase, offset: int64(i.Offset*1000 + 0.5)}
@@ -151,7 +173,7 @@ func slotOfRun(i ports.RunInterval) slot {
 // mergeIntervals is one aggregate row.
 func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts) ports.RunInterval {
 	merged := ports.RunInterval{
-		Phase: at.phase, Offset: float64(at.offset) / 1000,
+		Phase: at.phase, Offset: at.seconds(),
 		Healthy: health.healthy, Stale: health.stale, Lost: health.lost,
 	}
 	for i := range parts {

@@ -51,9 +51,9 @@ func (d *driver) inspect(ctx context.Context) []core.Event {
 	if len(handles) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.callWait())
+	call, cancel := d.call(ctx)
 	defer cancel()
-	states, err := d.ports.Launcher.Inspect(ctx, handles)
+	states, err := d.ports.Launcher.Inspect(call, handles)
 	if err != nil || len(states) != len(handles) {
 		d.log.Warn("the launcher could not inspect the workers", "error", err)
 		return nil
@@ -74,18 +74,26 @@ func (d *driver) inspect(ctx context.Context) []core.Event {
 // readBeats reads the newest beats, stores the intervals that they carry, and
 // says what is new.
 func (d *driver) readBeats(ctx context.Context) []core.Event {
-	if d.lost != nil {
+	if d.away() {
 		return nil
 	}
-	call, cancel := context.WithTimeout(ctx, d.callWait())
+	call, cancel := d.call(ctx)
 	defer cancel()
 	beats, now, err := d.ports.Workers.Beats(call, d.run.ID, d.counts)
 	if err != nil {
 		d.log.Warn("the beats could not be read", "error", err)
+		if d.readTrouble.IsZero() {
+			d.readTrouble = time.Now()
+		}
 		return nil
 	}
+	d.settled(&d.readTrouble)
 	d.clock.heard(now)
+	dropped := d.measured.dropped
 	d.keep(beats)
+	if d.measured.dropped > dropped {
+		d.log.Warn("intervals were given up, since they cannot be stored", "in all", d.measured.dropped)
+	}
 	acknowledged := d.appendIntervals(ctx)
 	var facts []core.Event
 	for i := range d.run.Workers {
@@ -124,6 +132,9 @@ func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []c
 	var facts []core.Event
 	news := b.State != w.State || b.LastError != "" && b.LastError != w.Message || b.Connections != w.Connections ||
 		b.Report.QuotaDone && !w.QuotaDone || acknowledged[i] > w.Acknowledged
+	if problem := d.mismatch(b); problem != "" && !d.run.Status.Ending() { // before it can count as ready
+		facts = append(facts, core.StopRequested{At: now, Reason: core.LaunchRefused, Detail: w.ID + " " + problem})
+	}
 	if news && !w.Reported {
 		facts = append(facts, core.BeatSeen{
 			At: now, Worker: i, Epoch: b.Key.Epoch, State: b.State, QuotaDone: b.Report.QuotaDone,
@@ -131,14 +142,32 @@ func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []c
 			LastStart: b.Report.LastStart, LastEnd: b.Report.LastEnd, Detail: b.LastError,
 		})
 	}
-	if problem := d.mismatch(b); problem != "" && !d.run.Status.Ending() {
-		facts = append(facts, core.StopRequested{At: now, Reason: core.LaunchRefused, Detail: w.ID + " " + problem})
-	}
-	if age := now.Sub(b.At); w.Life == core.Ready && !w.Silent && !b.State.Final() && age > core.LostAfter*d.scenario.Load.Interval.Std() {
+	if age := now.Sub(b.At); w.Life == core.Ready && !w.Silent && !b.State.Final() && age > core.LostAfter*d.scenario.Load.Interval.Std() && d.hearing() {
 		facts = append(facts, core.WorkerSilent{At: now, Worker: i, Epoch: w.Epoch,
 			Detail: fmt.Sprintf("no beat for %s", age.Round(100*time.Millisecond))})
 	}
 	return facts
+}
+
+// settled ends a trouble. After one that was long enough for workers to seem
+// stale, their silence is counted anew: they could not speak.
+func (d *driver) settled(trouble *time.Time) {
+	if !trouble.IsZero() && time.Since(*trouble) > core.StaleAfter*d.scenario.Load.Interval.Std() {
+		d.steady = time.Now()
+	}
+	*trouble = time.Time{}
+}
+
+// hearing reports whether the store has been there for so long that a worker
+// that was not heard is silent.
+func (d *driver) hearing() bool {
+	interval := d.scenario.Load.Interval.Std()
+	for _, trouble := range []time.Time{d.readTrouble, d.putTrouble} {
+		if !trouble.IsZero() && time.Since(trouble) > core.StaleAfter*interval {
+			return false
+		}
+	}
+	return time.Since(d.steady) > core.LostAfter*interval
 }
 
 // mismatch says why a worker that has registered may not take part, or "".
@@ -153,20 +182,20 @@ func (d *driver) mismatch(b *core.Beat) string {
 // appendIntervals stores the intervals that are not stored yet, once per
 // interval, and returns up to which each worker's are.
 func (d *driver) appendIntervals(ctx context.Context) map[int]int64 {
-	if d.run.Status == core.Running && time.Since(d.lastAppend) < d.scenario.Load.Interval.Std()/2 {
+	if !d.owns() || d.run.Status == core.Running && time.Since(d.lastAppend) < d.scenario.Load.Interval.Std()/2 {
 		return nil
 	}
 	batch := d.measured.take(d.health())
 	if len(batch.workers) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.callWait())
+	call, cancel := d.call(ctx)
 	defer cancel()
-	if err := d.measured.complete(ctx, d.ports.Results, &batch); err != nil {
+	if err := d.measured.complete(call, d.ports.Results, &batch); err != nil {
 		d.log.Warn("stored intervals could not be read back", "error", err)
 		return nil
 	}
-	if err := d.ports.Results.AppendSnapshots(ctx, batch.workers, batch.aggregates); err != nil {
+	if err := d.ports.Results.AppendSnapshots(call, batch.workers, batch.aggregates); err != nil {
 		d.log.Warn("the intervals could not be stored", "error", err)
 		return nil
 	}

@@ -27,32 +27,25 @@ type operation struct {
 }
 
 // connection is one concurrent client: one goroutine, one session, one stream
-// of operations. What is below the slot belongs to whoever holds the slot's
-// buffer, session and stream to the connection's goroutine alone.
+// of operations. All but the recorder belongs to its goroutine alone.
 type connection struct {
-	slot
-
-	ctx       context.Context // of the operation at hand; renewed only after a cancel
-	cancel    context.CancelCauseFunc
-	why       error // why the operation in flight was cancelled; nil: it was not
-	cancelled bool  // ctx has ended
-
-	op    int          // the operation at hand
-	phase int          // it belongs to
-	into  *phaseBuffer // where it is counted, and in it the kind
-	kind  *kindBuffer
+	recorder
 
 	load    *load
-	index   int   // within the worker
-	global  int64 // within the run
+	index   int             // within the worker
+	global  int64           // within the run
+	ctx     context.Context // of operations; renewed only after a cancel
 	stream  *core.Stream
 	session ports.Session // nil while none is open
-	args    [][]any       // of the operation at hand, by statement
-	hash    uint64
+
+	op    int // the operation at hand
+	phase int // it belongs to
+	hash  uint64
+	args  [][]any // by statement
 
 	schedule *core.LoadSchedule // as last seen
 	until    time.Duration      // the phase holds up to this stamp, by that schedule
-	stamp    time.Duration      // as last released
+	ended    time.Duration      // the newest operation
 	measured bool               // the stream has been switched to the measurement
 	broken   bool               // the session must be replaced
 	failures int                // sessions broken one after another
@@ -69,22 +62,29 @@ func (l *load) newConnection(index int, global int64) *connection {
 	if l.quotas {
 		c.left = core.Quota(l.scenario.Load.Operations, int64(l.scenario.Load.Connections), global)
 	}
-	c.buffer = &buffer{}
+	c.buffer, c.kinds = &buffer{}, len(l.operations)
+	c.rest()
 	c.renew()
-	c.idle()
 	return c
 }
 
 // renew makes the context of the operations to come.
 func (c *connection) renew() {
-	c.ctx, c.cancel = context.WithCancelCause(c.load.ctx)
-	c.cancelled = false
+	ctx, cancel := context.WithCancelCause(c.load.ctx)
+	c.ctx = ctx
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
 }
 
-// idle gives the buffer free for as long as no operation is in flight.
-func (c *connection) idle() {
-	c.stamp = -c.load.clock.now()
-	c.release(c.stamp)
+// settle records everything and rests. It is false when the connection is
+// abandoned: then it must end.
+func (c *connection) settle() bool {
+	renew, ok := c.flush()
+	if renew {
+		c.renew()
+	}
+	return ok
 }
 
 // How a turn to a new schedule or phase goes on.
@@ -98,11 +98,8 @@ const (
 )
 
 // run makes operations until the load ends, and reports whether its quota is
-// done. The slot is idle before and after, save for an abandoned connection.
+// done.
 func (c *connection) run() (quotaDone bool) {
-	if !c.take(c.stamp) {
-		return false
-	}
 	for drawn := false; ; {
 		if !drawn && !c.draw() {
 			break
@@ -132,12 +129,10 @@ func (c *connection) run() (quotaDone bool) {
 			break
 		}
 	}
-	done := c.left == 0
-	if done {
-		c.load.quotaDone(c.buffer.lastEnd)
+	if c.left == 0 {
+		c.load.quotaDone(c.ended)
 	}
-	c.idle()
-	return done
+	return c.settle() && c.left == 0
 }
 
 // draw chooses the next operation and makes its parameters.
@@ -193,39 +188,26 @@ func phaseSpan(s *core.LoadSchedule, at time.Duration) (phase int, until time.Du
 }
 
 // perform executes the operation at hand and records it. It is false when the
-// connection was abandoned meanwhile: then it must touch nothing.
+// connection was abandoned meanwhile.
 func (c *connection) perform(start time.Duration) bool {
-	c.begin(start)
-	rows, err := c.execute(&c.load.operations[c.op])
-	return c.finish(start, c.load.clock.now(), rows, err)
-}
-
-// begin counts the operation at hand as started and gives the buffer free.
-func (c *connection) begin(start time.Duration) {
-	p := c.phaseBuffer()
-	k := &p.kinds[c.op]
-	k.started++
-	p.hash += c.hash
-	c.buffer.lastStart = start
-	c.into, c.kind, c.stamp = p, k, start
-	c.release(start)
-}
-
-// phaseBuffer is where operations of the present phase are counted.
-func (c *connection) phaseBuffer() *phaseBuffer {
-	if p := c.buffer.phases[c.phase]; p != nil {
-		return p
-	}
-	return c.buffer.phase(c.phase, len(c.load.operations))
-}
-
-// finish takes the buffer back and counts how the operation ended.
-func (c *connection) finish(start, end time.Duration, rows int64, err error) bool {
-	if !c.take(c.stamp) {
+	if !c.begin(start, c.hash, c.op, c.phase) && !(c.settle() && c.begin(start, c.hash, c.op, c.phase)) {
 		return false
 	}
-	c.record(start, end, rows, err)
-	return true
+	rows, err := c.execute(&c.load.operations[c.op])
+	c.ended = c.load.clock.now()
+	if err != nil {
+		return c.fail(start, err)
+	}
+	window := c.phase
+	if c.ended >= c.until || c.load.schedule.Load() != c.schedule {
+		window, _ = phaseSpan(c.load.schedule.Load(), c.ended)
+	}
+	full := c.succeed(c.ended, rows, window)
+	c.failures = 0
+	if c.load.sampler.threshold != 0 {
+		c.sample(start, rows, nil, "")
+	}
+	return !full || c.settle()
 }
 
 // execute calls the target: one statement, or a transaction.
@@ -237,119 +219,80 @@ func (c *connection) execute(op *operation) (rows int64, err error) {
 		return 0, c.undo(err)
 	}
 	for i := range op.statements {
-		c.restamp()
+		c.restamp(c.load.clock.now()) // each has the whole statement timeout
 		n, err := c.session.Exec(c.ctx, op.first+i, c.args[i])
 		if err != nil {
 			return 0, c.undo(err)
 		}
 		rows += n
 	}
-	c.restamp()
+	c.restamp(c.load.clock.now())
 	if err = c.session.Commit(c.ctx); err != nil {
 		return 0, c.undo(err)
 	}
 	return rows, nil
 }
 
-// restamp says that the next statement of a transaction is in flight from now
-// on, so that each gets the whole statement timeout.
-func (c *connection) restamp() {
-	if c.take(c.stamp) { // else it was abandoned: perform will see it too
-		c.stamp = c.load.clock.now()
-		c.release(c.stamp)
-	}
-}
-
 // undo rolls a failed transaction back, in the time of the operation. A session
 // that cannot is broken.
 func (c *connection) undo(err error) error {
-	if core.CodeOf(err) == core.Unavailable || !c.take(c.stamp) {
-		return err
+	if core.CodeOf(err) == core.Unavailable {
+		return err // broken anyway
 	}
-	if c.cancelled {
+	now := c.load.clock.now()
+	if c.ctx.Err() != nil {
 		c.renew()
+		c.resume(now)
+	} else {
+		c.restamp(now)
 	}
-	c.stamp = c.load.clock.now()
-	c.release(c.stamp)
 	if problem := c.session.Rollback(c.ctx); problem != nil {
 		c.broken = true
 	}
 	return err
 }
 
-// record counts the operation that has just ended.
-func (c *connection) record(start, end time.Duration, rows int64, err error) {
-	c.buffer.lastEnd = end
-	if c.into != c.buffer.phases[c.phase] { // the buffer was collected meanwhile
-		c.into = c.phaseBuffer()
-		c.kind = &c.into.kinds[c.op]
+// fail records an operation that ended with an error.
+func (c *connection) fail(start time.Duration, err error) bool {
+	c.mu.Lock()
+	if c.state.Load() == abandoned {
+		c.mu.Unlock()
+		return false
 	}
-	k := c.kind
-	if err != nil || c.why != nil {
-		c.unusual(k, start, end, rows, err)
-		return
-	}
-	k.ok++
-	k.rows += uint64(rows)
-	k.service.Record(end - start)
-	if end < c.until && c.load.schedule.Load() == c.schedule {
-		c.into.completed++
-	} else {
-		c.complete(end)
-	}
-	c.failures = 0
-	if c.load.sampler.threshold != 0 {
-		c.sample(start, end, rows, nil, "")
-	}
-}
-
-// complete counts a completion in the window that it falls into, if any.
-func (c *connection) complete(end time.Duration) {
-	if phase, _ := phaseSpan(c.load.schedule.Load(), end); phase != noPhase {
-		c.buffer.phase(phase, len(c.load.operations)).completed++
-	}
-}
-
-// unusual records an operation that failed or that was cancelled.
-func (c *connection) unusual(k *kindBuffer, start, end time.Duration, rows int64, err error) {
-	why := c.why
-	c.why = nil
-	if c.cancelled {
-		c.renew()
-	}
-	if err == nil { // it was cancelled too late
-		c.record(start, end, rows, nil)
-		return
-	}
+	c.absorb(c.tail)
+	k := c.countStart()
 	class := core.ErrorClass(err)
 	switch {
-	case why == errStopped, class == core.ClassCancelled && c.load.stopped():
+	case c.why == errStopped, class == core.ClassCancelled && c.load.stopped():
 		class = core.ClassCancelled
 		k.aborted++
 	default:
-		if why != nil {
+		if c.why != nil {
 			class = core.ClassTimeout
-			err = fmt.Errorf("%w after %s: %w", why, c.load.timeout, err)
+			err = fmt.Errorf("%w after %s: %w", c.why, c.load.timeout, err)
 		}
 		k.errors++
 		k.failures = core.AddError(k.failures, core.ErrorCount{Class: class, Count: 1, Example: c.load.example(k.failures, class, err)})
+	}
+	c.buffer.lastEnd = c.ended
+	renew := c.rest()
+	c.mu.Unlock()
+	if renew {
+		c.renew()
+	}
+	if class != core.ClassCancelled {
 		c.load.noteError(err)
 	}
-	if core.CodeOf(err) == core.Unavailable {
-		c.broken = true
-	}
+	c.broken = c.broken || core.CodeOf(err) == core.Unavailable
 	if c.load.sampler.threshold != 0 {
-		c.sample(start, end, 0, err, class)
+		c.sample(start, 0, err, class)
 	}
+	return true
 }
 
-// pause waits with the buffer given free. It is false when the load has been
+// pause waits with nothing in flight. It is false when the load has been
 // stopped.
-func (c *connection) pause(d time.Duration) bool {
-	c.idle()
-	going := c.wait(d)
-	return c.take(c.stamp) && going
-}
+func (c *connection) pause(d time.Duration) bool { return c.settle() && c.wait(d) }
 
 func (c *connection) wait(d time.Duration) bool {
 	if c.timer == nil {
@@ -375,7 +318,6 @@ const (
 // reconnect replaces a broken session. It is false when the load was stopped
 // before that worked. No operation is in flight meanwhile.
 func (c *connection) reconnect() bool {
-	c.idle()
 	c.closeSession()
 	for c.broken && !c.load.stopped() {
 		if c.failures > 0 {
@@ -389,7 +331,7 @@ func (c *connection) reconnect() bool {
 		c.broken = false
 		c.load.reconnects.Add(1)
 	}
-	return c.take(c.stamp) && !c.broken
+	return !c.broken
 }
 
 // openSession opens the connection's session.

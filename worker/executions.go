@@ -66,14 +66,14 @@ type sampled struct {
 
 // sample hands the operation that has just ended over, if it is chosen. It never
 // waits.
-func (c *connection) sample(start, end time.Duration, rows int64, err error, class string) {
+func (c *connection) sample(start time.Duration, rows int64, err error, class string) {
 	n := c.stream.N() - 1
 	if !c.load.sampler.chooses(c.global, n, c.measured) {
 		return
 	}
 	s := sampled{
 		connection: c.global, n: n, kind: c.load.operations[c.op].kind, measured: c.measured, phase: c.phase,
-		start: start, end: end, rows: rows, queryID: c.session.QueryID(), err: err, class: class,
+		start: start, end: c.ended, rows: rows, queryID: c.session.QueryID(), err: err, class: class,
 	}
 	select {
 	case c.load.samples <- s:

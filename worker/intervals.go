@@ -169,14 +169,11 @@ func (c *collector) gather() {
 	schedule := c.load.schedule.Load()
 	now := c.load.clock.now()
 	for _, conn := range c.load.connections {
-		stamp, ok := conn.borrow()
-		if !ok {
+		full, inFlight := conn.collect(c.spare)
+		if full == nil {
 			continue
 		}
-		full := conn.buffer
-		conn.buffer = c.spare
-		conn.giveBack(stamp)
-		if stamp > 0 {
+		if inFlight {
 			c.inFlight++
 		}
 		c.absorb(full, schedule, now)
@@ -308,18 +305,11 @@ func (c *collector) abandonAll() (lost int) {
 	defer c.mu.Unlock()
 	schedule, now := c.load.schedule.Load(), c.load.clock.now()
 	for _, conn := range c.load.connections {
-		stamp, ok := conn.borrow()
-		if !ok {
+		b := conn.abandon(errStopped)
+		if b == nil {
 			continue
 		}
-		if stamp < 0 {
-			conn.giveBack(stamp)
-			continue
-		}
-		conn.stopOperation(errStopped)
-		conn.buffer.phase(conn.phase, len(c.load.operations)).kinds[conn.op].lost++
-		c.absorb(conn.buffer, schedule, now)
-		conn.giveBack(abandoned)
+		c.absorb(b, schedule, now)
 		lost++
 	}
 	return lost

@@ -1,7 +1,8 @@
 package worker
 
 import (
-	"runtime"
+	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -89,71 +90,232 @@ func (k *kindBuffer) reset() {
 	*k = kindBuffer{service: k.service}
 }
 
-// The states of a slot that are no stamps.
+// An entry is one operation in the log of a recorder. What begin writes is never
+// written again until the entry is absorbed, so others may read it while the
+// operation is in flight.
+type entry struct {
+	start time.Duration // written by begin, as are hash, kind and phase
+	hash  uint64
+	end   time.Duration
+	rows  int64
+	kind  int16
+	phase int8
+	// window is the phase in whose window it ended; noPhase: in none.
+	window int8
+}
+
+// The log of a recorder: its position fits the low bits of the state.
 const (
-	owned      = 0              // the connection works on its buffer
-	collecting = -1 << 63       // somebody else does, for a moment
-	abandoned  = collecting + 1 // the connection is given up: it must touch nothing
+	logBits = 6
+	logSize = 1 << logBits
+	logMask = logSize - 1
 )
 
-// slot hands a connection's buffer to and fro between the connection and the
-// collector, without a lock and without allocation. The connection owns the
-// buffer while it does its own work. Before it calls the target it publishes
-// the stamp of the operation's start, which releases the buffer and says at the
-// same time what is in flight since when; before a pause it publishes minus the
-// stamp of its beginning. Whoever else wants the buffer, or wants to cancel just
-// this operation, swaps the stamp for collecting, and puts it back.
-type slot struct {
-	_      [64]byte // on a cache line of its own
-	state  atomic.Int64
-	_      [56]byte
-	buffer *buffer
+// The states of a recorder that are no operation in flight.
+const (
+	resting   = -1 // no operation is in flight, and the log is empty
+	abandoned = -2 // the connection is given up: it must touch nothing
+)
+
+// marked is set in the state of an operation that was cancelled.
+const marked = 1 << 62
+
+// recorder records the operations of one connection, and lets others collect
+// what it has recorded, see what is in flight since when, and cancel just that.
+//
+// The connection writes each operation into its log and publishes it with a
+// single atomic step when the next one begins: the state is then the stamp of
+// that one's start and its position in the log, before which the log is
+// complete. So recording takes no lock and allocates nothing, and a call that
+// never returns keeps nothing from being collected. The log is absorbed into the
+// buffer, under the lock, when it is full, when the connection pauses, and by
+// the collector.
+type recorder struct {
+	_     [64]byte // on a cache line of its own
+	state atomic.Int64
+	_     [56]byte
+
+	// The connection's own.
+	published int64 // the state as it was last stored
+	tail      int   // entries in the log; the operation in flight is at tail
+	log       [logSize]entry
+
+	mu        sync.Mutex
+	kinds     int     // of the mix
+	buffer    *buffer // guarded by mu, as is all that follows
+	head      int     // entries that are absorbed
+	counted   bool    // the entry at head is counted as started
+	cancel    context.CancelCauseFunc
+	cancelled bool  // the context of the connection has ended
+	why       error // for this reason
 }
 
-// release publishes an operation in flight since at (above 0), or a pause since
-// -at, and gives the buffer free.
-func (s *slot) release(at time.Duration) { s.state.Store(int64(at)) }
-
-// take gets the buffer back that was released with that stamp. It is false when
-// the connection was abandoned.
-func (s *slot) take(at time.Duration) bool {
-	return s.state.CompareAndSwap(int64(at), owned) || s.retake(at)
-}
-
-func (s *slot) retake(at time.Duration) bool {
-	for !s.state.CompareAndSwap(int64(at), owned) {
-		if s.state.Load() == abandoned {
-			return false
-		}
-		runtime.Gosched()
+// begin publishes an operation in flight, and those before it as ended. It is
+// false when the operation before was cancelled, or the connection abandoned:
+// flush tells which.
+func (r *recorder) begin(start time.Duration, hash uint64, kind, phase int) bool {
+	e := &r.log[r.tail&logMask]
+	e.start, e.hash, e.kind, e.phase = start, hash, int16(kind), int8(phase)
+	next := int64(start)<<logBits | int64(r.tail)
+	if !r.state.CompareAndSwap(r.published, next) {
+		return false
 	}
+	r.published = next
 	return true
 }
 
-// maxBorrow bounds how often the collector looks again for a buffer that its
-// connection is working on. It works for less than a microsecond at a time.
-const maxBorrow = 100_000
-
-// borrow takes a released buffer from its connection. stamp is above 0 when an
-// operation is in flight. It fails when the connection is abandoned or does not
-// let go.
-func (s *slot) borrow() (stamp time.Duration, ok bool) {
-	for range maxBorrow {
-		state := s.state.Load()
-		switch {
-		case state == abandoned:
-			return 0, false
-		case state == owned || state == collecting:
-			runtime.Gosched()
-		case s.state.CompareAndSwap(state, collecting):
-			return time.Duration(state), true
-		}
+// resume says that something new is in flight for a cancelled operation: its
+// undoing, under another context.
+func (r *recorder) resume(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Load() != abandoned {
+		r.cancelled = false
+		r.published = int64(now)<<logBits | int64(r.tail)
+		r.state.Store(r.published)
 	}
-	return 0, false
 }
 
-// giveBack ends a borrow.
-func (s *slot) giveBack(stamp time.Duration) { s.state.Store(int64(stamp)) }
+// restamp says that the operation in flight has begun something new.
+func (r *recorder) restamp(now time.Duration) {
+	next := int64(now)<<logBits | int64(r.tail)
+	if r.state.CompareAndSwap(r.published, next) { // else it is being ended
+		r.published = next
+	}
+}
 
-// inFlight is the start of the operation in flight, or 0.
-func (s *slot) inFlight() time.Duration { return max(time.Duration(s.state.Load()), 0) }
+// succeed records that the operation in flight has ended well, and tells when
+// the log is full: then it must be flushed.
+func (r *recorder) succeed(end time.Duration, rows int64, window int) (full bool) {
+	e := &r.log[r.tail&logMask]
+	e.end, e.rows, e.window = end, rows, int8(window)
+	r.tail++
+	return r.tail == logSize
+}
+
+// flush absorbs the log and rests. It is false when the connection is abandoned.
+// renew says that its context has ended.
+func (r *recorder) flush() (renew, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Load() == abandoned {
+		return false, false
+	}
+	r.absorb(r.tail)
+	return r.rest(), true
+}
+
+// rest says that nothing is in flight. The lock must be held.
+func (r *recorder) rest() (renew bool) {
+	renew = r.cancelled
+	r.head, r.tail, r.counted, r.cancelled, r.why = 0, 0, false, false, nil
+	r.published = resting
+	r.state.Store(resting)
+	return renew
+}
+
+// absorb counts the entries up to tail. The lock must be held.
+func (r *recorder) absorb(tail int) {
+	if r.head >= tail {
+		return
+	}
+	if r.counted { // while it was in flight; the loop counts it again
+		e := &r.log[r.head&logMask]
+		p := r.buffer.phase(int(e.phase), r.kinds)
+		p.kinds[e.kind].started--
+		p.hash -= e.hash
+	}
+	var p *phaseBuffer
+	at := int8(noPhase)
+	for i := r.head; i < tail; i++ {
+		e := &r.log[i&logMask]
+		if e.phase != at {
+			at = e.phase
+			p = r.buffer.phase(int(at), r.kinds)
+		}
+		p.hash += e.hash
+		k := &p.kinds[e.kind]
+		k.started++
+		k.ok++
+		k.rows += uint64(e.rows)
+		k.service.Record(e.end - e.start)
+		if e.window == at {
+			p.completed++
+		} else if e.window != noPhase {
+			r.buffer.phase(int(e.window), r.kinds).completed++
+		}
+	}
+	last := &r.log[(tail-1)&logMask]
+	r.buffer.lastStart, r.buffer.lastEnd = last.start, last.end
+	r.head, r.counted = tail, false
+}
+
+// countStart counts the entry at head as started, once. The lock must be held.
+func (r *recorder) countStart() *kindBuffer {
+	e := &r.log[r.head&logMask]
+	p := r.buffer.phase(int(e.phase), r.kinds)
+	k := &p.kinds[e.kind]
+	if !r.counted {
+		r.counted = true
+		k.started++
+		p.hash += e.hash
+		r.buffer.lastStart = e.start
+	}
+	return k
+}
+
+// collect takes the buffer and puts spare, which must be empty, in its place.
+// It is nil when the connection is abandoned.
+func (r *recorder) collect(spare *buffer) (full *buffer, inFlight bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state := r.state.Load()
+	if state == abandoned {
+		return nil, false
+	}
+	if state > 0 {
+		r.absorb(int(state & logMask))
+		r.countStart()
+	}
+	full, r.buffer = r.buffer, spare
+	return full, state > 0
+}
+
+// inFlight is the state while an operation is in flight that was not cancelled,
+// and since when; 0 otherwise.
+func (r *recorder) inFlight() (state int64, since time.Duration) {
+	state = r.state.Load()
+	if state <= 0 || state&marked != 0 {
+		return 0, 0
+	}
+	return state, time.Duration(state >> logBits)
+}
+
+// stop cancels the operation that was in flight in that state, unless it has
+// ended.
+func (r *recorder) stop(state int64, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.CompareAndSwap(state, state|marked) {
+		r.cancelled, r.why = true, why
+		r.cancel(why)
+	}
+}
+
+// abandon gives the connection up if an operation is in flight, which counts as
+// lost. It returns all that was recorded, and nil if nothing is in flight.
+func (r *recorder) abandon(why error) *buffer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state := r.state.Load()
+	for state > 0 && !r.state.CompareAndSwap(state, abandoned) {
+		state = r.state.Load()
+	}
+	if state <= 0 {
+		return nil
+	}
+	r.absorb(int(state & logMask))
+	r.countStart().lost++
+	r.cancel(why)
+	return r.buffer
+}

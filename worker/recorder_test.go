@@ -111,33 +111,36 @@ func TestMemoryOfMetricsIsFlat(t *testing.T) {
 	l, c := testLoad(t, template(1, 1))
 	l.publish(measuring())
 	conn := l.connections[0]
-	is.True(conn.take(conn.stamp))
-	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
 	r := core.NewRand(1, 2, 3)
 	stamp := time.Duration(1)
 	var early uint64
 	for second := range 3600 {
 		for range 20_000 {
-			conn.op = int(r.Uint64() % 4)
-			conn.begin(stamp)
 			took := time.Duration(r.Uint64() % (1 << (10 + r.Uint64()%16)))
-			is.True(conn.finish(stamp, stamp+took, 1, nil))
+			record(t, conn, stamp, took, int(r.Uint64()%4))
 			stamp += 50 * time.Microsecond
 		}
-		conn.idle()
 		c.cut(mark{at: stamp, offset: float64(second), which: -1}, l.clock.now())
 		if second%7 == 0 {
 			c.learn(core.Control{Acknowledged: c.sequence})
 		}
-		is.True(conn.take(conn.stamp))
 		if second == 300 {
 			early = heapInUse()
 		}
 	}
+	is.True(conn.settle())
+	c.cutLast(l.clock.now())
 	late := heapInUse()
 	is.Equal(core.Total(c.total[measurement].kinds).OK, uint64(3600*20_000))
 	t.Logf("heap after 5 minutes %d KiB, after an hour %d KiB", early>>10, late>>10)
 	is.True(late < early+256<<10)
+}
+
+// record records one operation that ended well.
+func record(t testing.TB, c *connection, at, took time.Duration, kind int) {
+	if !c.begin(at, 7, kind, measurement) || c.succeed(at+took, 1, measurement) && !c.settle() {
+		t.Fatal("abandoned")
+	}
 }
 
 func heapInUse() uint64 {
@@ -150,37 +153,95 @@ func heapInUse() uint64 {
 func TestRecordingAllocatesNothing(t *testing.T) {
 	is := is.New(t)
 	l, _ := testLoad(t, template(1, 1))
-	l.publish(measuring())
-	conn := l.connections[0]
-	is.True(conn.take(conn.stamp))
-	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
 	stamp := time.Duration(1)
 	one := func() {
-		conn.begin(stamp)
-		conn.finish(stamp, stamp+time.Millisecond, 1, nil)
+		record(t, l.connections[0], stamp, time.Millisecond, 1)
 		stamp += time.Millisecond
 	}
-	one()
+	for range logSize {
+		one()
+	}
 	is.Equal(testing.AllocsPerRun(1000, one), 0.0)
 }
 
-// An abandoned connection that comes back touches nothing.
-func TestAbandonedSlot(t *testing.T) {
+// What can be known of an operation is known while it is in flight, and what
+// came before it is collected.
+func TestCollectWhileInFlight(t *testing.T) {
 	is := is.New(t)
-	l, c := testLoad(t, template(1, 2))
+	l, c := testLoad(t, template(1, 1))
 	l.publish(measuring())
 	conn := l.connections[0]
-	is.True(conn.take(conn.stamp))
-	conn.phase, conn.until, conn.schedule = measurement, core.Never, l.schedule.Load()
-	conn.begin(5)
-	is.Equal(c.abandonAll(), 1)
-	is.Equal(c.abandonAll(), 0)
-	is.Equal(conn.ctx.Err() != nil, true)
-	is.Equal(conn.finish(5, 9, 1, nil), false)
+	for i := range 3 {
+		record(t, conn, time.Duration(10+10*i), 5, 2)
+	}
+	is.True(conn.begin(40, 7, 1, measurement))
+	for range 2 { // twice the same
+		now := l.clock.now()
+		c.cut(mark{at: now, offset: 1, which: -1}, now)
+		report := c.report(now)
+		is.Equal(report.InFlight, uint64(1))
+		is.Equal(report.Totals(), core.Counts{Scheduled: 4, Started: 4, OK: 3, Rows: 3})
+		is.Equal(report.LastStart, c.clock.origin().Add(40))
+		is.Equal(report.LastEnd, c.clock.origin().Add(35))
+		is.Equal(report.Phases[0].OperationHash, uint64(4*7))
+	}
+	is.Equal(conn.succeed(44, 5, measurement), false)
+	is.True(conn.settle())
 	c.cutLast(l.clock.now())
 	report := c.report(l.clock.now())
-	total := report.Totals()
-	is.Equal(total, core.Counts{Scheduled: 1, Started: 1, Lost: 1})
+	is.Equal(report.InFlight, uint64(0))
+	is.Equal(report.Totals(), core.Counts{Scheduled: 4, Started: 4, OK: 4, Rows: 8})
+	is.Equal(report.Phases[0].OperationHash, uint64(4*7))
+	is.Equal(report.Phases[0].Completed, uint64(4))
+}
+
+// A cancel hits the operation that it was meant for, or none.
+func TestCancelHitsOneOperation(t *testing.T) {
+	is := is.New(t)
+	l, _ := testLoad(t, template(1, 1))
+	conn := l.connections[0]
+	is.True(conn.begin(10, 0, 0, measurement))
+	state, since := conn.inFlight()
+	is.Equal(since, time.Duration(10))
+	conn.succeed(11, 1, measurement)
+	is.True(conn.begin(20, 0, 0, measurement))
+	conn.stop(state, errStatementTimeout) // too late: the next one is in flight
+	is.NoErr(conn.ctx.Err())
+
+	state, _ = conn.inFlight()
+	conn.stop(state, errStatementTimeout)
+	is.True(conn.ctx.Err() != nil)
+	stateAgain, _ := conn.inFlight()
+	is.Equal(stateAgain, int64(0)) // once is enough
+	conn.succeed(21, 1, measurement)
+	is.Equal(conn.begin(30, 0, 0, measurement), false) // not under an ended context
+	is.True(conn.settle())
+	is.NoErr(conn.ctx.Err())
+	is.True(conn.begin(30, 0, 0, measurement))
+}
+
+// An abandoned connection that comes back touches nothing.
+func TestAbandonedConnection(t *testing.T) {
+	is := is.New(t)
+	l, c := testLoad(t, template(1, 3))
+	l.publish(measuring())
+	for _, conn := range l.connections {
+		record(t, conn, 2, 1, 0)
+	}
+	is.True(l.connections[0].begin(5, 0, 0, measurement))
+	is.True(l.connections[1].begin(5, 0, 0, measurement))
+	is.True(l.connections[2].settle())
+	is.Equal(c.abandonAll(), 2)
+	is.Equal(c.abandonAll(), 0)
+	first, second := l.connections[0], l.connections[1]
+	is.True(first.ctx.Err() != nil)
+	first.succeed(9, 1, measurement)
+	is.Equal(first.begin(10, 0, 0, measurement), false)
+	is.Equal(first.settle(), false)
+	is.Equal(second.fail(5, core.ErrRefused), false)
+	c.cutLast(l.clock.now())
+	report := c.report(l.clock.now())
+	is.Equal(report.Totals(), core.Counts{Scheduled: 5, Started: 5, OK: 3, Lost: 2, Rows: 3})
 }
 
 func TestStoreClock(t *testing.T) {

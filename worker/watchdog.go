@@ -40,28 +40,12 @@ func (l *load) watch(done <-chan struct{}) {
 }
 
 // cancelSince cancels every operation that is in flight since that stamp or
-// longer. An operation that has ended meanwhile is not touched, nor is the one
-// after it: the slot is borrowed while its context is cancelled.
+// longer, and no other: neither one that has ended meanwhile nor the one after
+// it.
 func (l *load) cancelSince(stamp time.Duration, why error) {
 	for _, c := range l.connections {
-		since := c.inFlight()
-		if since == 0 || since > stamp || !c.claim(since) {
-			continue
+		if state, since := c.inFlight(); state != 0 && since <= stamp {
+			c.stop(state, why)
 		}
-		c.stopOperation(why)
-		c.giveBack(since)
 	}
-}
-
-// stopOperation cancels the operation in flight. The slot must be borrowed.
-func (c *connection) stopOperation(why error) {
-	if !c.cancelled {
-		c.cancelled, c.why = true, why
-		c.cancel(why)
-	}
-}
-
-// claim borrows the buffer of the operation in flight since that stamp.
-func (s *slot) claim(since time.Duration) bool {
-	return s.state.CompareAndSwap(int64(since), collecting)
 }

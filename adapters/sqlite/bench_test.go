@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -102,5 +103,89 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportMetric(float64(took[1].Nanoseconds())/float64(b.N), "ns/bare")
 			b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "ratio")
 		})
+	}
+}
+
+// BenchmarkLoad makes and loads a table of 100,000 rows.
+func BenchmarkLoad(b *testing.B) {
+	table := core.TemplateTable{Name: "BENCH_ROWS", Rows: benchRows}
+	target := openTarget(b, filepath.Join(b.TempDir(), "target.db"))
+	b.Cleanup(func() { _ = target.Close() })
+	for b.Loop() {
+		err := errors.Join(target.Drop(b.Context(), table), target.Create(b.Context(), table), target.Load(b.Context(), table, nil))
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// benchRun makes a store with a run as large as real ones.
+func benchRun(b *testing.B) ports.Store {
+	b.Helper()
+	store := openStore(b, storeFile(b))
+	b.Cleanup(func() { _ = store.Close() })
+	scenario := core.Scenario{Name: "bench", Load: core.ScenarioLoad{Workers: 8, Connections: 32}}
+	for _, kind := range core.Kinds() {
+		text, parameters := core.DefaultStatement(kind)
+		scenario.Operations = append(scenario.Operations, core.Operation{Kind: kind, Parameters: parameters, Statements: []core.Statement{{SQL: text}}})
+	}
+	if _, err := store.Create(b.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ""); err != nil {
+		b.Fatal(err)
+	}
+	return store
+}
+
+func BenchmarkControl(b *testing.B) {
+	store := benchRun(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := store.Control(b.Context(), "run-1", "worker-5"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBeat(b *testing.B) {
+	store := benchRun(b)
+	var histogram core.Histogram
+	random := core.NewRand(1, 2, 3)
+	for range 10_000 {
+		histogram.Record(time.Duration(50_000 + random.Int64n(2_000_000)))
+	}
+	beat := core.Beat{Key: core.WorkerKey{RunID: "run-1", WorkerID: "worker-0", Epoch: 1}, State: core.WorkerRunning}
+	for _, phase := range []core.Phase{core.Warmup, core.Measurement} {
+		metrics := core.PhaseMetrics{Phase: phase}
+		for _, kind := range core.Kinds() {
+			metrics.Kinds = append(metrics.Kinds, core.KindMetrics{Kind: kind, Access: core.AccessRead, Service: histogram})
+		}
+		beat.Report.Phases = append(beat.Report.Phases, metrics)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		beat.Count++
+		if err := store.Beat(b.Context(), beat); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	store := benchRun(b)
+	record, err := store.Load(b.Context(), "run-1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	version, run := record.Version, record.Run
+	b.ReportAllocs()
+	for b.Loop() {
+		next, events, err := run.Fold(core.OwnerClaimed{At: record.Now, Owner: []string{"a", "b"}[version%2], Until: record.Now})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if version, err = store.Commit(b.Context(), version, next, events, ports.Progress{}); err != nil {
+			b.Fatal(err)
+		}
+		run = next
 	}
 }

@@ -278,3 +278,49 @@ func TestPathsWithOddCharacters(t *testing.T) {
 		})
 	}
 }
+
+// What must outlive a loss of power is hardened, and nothing else. The pragmas
+// of this test leave marks in the file instead.
+func TestWhatIsHardened(t *testing.T) {
+	is := is.New(t)
+	path := storeFile(t)
+	read, write, err := connect(path, Options{})
+	is.NoErr(err)
+	d := storeDialect(path, nil)
+	is.Equal(d.Harden, "PRAGMA synchronous = FULL")
+	is.Equal(d.Relax, "PRAGMA synchronous = NORMAL")
+	d.Harden, d.Relax = "PRAGMA user_version = 1", "PRAGMA application_id = 1"
+	store := sqlstore.New(d, read, write)
+	defer func() { is.NoErr(store.Close()) }()
+	marks := func() (hardened, relaxed int) {
+		t.Helper()
+		db := rawDB(t, path)
+		is.NoErr(db.Get(&hardened, "PRAGMA user_version"))
+		is.NoErr(db.Get(&relaxed, "PRAGMA application_id"))
+		_, err := db.Exec("PRAGMA user_version = 0; PRAGMA application_id = 0")
+		is.NoErr(err)
+		return hardened, relaxed
+	}
+	createRun(t, store)
+	_, err = claim(t.Context(), store, "me")
+	is.NoErr(err)
+	hardened, relaxed := marks()
+	is.Equal(hardened+relaxed, 0)
+
+	record, err := store.Load(t.Context(), "run-1")
+	is.NoErr(err)
+	next, events, err := record.Run.Fold(core.StopRequested{At: record.Now, Reason: core.UserRequested})
+	is.NoErr(err)
+	is.True(next.Status.Terminal())
+	_, err = store.Commit(t.Context(), record.Version, next, events, ports.Progress{})
+	is.NoErr(err)
+	hardened, relaxed = marks()
+	is.Equal(hardened, 1)
+	is.Equal(relaxed, 1)
+
+	_, err = store.Templates().Put(t.Context(), core.Template{Name: "t"})
+	is.NoErr(err)
+	hardened, relaxed = marks()
+	is.Equal(hardened, 1)
+	is.Equal(relaxed, 1)
+}

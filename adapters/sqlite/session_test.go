@@ -35,7 +35,7 @@ func TestDriverShowsItsHandle(t *testing.T) {
 
 type otherConn struct {
 	driver.Conn
-	db string
+	db string //lint:ignore U1000 read by reflection
 }
 
 func TestTargetWithoutInterrupter(t *testing.T) {
@@ -174,7 +174,7 @@ func TestDSN(t *testing.T) {
 	}
 	for dsn, says := range map[string]string{
 		"": "must name a file", "sqlite:": "must name a file", ":memory:": "in memory", "file::memory:?cache=shared": "in memory",
-		path + "?mode=ro": `"mode"`, path + "?_busy_timeout=soon": `"soon"`, path + "?_txlock=exclusive": `"exclusive"`, path + "?a=%zz": "malformed",
+		path + "?mode=ro": `"mode"`, path + "?_busy_timeout=soon": `"soon"`, path + "?_txlock=exclusive": `"exclusive"`, path + "?_pragma=busy_timeout(1)": "_busy_timeout", path + "?a=%zz": "malformed",
 	} {
 		t.Run(dsn, func(t *testing.T) {
 			_, err := OpenTarget(t.Context(), dsn, TargetOptions{})

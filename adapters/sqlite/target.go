@@ -121,9 +121,15 @@ const busySlice = 20 * time.Millisecond
 
 func (t *Target) parseParameters(given url.Values) error {
 	t.parameters = url.Values{
-		"_pragma":       append([]string{"synchronous(NORMAL)"}, given["_pragma"]...), // the last one wins
+		"_pragma":       slices.Clone(given["_pragma"]),
 		"_busy_timeout": {strconv.FormatInt(min(busySlice, t.busy).Milliseconds(), 10)},
 		"_error_rc":     {"true"}, "_time_format": {"sqlite"},
+	}
+	if !slices.ContainsFunc(given["_pragma"], sets("synchronous")) {
+		t.parameters.Add("_pragma", "synchronous(NORMAL)")
+	}
+	if slices.ContainsFunc(given["_pragma"], sets("busy_timeout")) {
+		return fmt.Errorf("%w: sqlite: _pragma=busy_timeout is not allowed; write _busy_timeout=MILLISECONDS", core.ErrInvalid)
 	}
 	for key, values := range given {
 		value := values[len(values)-1]
@@ -146,6 +152,11 @@ func (t *Target) parseParameters(given url.Values) error {
 		}
 	}
 	return nil
+}
+
+// sets recognises a pragma by its name.
+func sets(name string) func(pragma string) bool {
+	return func(pragma string) bool { return strings.HasPrefix(strings.ToLower(strings.TrimSpace(pragma)), name) }
 }
 
 // dsn is for a connection in a mode: "rw", or "rwc" to make the file.

@@ -108,17 +108,6 @@ func finish(tx *sqlx.Tx, f func(tx *sqlx.Tx) error) error {
 	return tx.Commit()
 }
 
-// snapshot runs f in one reading transaction: all that it reads is of one state.
-func (s *Store) snapshot(ctx context.Context, what string, f func(tx *sqlx.Tx) error) error {
-	return s.wrap(ctx, what, func() error {
-		tx, err := s.read.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		return finish(tx, f)
-	})
-}
-
 // wrap runs f and gives an error that has no code yet the code that it deserves.
 func (s *Store) wrap(ctx context.Context, what string, f func() error) error {
 	if s.closed.Load() {

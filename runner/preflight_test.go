@@ -1,0 +1,228 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/adapters/memory"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/runner"
+)
+
+// preflightCase is one thing that is wrong before a run.
+type preflightCase struct {
+	name     string
+	spoil    func(*bench, *runner.Ports, *runner.Options, *core.Scenario)
+	finding  string
+	severity core.Severity
+	says     string
+	mend     string
+}
+
+func preflightCases() []preflightCase {
+	type (
+		B = *bench
+		P = *runner.Ports
+		O = *runner.Options
+		S = *core.Scenario
+	)
+	caps := func(b B, p P, change func(*ports.Capabilities)) {
+		p.Launcher = hookLauncher{Launcher: b.launcher, hooks: b.hooks, capabilities: change}
+	}
+	fail := func(b B, method string, err error) {
+		b.hooks.set(func(_ context.Context, called string, _ int) error { return when(called == method, err) }, nil)
+	}
+	return []preflightCase{
+		{"no table", func(_ B, _ P, _ O, s S) { s.Table.Name = "NONE" }, "target.table", core.SeverityError, "table NONE does not exist", "benchfleet prepare quick --rows 100"},
+		{"too few rows", func(_ B, _ P, _ O, s S) { s.Table.Rows = 500 }, "target.table", core.SeverityError, "table T has 100 of the 500 rows", "benchfleet prepare quick --rows 500"},
+		{"a bad statement", func(_ B, _ P, _ O, s S) { s.Operations[0].Statements[0].SQL = "SELEC 1" }, "target.statement", core.SeverityError, `POINT_LOOKUP, statement 1: unsupported: memory: knows the default statements only, not "SELEC 1"`, "correct the statement"},
+		{"target unreachable", func(b B, _ P, _ O, _ S) { fail(b, "Target.Describe", unavailable()) }, "target.reachable", core.SeverityError, "unavailable: away", `check the endpoint "local"`},
+		{"too few connections", func(b B, p P, _ O, _ S) {
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.MaxConnections = 3 }}
+		}, "target.connections", core.SeverityError, "the run needs 4 connections, the target grants 3", "lower load.connections"},
+		{"a file that workers cannot see", func(b B, p P, _ O, _ S) {
+			caps(b, p, func(c *ports.Capabilities) { c.LocalFiles = false })
+		}, "target.local_file", core.SeverityError, "the target is a file of this host", "use --launcher local"},
+		{"launcher cannot be checked", func(b B, _ P, _ O, _ S) { fail(b, "Launcher.Check", unavailable()) }, "launcher.ready", core.SeverityError, "the launcher memory could not be checked: unavailable: away", "platform"},
+		{"launcher refuses", func(b B, p P, _ O, _ S) { p.Launcher = refusing{b.launcher} }, "launcher.image", core.SeverityError, "no image", "build it"},
+		{"too many workers", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.MaxWorkers = 1 }) }, "launcher.capacity", core.SeverityError, "starts at most 1 workers, not 2", "lower load.workers"},
+		{"an unstamped build", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.Unstamped = false }) }, "build.identity", core.SeverityError, "carries no revision", "task build"},
+		{"store cannot be written", func(b B, _ P, _ O, _ S) { fail(b, "Schema.Probe", core.ErrDenied) }, "store.write", core.SeverityError, "denied", "make the store writable"},
+		{"clocks apart", func(_ B, p P, _ O, _ S) { p.Schema = skewed{p.Schema} }, "store.write", core.SeverityWarning, "its clock is off by 1m0s", "synchronise the clocks"},
+	}
+}
+
+// refusing is a launcher whose platform is not ready.
+type refusing struct{ ports.Launcher }
+
+func (refusing) Check(context.Context, int) ([]core.Finding, error) {
+	return []core.Finding{{ID: "launcher.image", Severity: core.SeverityError, Message: "no image", Mend: "build it"}}, nil
+}
+
+// skewed is a store whose clock is a minute ahead.
+type skewed struct{ ports.Schema }
+
+func (s skewed) Probe(ctx context.Context) (time.Time, error) {
+	now, err := s.Schema.Probe(ctx)
+	return now.Add(time.Minute), err
+}
+
+// Each finding of group 2 refuses the run, says what is wrong and how to mend
+// it, and leaves nothing behind but the FAILED run with its findings.
+func TestPreflightFindings(t *testing.T) {
+	for _, tc := range preflightCases() {
+		virtual(t, tc.name, func(t *testing.T) {
+			is := is.New(t)
+			b := newBench(t, nil)
+			s := scenarioFor(t, 2, nil)
+			r := b.runner(t, "a", func(p *runner.Ports, o *runner.Options) { tc.spoil(b, p, o, &s) })
+			run := b.runToEnd(t, r, s)
+			at := slices.IndexFunc(run.Findings, func(f core.Finding) bool { return f.ID == tc.finding && f.Severity == tc.severity })
+			if at < 0 {
+				t.Fatalf("findings: %v", run.Findings)
+			}
+			found := run.Findings[at]
+			if !strings.Contains(found.Message, tc.says) || !strings.Contains(found.Mend, tc.mend) {
+				t.Errorf("finding: %v", found)
+			}
+			if tc.severity == core.SeverityWarning {
+				is.Equal(run.Status, core.Completed)
+				return
+			}
+			is.Equal(run.Status, core.Failed)
+			is.Equal(run.Reason, core.PreflightRefused)
+			is.True(strings.Contains(run.Detail, tc.says))
+			is.Equal(b.record(t).Run.Findings, run.Findings)
+			is.Equal(len(b.events(t)), 0)
+			is.Equal(b.launches(), 0)
+			is.Equal(b.hooks.called("Launcher.Launch"), 0)
+			_, children, err := b.store.Rollup(t.Context(), "run")
+			is.True(errors.Is(err, core.ErrNotFound))
+			is.Equal(len(children), 0)
+			for _, f := range run.Findings {
+				is.True(f.Severity == core.SeverityOK || f.Mend != "")
+			}
+		})
+	}
+}
+
+// Everything that is wrong is said at once, in a fixed order, and Preflight
+// alone changes nothing.
+func TestPreflightSaysAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		s := scenarioFor(t, 2, nil)
+		s.Table.Rows = 500
+		s.Operations[0].Statements[0].SQL = "SELEC 1"
+		b.hooks.set(func(_ context.Context, method string, _ int) error {
+			return when(method == "Schema.Probe", core.ErrDenied)
+		}, nil)
+		r := b.runner(t, "a", func(p *runner.Ports, _ *runner.Options) {
+			p.Launcher = hookLauncher{Launcher: b.launcher, hooks: b.hooks, capabilities: func(c *ports.Capabilities) { *c = ports.Capabilities{Name: "memory", MaxWorkers: 1} }}
+		})
+		var wrong []string
+		for range 5 {
+			wrong = nil
+			for _, f := range r.Preflight(t.Context(), s) {
+				if f.Severity == core.SeverityError {
+					wrong = append(wrong, f.ID)
+				}
+			}
+		}
+		is.Equal(wrong, []string{"target.table", "target.local_file", "target.statement", "launcher.capacity", "build.identity", "store.write"})
+		list, err := b.store.List(t.Context(), ports.RunFilter{})
+		is.NoErr(err)
+		is.Equal(len(list), 0)
+		is.Equal(b.launches(), 0)
+	})
+}
+
+// A check that hangs is refused in time, and the finding names it.
+func TestPreflightThatHangs(t *testing.T) {
+	for method, id := range map[string]string{"Target.Describe": "target.reachable", "Target.Explain": "target.statement", "Launcher.Check": "launcher.ready", "Schema.Probe": "store.write"} {
+		virtual(t, method, func(t *testing.T) {
+			is := is.New(t)
+			b := newBench(t, nil)
+			b.hooks.set(hangIn(method), nil)
+			s := scenarioFor(t, 2, nil)
+			run := b.runToEnd(t, b.runner(t, "a", nil), s)
+			is.Equal(run.Status, core.Failed)
+			is.Equal(run.Reason, core.PreflightRefused)
+			is.True(run.EndedAt.Sub(run.StartedAt) <= s.Limits.PreflightTimeout.Std())
+			is.Equal(b.hooks.called(method), 1) // and not asked again
+			is.True(slices.ContainsFunc(run.Findings, func(f core.Finding) bool { return f.ID == id && f.Severity == core.SeverityError }))
+			is.Equal(b.launches(), 0)
+		})
+	}
+	virtual(t, "and hears no context", func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		b.hooks.set(func(_ context.Context, method string, _ int) error {
+			if method == "Target.Describe" {
+				<-time.After(2 * time.Minute)
+			}
+			return nil
+		}, nil)
+		run := b.runToEnd(t, b.runner(t, "a", nil), scenarioFor(t, 2, nil))
+		is.Equal(run.Status, core.Failed)
+		is.Equal(run.Reason, core.PreflightRefused)
+		is.Equal(run.Detail, "the checks did not finish within 1m0s")
+	})
+}
+
+// Group 1 goes step by step: what cannot be asked yet is not asked.
+func TestAdmit(t *testing.T) {
+	good := core.Scenario{Name: "quick", Load: core.ScenarioLoad{Workers: 2, Connections: 6}}
+	for _, tc := range []struct {
+		name     string
+		schema   ports.Schema
+		resolve  error
+		findings []string
+		asked    bool
+	}{
+		{"all is well", memory.NewStore(memory.Options{}), nil, []string{"OK store.schema", "OK template"}, true},
+		{"the store is away", schemaAnswer{err: unavailable()}, nil, []string{"ERROR store.reachable"}, false},
+		{"the schema is incomplete", schemaAnswer{findings: []core.Finding{
+			{ID: "store.schema", Severity: core.SeverityError, Message: "no table RUN_STATUS", Mend: "benchfleet schema apply"},
+			{ID: "store.schema", Severity: core.SeverityError, Message: "no column X", Mend: "benchfleet schema apply"},
+		}}, nil, []string{"ERROR store.schema", "ERROR store.schema"}, false},
+		{"a schema that was not looked at", schemaAnswer{}, nil, nil, false},
+		{"no such template", memory.NewStore(memory.Options{}), fmt.Errorf("%w: template oltp", core.ErrNotFound), []string{"OK store.schema", "ERROR template"}, true},
+		{"a template with faults", memory.NewStore(memory.Options{}), fmt.Errorf("%w: load.workers is 0", core.ErrInvalid), []string{"OK store.schema", "ERROR template"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			is := is.New(t)
+			asked := false
+			scenario, findings := runner.Admit(t.Context(), tc.schema, func(context.Context) (core.Scenario, error) {
+				asked = true
+				return good, tc.resolve
+			})
+			var got []string
+			for _, f := range findings {
+				got = append(got, string(f.Severity)+" "+f.ID)
+				is.True(f.Severity == core.SeverityOK || f.Mend != "")
+			}
+			is.Equal(got, tc.findings)
+			is.Equal(asked, tc.asked)
+			is.Equal(scenario.Name == "quick", core.Refusal(findings) == "")
+		})
+	}
+}
+
+type schemaAnswer struct {
+	findings []core.Finding
+	err      error
+}
+
+func (s schemaAnswer) Check(context.Context) ([]core.Finding, error) { return s.findings, s.err }
+func (s schemaAnswer) Probe(context.Context) (time.Time, error)      { return time.Time{}, s.err }
