@@ -12,7 +12,6 @@ import (
 
 	"github.com/benchfleet/benchfleet/adapters/fault"
 	"github.com/benchfleet/benchfleet/core"
-	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/runner"
 )
 
@@ -168,7 +167,7 @@ func (b *bench) mustStop(t testing.TB, stop core.StopRequested) {
 	}
 }
 
-// After an hour of faults the next run is as if there had been none.
+// When faults end, the run goes on as if there had been none.
 func TestRunnerRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
@@ -192,20 +191,39 @@ func TestSilenceOfTheStoreIsNotTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		b := newBench(t, nil)
-		away := &outage{}
-		b.forWork = hookStore{b.store, &hooks{calls: map[string]int{}, before: away.before}}
+		away, awayForWork := &outage{}, &outage{} // workers find back a little later
+		b.forWork = hookStore{b.store, &hooks{calls: map[string]int{}, before: awayForWork.before}}
 		b.hooks.set(away.before, nil)
 		r := b.runner(t, "a", func(_ *runner.Ports, o *runner.Options) {
 			reacting(o, reaction{inPhase(core.Measurement), func() {
 				away.begin(0)
-				time.AfterFunc(3*time.Second, away.end) // 60 intervals
+				awayForWork.begin(0)
+				time.AfterFunc(3*time.Second, away.end) // 15 intervals
+				time.AfterFunc(3300*time.Millisecond, awayForWork.end)
 			}})
 		})
-		run := b.runToEnd(t, r, scenarioFor(t, 2, func(tpl *core.Template) { longer(tpl); tpl.Load.Duration = core.Duration(6 * time.Second) }))
+		s := scenarioFor(t, 2, func(tpl *core.Template) { longer(tpl); tpl.Load.Duration = core.Duration(9 * time.Second) })
+		s.Load.Interval = core.Duration(200 * time.Millisecond)
+		run := b.runToEnd(t, r, s)
 		is.Equal(run.Detail, "")
 		is.Equal(run.Status, core.Completed)
 		is.Equal(b.count(t, core.EventWorkerLost), 0)
+		is.True(run.Certificate().Clean)
 	})
+}
+
+// A worker that falls silent is noticed although one call in five fails.
+func TestSilenceAmongFaults(t *testing.T) {
+	for seed := uint64(1); seed <= 5; seed++ {
+		virtual(t, fmt.Sprint(seed), func(t *testing.T) {
+			is := is.New(t)
+			b := newBench(t, map[string]script{"worker-1": {silent: true}})
+			in := injector(t, seed, fault.Rule{On: "WorkerStore", Fault: fault.FailBefore, Probability: 0.2}, fault.Rule{On: "RunStore.Commit", Fault: fault.FailBefore, Probability: 0.2})
+			run := b.runToEnd(t, b.runner(t, "a", b.decorated(in)), scenarioFor(t, 2, func(tpl *core.Template) { longer(tpl); longLoad(tpl) }))
+			is.Equal(run.Reason, core.WorkerLost)
+			is.True(run.EndedAt.Sub(run.Origin) < 5*time.Second)
+		})
+	}
 }
 
 // A stop request of a third party survives lost replies and conflicts.
@@ -250,5 +268,3 @@ func TestRequestStopUnderFaults(t *testing.T) {
 		is.True(in.Counts()[0].Calls < 1000)
 	})
 }
-
-var _ = ports.Progress{}

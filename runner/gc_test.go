@@ -45,15 +45,18 @@ func TestClose(t *testing.T) {
 		died    func(runner.Observation) bool
 		scripts map[string]script
 		started bool
+		failing string
 	}{
-		{"in PREPARED", inStatus(core.Prepared), nil, false},
-		{"in STARTING", inStatus(core.Starting), map[string]script{"worker-0": {slowStart: 200 * time.Millisecond}}, false},
-		{"in MEASUREMENT", inPhase(core.Measurement), nil, true},
-		{"in STOPPING", inStatus(core.Stopping), map[string]script{"worker-0": {slowDrain: 700 * time.Millisecond}}, true},
+		{"in PREPARED", inStatus(core.Prepared), nil, false, ""},
+		{"in STARTING, before it could launch", inStatus(core.Starting), nil, false, "Launcher.Launch"},
+		{"in STARTING", inStatus(core.Starting), map[string]script{"worker-0": {slowStart: 200 * time.Millisecond}}, false, ""},
+		{"in MEASUREMENT", inPhase(core.Measurement), nil, true, ""},
+		{"in STOPPING", inStatus(core.Stopping), map[string]script{"worker-0": {slowDrain: 700 * time.Millisecond}}, true, ""},
 	} {
 		virtual(t, tc.name, func(t *testing.T) {
 			is := is.New(t)
 			b := newBench(t, tc.scripts)
+			b.hooks.set(func(_ context.Context, method string, _ int) error { return when(method == tc.failing, unavailable()) }, nil)
 			ctx, cancel := context.WithCancel(t.Context())
 			first := b.runner(t, "first", func(_ *runner.Ports, o *runner.Options) { reacting(o, reaction{tc.died, cancel}) })
 			s := scenarioFor(t, 2, nil)

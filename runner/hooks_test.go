@@ -80,13 +80,21 @@ func (s hookStore) Commit(ctx context.Context, expected int64, next core.Run, ev
 	return through(ctx, s.hooks, "RunStore.Commit", func() (int64, error) { return s.Store.Commit(ctx, expected, next, events, progress) })
 }
 
+func (s hookStore) Beat(ctx context.Context, beat core.Beat) error {
+	return pass(ctx, s.hooks, "WorkerStore.Beat", func() error { return s.Store.Beat(ctx, beat) })
+}
+
 func (s hookStore) Control(ctx context.Context, runID, workerID string) (core.Control, error) {
 	return through(ctx, s.hooks, "WorkerStore.Control", func() (core.Control, error) { return s.Store.Control(ctx, runID, workerID) })
 }
 
 func (s hookStore) Beats(ctx context.Context, runID string, known map[string]int64) ([]core.Beat, time.Time, error) {
 	var now time.Time
-	beats, err := through(ctx, s.hooks, "WorkerStore.Beats", func() (beats []core.Beat, err error) {
+	method := "WorkerStore.Beats"
+	if known == nil { // for the result, not for the loop
+		method = "WorkerStore.Beats, all"
+	}
+	beats, err := through(ctx, s.hooks, method, func() (beats []core.Beat, err error) {
 		beats, now, err = s.Store.Beats(ctx, runID, known)
 		return beats, err
 	})

@@ -71,64 +71,68 @@ func TestTakeover(t *testing.T) {
 // returns, and executes nothing.
 func TestFencedAfterAPause(t *testing.T) {
 	for _, paused := range []string{"WorkerStore.Control", "RunStore.Commit", "WorkerStore.Beats", "Launcher.Inspect"} {
-		virtual(t, "in "+paused, func(t *testing.T) {
-			is := is.New(t)
-			b := newBench(t, nil)
-			asleep, wake := make(chan struct{}), make(chan struct{})
-			own := &hooks{calls: map[string]int{}}
-			var mu sync.Mutex
-			var late []string
-			sleeping := false
-			first := b.runner(t, "first", func(p *runner.Ports, o *runner.Options) {
-				*p = runner.FromStore(hookStore{b.store, own}, hookLauncher{Launcher: b.launcher, hooks: own}, hookTarget{Target: b.target, hooks: own})
-				reacting(o, reaction{inPhase(core.Measurement), func() {
-					own.set(func(ctx context.Context, method string, _ int) error {
-						mu.Lock()
-						defer mu.Unlock()
-						if sleeping {
-							late = append(late, method)
-							return nil
-						}
-						if method == paused { // the whole process stands still: no context ends
-							sleeping = true
-							close(asleep)
-							mu.Unlock()
-							<-wake
-							mu.Lock()
-						}
-						return nil
-					}, nil)
-				}})
-			})
-			s := scenarioFor(t, 2, func(tpl *core.Template) { tpl.Load.Duration = core.Duration(5 * time.Second) })
-			b.create(t, first, s)
-			d := b.drive(t, first, true)
-			<-asleep
-			second := b.runner(t, "second", func(_ *runner.Ports, o *runner.Options) {
-				reacting(o, reaction{inStatus(core.Running), func() { close(wake) }})
-			})
-			var run core.Run
-			err := core.ErrRefused
-			for errors.Is(err, core.ErrRefused) {
-				<-time.After(testPoll)
-				run, err = second.Drive(t.Context(), "run", runner.DriveOptions{})
-			}
-			is.NoErr(err)
-			b.verify(t, run)
-			is.Equal(run.Status, core.Completed)
-			_, err = d.wait(t)
-			is.True(errors.Is(err, runner.ErrTakenOver))
-			is.Equal(core.CodeOf(err), core.Conflict)
-			for _, method := range late { // it looked, and that is all
-				switch method {
-				case "WorkerStore.Control", "RunStore.Load", "WorkerStore.Beats", "Launcher.Inspect", "RunStore.Commit":
-				default:
-					t.Errorf("the fenced orchestrator called %s", method)
-				}
-			}
-			is.Equal(b.count(t, core.EventOwnerChanged), 1)
-		})
+		virtual(t, "a service, in "+paused, func(t *testing.T) { fencedAfterAPause(t, paused, false) })
+		virtual(t, "attached, in "+paused, func(t *testing.T) { fencedAfterAPause(t, paused, true) })
 	}
+}
+
+func fencedAfterAPause(t *testing.T, paused string, attached bool) {
+	is := is.New(t)
+	b := newBench(t, nil)
+	asleep, wake := make(chan struct{}), make(chan struct{})
+	own := &hooks{calls: map[string]int{}}
+	var mu sync.Mutex
+	var late []string
+	sleeping := false
+	first := b.runner(t, "first", func(p *runner.Ports, o *runner.Options) {
+		*p = runner.FromStore(hookStore{b.store, own}, hookLauncher{Launcher: b.launcher, hooks: own}, hookTarget{Target: b.target, hooks: own})
+		o.Attached = attached
+		reacting(o, reaction{inPhase(core.Measurement), func() {
+			own.set(func(ctx context.Context, method string, _ int) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if sleeping {
+					late = append(late, method)
+					return nil
+				}
+				if method == paused { // the whole process stands still: no context ends
+					sleeping = true
+					close(asleep)
+					mu.Unlock()
+					<-wake
+					mu.Lock()
+				}
+				return nil
+			}, nil)
+		}})
+	})
+	s := scenarioFor(t, 2, func(tpl *core.Template) { tpl.Load.Duration = core.Duration(5 * time.Second) })
+	b.create(t, first, s)
+	d := b.drive(t, first, true)
+	<-asleep
+	second := b.runner(t, "second", func(_ *runner.Ports, o *runner.Options) {
+		reacting(o, reaction{inStatus(core.Running), func() { close(wake) }})
+	})
+	var run core.Run
+	err := core.ErrRefused
+	for errors.Is(err, core.ErrRefused) {
+		<-time.After(testPoll)
+		run, err = second.Drive(t.Context(), "run", runner.DriveOptions{})
+	}
+	is.NoErr(err)
+	b.verify(t, run)
+	is.Equal(run.Status, core.Completed)
+	_, err = d.wait(t)
+	is.True(errors.Is(err, runner.ErrTakenOver))
+	is.Equal(core.CodeOf(err), core.Conflict)
+	for _, method := range late { // it looked, and that is all
+		switch method {
+		case "WorkerStore.Control", "RunStore.Load", "WorkerStore.Beats", "Launcher.Inspect", "RunStore.Commit":
+		default:
+			t.Errorf("the fenced orchestrator called %s", method)
+		}
+	}
+	is.Equal(b.count(t, core.EventOwnerChanged), 1)
 }
 
 // Of many that want to drive a run at the same time exactly one does.

@@ -68,7 +68,10 @@ func (w *scripted) live(ctx context.Context) (int, string) {
 	tick := time.NewTicker(testPoll)
 	defer tick.Stop()
 	terminate := w.p.Terminate()
-	beats := time.NewTicker(testInterval)
+	if !w.learn(ctx) {
+		return -1, "killed"
+	}
+	beats := time.NewTicker(w.interval)
 	defer beats.Stop()
 	for !w.s.mute && !w.say(ctx, core.WorkerReadyNow) {
 		if !pause(ctx, testPoll) {
@@ -110,11 +113,25 @@ func (w *scripted) live(ctx context.Context) (int, string) {
 	}
 }
 
+// learn reads the scenario.
+func (w *scripted) learn(ctx context.Context) bool {
+	for {
+		record, err := w.b.forWork.Load(ctx, w.beat.Key.RunID)
+		if err == nil {
+			w.interval = record.Scenario.Load.Interval.Std()
+			return true
+		}
+		if !pause(ctx, testPoll) {
+			return false
+		}
+	}
+}
+
 // end drains, reports and exits.
 func (w *scripted) end(ctx context.Context, why string) (int, string) {
-	for left := w.s.slowDrain; left > 0; left -= testInterval {
+	for left := w.s.slowDrain; left > 0; left -= w.interval {
 		w.say(ctx, core.WorkerDraining)
-		if !pause(ctx, min(left, testInterval)) {
+		if !pause(ctx, min(left, w.interval)) {
 			return -1, "killed"
 		}
 	}
@@ -146,13 +163,6 @@ func (w *scripted) say(ctx context.Context, state core.WorkerState) bool {
 
 // cut makes the operations of every interval that has passed, and beats.
 func (w *scripted) cut(ctx context.Context, c core.Control) bool {
-	if w.interval == 0 {
-		record, err := w.b.forWork.Load(ctx, w.beat.Key.RunID)
-		if err != nil {
-			return false
-		}
-		w.interval = record.Scenario.Load.Interval.Std()
-	}
 	now := c.Now
 	if !c.Until.IsZero() && now.After(c.Until) {
 		now = c.Until

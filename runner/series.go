@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -32,12 +33,17 @@ type series struct {
 	window  map[slot][]ports.WorkerInterval
 	order   []slot
 	latest  *ports.RunInterval // newest that every worker is in
+	// horizon is the offset, in milliseconds, up to which the store may hold more
+	// of a slot than the window does.
+	horizon int64
 	// observed is, per worker index, what its beats no longer tell at the end.
 	observed []core.Observed
 }
 
-func newSeries(workers int) *series {
-	return &series{queued: map[string]int64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
+// newSeries makes one for a run of which somebody else may have stored intervals
+// that end up to an offset.
+func newSeries(workers int, before time.Duration) *series {
+	return &series{horizon: before.Milliseconds(), queued: map[string]int64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
 }
 
 // clone is an independent copy, for an effect that runs beside the loop.
@@ -96,7 +102,7 @@ func (s *series) take(health []core.WorkerHealth) batch {
 func (s *series) complete(ctx context.Context, results ports.ResultStore, b *batch) error {
 	for _, at := range b.touched {
 		parts, held := s.window[at]
-		if !held {
+		if !held && at.offset <= s.horizon {
 			stored, err := results.WorkerIntervals(ctx, b.workers[0].RunID, at.seconds())
 			if err != nil {
 				return err
@@ -129,6 +135,7 @@ func (s *series) hold(at slot, parts []ports.WorkerInterval) {
 		s.order = append(s.order, at)
 		if len(s.order) > windowOffsets {
 			delete(s.window, s.order[0])
+			s.horizon = max(s.horizon, s.order[0].offset)
 			s.order = s.order[1:]
 		}
 	}

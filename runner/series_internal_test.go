@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -53,7 +54,7 @@ func TestSeriesReadsBackASlot(t *testing.T) {
 	for _, offset := range []float64{1, 0.1 + 0.2, 12.3456789, 1.0004999, 7.0 / 3} {
 		is := is.New(t)
 		m := storeWithRun(t)
-		before, after := newSeries(2), newSeries(2)
+		before, after := newSeries(2, 0), newSeries(2, time.Minute)
 		before.add(beatOf(0, intervalAt(1, offset, 3)), 0)
 		store(t, before, m, 2)
 		after.add(beatOf(1, intervalAt(1, offset, 4)), 0)
@@ -73,7 +74,7 @@ func TestSeriesReadsBackASlot(t *testing.T) {
 func TestSeriesQueuesOnce(t *testing.T) {
 	is := is.New(t)
 	m := storeWithRun(t)
-	s := newSeries(2)
+	s := newSeries(2, 0)
 	s.add(beatOf(0, intervalAt(1, 1, 1), intervalAt(2, 2, 1)), 0)
 	s.add(beatOf(0, intervalAt(1, 1, 1), intervalAt(2, 2, 1), intervalAt(3, 3, 1)), 0)
 	is.Equal(len(s.unsent), 3)
@@ -90,7 +91,7 @@ func TestSeriesQueuesOnce(t *testing.T) {
 func TestSeriesLatest(t *testing.T) {
 	is := is.New(t)
 	m := storeWithRun(t)
-	s := newSeries(2)
+	s := newSeries(2, 0)
 	s.add(beatOf(0, intervalAt(1, 1, 1)), 0)
 	s.add(beatOf(1, intervalAt(1, 1, 1)), 0)
 	store(t, s, m, 2)
@@ -108,7 +109,7 @@ func TestSeriesLatest(t *testing.T) {
 // A store that takes no intervals for hours does not fill the memory.
 func TestSeriesIsBounded(t *testing.T) {
 	is := is.New(t)
-	s := newSeries(1)
+	s := newSeries(1, 0)
 	const n = maxUnsent + 1000
 	for i := int64(1); i <= n; i++ {
 		s.add(beatOf(0, core.Interval{Sequence: i, Phase: core.Measurement}), 0)
@@ -123,7 +124,7 @@ func TestSeriesIsBounded(t *testing.T) {
 func TestSeriesWindow(t *testing.T) {
 	is := is.New(t)
 	m := storeWithRun(t)
-	s := newSeries(2)
+	s := newSeries(2, 0)
 	for i := range int64(windowOffsets + 10) {
 		s.add(beatOf(0, intervalAt(i+1, float64(i+1), 1)), 0)
 		store(t, s, m, 1)

@@ -34,7 +34,17 @@ func (d *driver) observeWorld(ctx context.Context) []core.Event {
 		d.lastBeats = time.Now()
 		facts = d.readBeats(ctx)
 	}
+	if len(exits) > 0 && d.reportsMissing() {
+		return facts // the exits will be seen again
+	}
 	return append(facts, exits...)
+}
+
+// reportsMissing reports whether the beats cannot be read now, so that a worker
+// which has exited may have reported. Its report is waited for, for one owner
+// lease at most.
+func (d *driver) reportsMissing() bool {
+	return !d.away() && !d.readTrouble.IsZero() && time.Since(d.readTrouble) < d.scenario.Limits.OwnerLease.Std()
 }
 
 // inspect asks the launcher what has become of the workers that may be alive.

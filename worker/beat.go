@@ -91,12 +91,11 @@ func (w *worker) sendBeat(ctx context.Context, state core.WorkerState) error {
 func (w *worker) beat(state core.WorkerState) core.Beat {
 	now := w.clock.now()
 	duty := w.dutyNow()
-	sessions, open := w.load.openSessions()
 	b := core.Beat{
 		Key: w.key, GroupID: w.config.GroupID, State: state, Phase: duty.Schedule.PhaseAt(now),
-		Count: w.count.Add(1), Connections: open, LastError: w.load.newestError(),
+		Count: w.count.Add(1), Connections: w.load.openCount(), LastError: w.load.newestError(),
 		LastSequence: w.lastSequence.Load(), Acknowledged: w.acknowledged.Load(),
-		Sessions: sessions, Build: w.config.Build,
+		Sessions: w.load.sessionIDs(), Build: w.config.Build,
 		Report: w.collector.report(now),
 	}
 	b.Target, b.CPU, b.Memory = w.collector.gauges()

@@ -26,17 +26,17 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 	b.Run("operation", func(b *testing.B) {
-		l, _ := testLoad(b, template(1, 1))
-		c := l.connections[0]
+		recorder := NewRecorder(4)
 		stamp := time.Duration(1)
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
-			if !c.begin(stamp, 7, i&3, measurement) || c.succeed(stamp+durations[i&1023], 1, measurement) && !c.settle() {
-				b.Fatal("abandoned")
-			}
+			recorder.Record(i&3, stamp, stamp+durations[i&1023])
 			stamp++
 			i++
+		}
+		if recorder.Started() != uint64(i) {
+			b.Fatal(recorder.Started())
 		}
 	})
 }

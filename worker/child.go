@@ -31,6 +31,16 @@ type Opener struct {
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
 }
 
+// Process is what a worker lives in: an operating system's process, or what
+// stands for one.
+type Process struct {
+	Environ []string // "NAME=value"; of two with one name the last counts
+	// Signals are those of Config; nil: SIGTERM and the interrupt of this
+	// process, which Main then takes over.
+	Signals <-chan struct{}
+	Log     io.Writer // of JSON lines
+}
+
 // RunIfChild makes this process a worker when its environment says that it is
 // one: then it runs the worker contract to its end and exits the process with
 // the exit code. Otherwise it returns at once. It is the first line of a main
@@ -38,7 +48,7 @@ type Opener struct {
 func RunIfChild(open Opener) {
 	environ := os.Environ()
 	if IsChild(environ) {
-		os.Exit(Main(context.Background(), environ, open, os.Stderr))
+		os.Exit(Main(context.Background(), Process{Environ: environ, Log: os.Stderr}, open).Code)
 	}
 }
 
@@ -48,37 +58,47 @@ func IsChild(environ []string) bool {
 	return ok
 }
 
-// Main is the whole life of a worker process, given its environment: it reads
-// the worker contract, runs the worker until it ends, leaves the exit record
-// where BENCHFLEET_EXIT_RECORD says, and returns the exit code. It logs JSON
-// lines to out. It takes over SIGTERM and the interrupt.
-func Main(ctx context.Context, environ []string, open Opener, out io.Writer) int {
-	env := environment(environ)
-	hide := &redactor{}
-	log := slog.New(slog.NewJSONHandler(out, nil)).With("run_id", env.get(ports.EnvRunID), "worker_id", env.get(ports.EnvWorkerID))
-	exit := runChild(ctx, env, open, hide, log)
+// Main is the whole life of a worker process: it reads the worker contract, runs
+// the worker until it ends, leaves the exit record where BENCHFLEET_EXIT_RECORD
+// says, and returns how it ended. The end of ctx is a kill.
+func Main(ctx context.Context, process Process, open Opener) Exit {
+	env := environment(process.Environ)
+	log := slog.New(slog.NewJSONHandler(process.Log, nil)).With("run_id", env.get(ports.EnvRunID), "worker_id", env.get(ports.EnvWorkerID))
+	signals := process.Signals
+	if signals == nil {
+		var stop func()
+		signals, stop = notify()
+		defer stop()
+	}
+	exit := runChild(ctx, env, signals, open, log)
 	if file := env.get(ports.EnvExitRecord); file != "" {
 		if err := writeExitRecord(file, exit); err != nil {
 			log.Error("the exit record could not be written", "error", err.Error())
 		}
 	}
-	return exit.Code
+	return exit
 }
 
 // runChild opens the store and runs the worker.
-func runChild(ctx context.Context, env environment, open Opener, hide *redactor, log *slog.Logger) Exit {
+func runChild(ctx context.Context, env environment, signals <-chan struct{}, open Opener, log *slog.Logger) Exit {
 	config, err := env.config()
 	if err != nil {
 		log.Error("the environment is not that of a worker", "error", err.Error())
 		return Exit{Code: core.ExitEnvironment, Cause: err.Error()}
 	}
-	signals, stop := notify()
-	defer stop()
 	config.Signals = signals
 	config.Build = open.Build()
+	hide := &redactor{}
 	address := env.get(ports.EnvStore)
 	hide.add(address, "the store's address")
-	store, err := openStore(ctx, open, address)
+	store, signalled, err := openStore(ctx, signals, open, address)
+	if signalled {
+		log.Info("a signal came before anything was begun")
+		if err == nil {
+			_ = closeSoon(store) // nothing was done with it
+		}
+		return Exit{Code: core.ExitCompleted, Cause: "a signal, before anything was begun"}
+	}
 	if err != nil {
 		cause := hide.text(fmt.Sprintf("the store could not be opened: %v", err))
 		log.Error(cause)
@@ -102,14 +122,17 @@ func runChild(ctx context.Context, env environment, open Opener, hide *redactor,
 	return exit
 }
 
-// openStore opens the store, again and again while it is unavailable.
-func openStore(ctx context.Context, open Opener, address string) (ports.Store, error) {
+// openStore opens the store, again and again while it is unavailable and no
+// signal comes.
+func openStore(ctx context.Context, signals <-chan struct{}, open Opener, address string) (store ports.Store, signalled bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
+	ctx, heard := untilSignal(ctx, signals)
+	defer func() { signalled = heard() }()
 	for failures := 1; ; failures++ {
 		store, err := open.Store(ctx, address)
 		if err == nil || !core.Retryable(err) || ctx.Err() != nil {
-			return store, err
+			return store, false, err
 		}
 		wait(ctx, beatPause(failures))
 	}

@@ -26,6 +26,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 	if err != nil {
 		return core.Report{}, err
 	}
+	defer context.AfterFunc(ctx, l.stopOpening)()
 	if err := l.openAll(target); err != nil {
 		return core.Report{}, err
 	}

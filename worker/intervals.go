@@ -57,8 +57,9 @@ func newCollector(l *load, clock *storeClock, usage func() (float64, float64, fl
 	lease := l.scenario.Limits.WorkerLease.Std()
 	c := &collector{
 		load: l, clock: clock, interval: interval, usage: usage,
-		keep:  int(lease/interval) + 2,
-		spare: &buffer{},
+		keep:   int(lease/interval) + 2,
+		spare:  &buffer{},
+		target: len(l.connections),
 	}
 	for p := range phaseCount {
 		c.total[p].kinds = c.noKinds()
@@ -227,7 +228,7 @@ func (t *tally) add(from *phaseBuffer, noKinds func() []core.KindMetrics) {
 func (c *collector) emit(markAt, now time.Duration, offset float64) {
 	schedule := c.load.schedule.Load()
 	zero := c.clock.origin()
-	_, connections := c.load.openSessions()
+	connections := c.load.openCount()
 	for p := range phaseCount {
 		start, end := schedule.Window(phaseName(p))
 		if start >= markAt && start < end {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,6 +59,7 @@ type load struct {
 
 	mu        sync.Mutex
 	sessions  map[int]string // by connection, of those that have one open
+	known     []string       // sessions that were ever opened, as far as they are kept
 	lastError string
 	noted     time.Duration // when lastError was last replaced
 }
@@ -207,11 +210,26 @@ func (l *load) stopped() bool {
 // cancelAll cancels what is in flight, from now on.
 func (l *load) cancelAll() { l.cancelOnce.Do(func() { close(l.cancelling) }) }
 
+// maxFormerSessions is how many sessions that are no longer open a worker keeps
+// naming, so that what they may have left running is counted and cancelled too.
+const maxFormerSessions = 256
+
 // opened and closed keep the list of sessions.
 func (l *load) opened(index int, session string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sessions[index] = session
+	if session == "" || slices.Contains(l.known, session) {
+		return
+	}
+	l.known = append(l.known, session)
+	if len(l.known) <= len(l.connections)+maxFormerSessions {
+		return
+	}
+	open := slices.Collect(maps.Values(l.sessions))
+	if former := slices.IndexFunc(l.known, func(id string) bool { return !slices.Contains(open, id) }); former >= 0 {
+		l.known = slices.Delete(l.known, former, former+1)
+	}
 }
 
 func (l *load) closed(index int) {
@@ -220,17 +238,18 @@ func (l *load) closed(index int) {
 	delete(l.sessions, index)
 }
 
-// openSessions are the ids of the sessions that are open, by connection, and
-// how many are.
-func (l *load) openSessions() (ids []string, open int) {
+// sessionIDs are the sessions that this worker has opened, oldest first.
+func (l *load) sessionIDs() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.connections {
-		if id := l.sessions[i]; id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return ids, len(l.sessions)
+	return slices.Clone(l.known)
+}
+
+// openCount is how many connections have a session open.
+func (l *load) openCount() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sessions)
 }
 
 // notePause bounds how often an error's text is made: errors may come fast.

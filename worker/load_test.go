@@ -143,6 +143,8 @@ func TestReconnect(t *testing.T) {
 		is.Equal(run.Status, core.Completed)
 		b := f.beats()[0]
 		is.Equal(b.Report.Reconnects, uint64(4))
+		is.True(b.LastError != "")
+		is.Equal(len(b.Sessions), 3+4) // what broken sessions left behind can still be asked for
 		total := b.Report.Totals()
 		is.Equal(total.Errors, uint64(6))
 		is.Equal(total.Started, total.OK+total.Errors)
@@ -200,6 +202,7 @@ func TestStatementTimeout(t *testing.T) {
 		kinds := core.Total(b.Report.PhaseOf(core.Measurement).Kinds)
 		is.Equal(kinds.Failures[0].Class, core.ClassTimeout)
 		is.True(strings.Contains(kinds.Failures[0].Example, "statement timeout after 800ms"))
+		is.True(strings.Contains(b.LastError, "statement timeout"))
 		is.Equal(b.Report.Reconnects, uint64(0))    // Refused leaves the session whole
 		is.True(total.OK > 5100 && total.OK < 5200) // 2 connections, 3 s, one away for 0.8 to 0.85 s
 	})

@@ -89,9 +89,11 @@ func TestCollectingLosesNothing(t *testing.T) {
 		is.Equal(total.Service.Count(), total.OK)
 		made += total.Started
 	}
-	var drawn int64
+	var drawn int64 // in the measurement and after it
 	for _, conn := range l.connections {
-		drawn += conn.stream.N()
+		if conn.measured {
+			drawn += conn.stream.N()
+		}
 	}
 	is.True(made > 1000)
 	is.Equal(report.InFlight, uint64(0))
@@ -193,6 +195,29 @@ func TestCollectWhileInFlight(t *testing.T) {
 	is.Equal(report.Totals(), core.Counts{Scheduled: 4, Started: 4, OK: 4, Rows: 8})
 	is.Equal(report.Phases[0].OperationHash, uint64(4*7))
 	is.Equal(report.Phases[0].Completed, uint64(4))
+}
+
+// What was recorded between a switch of phases and its gathering belongs to the
+// interval after the switch.
+func TestCutAtASwitch(t *testing.T) {
+	is := is.New(t)
+	l, c := testLoad(t, template(1, 1))
+	now := l.clock.now()
+	l.publish(core.LoadSchedule{Warmup: 1, Measurement: now, Cooldown: core.Never, End: core.Never})
+	conn := l.connections[0]
+	is.True(conn.begin(1, 0, 0, warmup))
+	conn.succeed(2, 1, warmup)
+	record(t, conn, now, 5, 0)
+	record(t, conn, now+10, 5, 0)
+	c.cut(mark{at: now, offset: 1, which: measurement}, now+100)
+	is.Equal(len(c.list), 1)
+	is.Equal(c.list[0].Phase, core.Warmup)
+	is.Equal(core.Total(c.list[0].Kinds).OK, uint64(1))
+	c.cut(mark{at: now + 200, offset: 2, which: -1}, now+200)
+	is.Equal(len(c.list), 2)
+	is.Equal(c.list[1].Phase, core.Measurement)
+	is.Equal(core.Total(c.list[1].Kinds).Started, uint64(2))
+	is.Equal(c.list[1].Seconds, (200 * time.Nanosecond).Seconds()) // from the switch on
 }
 
 // A cancel hits the operation that it was meant for, or none.

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -59,6 +58,7 @@ type worker struct {
 	text     func(error) string
 
 	machine    core.WorkerMachine
+	early      bool // a signal came before there was a machine
 	opened     bool // the connections were open
 	started    bool // they run, or never will
 	load       *load
@@ -112,87 +112,12 @@ func Run(ctx context.Context, config Config, p Ports) Exit {
 	w.store = newStoreClock(w.clock.base)
 	if code, err := w.prepare(ctx); err != nil {
 		w.log.Error("the worker cannot start", "error", w.text(err))
-		w.sendDead(ctx, w.text(err))
+		if !w.early {
+			w.sendDead(ctx, w.text(err))
+		}
 		return Exit{Code: code, Cause: w.text(err)}
 	}
 	return w.live(ctx)
-}
-
-// sendDead tells the run why a worker could not even start, if it can be told.
-func (w *worker) sendDead(ctx context.Context, cause string) {
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
-	defer cancel()
-	err := w.ports.Workers.Beat(ctx, core.Beat{
-		Key: w.key, GroupID: w.config.GroupID, State: core.WorkerDead, Count: 1, LastError: cause, Build: w.config.Build,
-	})
-	if err != nil {
-		w.log.Warn("a beat was not accepted", "error", w.text(err))
-	}
-}
-
-// prepareTimeout bounds how long an unavailable store is tried at the start.
-const prepareTimeout = 30 * time.Second
-
-// prepare reads the scenario and makes everything that needs no connection to
-// the target. On an error it tells the exit code too.
-func (w *worker) prepare(ctx context.Context) (code int, err error) {
-	if err := w.config.check(); err != nil {
-		return core.ExitEnvironment, err
-	}
-	record, err := w.loadRun(ctx)
-	if err != nil {
-		if core.Retryable(err) {
-			return core.ExitLease, err
-		}
-		return core.ExitEnvironment, err
-	}
-	w.scenario = record.Scenario
-	if n := w.scenario.Load.Workers; n != w.config.GroupCount {
-		return core.ExitRefused, fmt.Errorf("%w: the scenario is for %d workers, this one is of %d", core.ErrRefused, n, w.config.GroupCount)
-	}
-	if w.config.Build.Scenario, err = w.scenario.Hash(); err != nil {
-		return core.ExitInternal, err
-	}
-	w.load, err = newLoad(ctx, w.clock, w.scenario, w.key, w.config.GroupID, w.text, w.log)
-	if err != nil {
-		return core.ExitRefused, err
-	}
-	w.collector = newCollector(w.load, w.store, w.ports.Usage)
-	if w.load.samples != nil && w.ports.Results != nil {
-		w.executions = &executionWriter{
-			store: w.ports.Results, queue: w.load.samples, dropped: &w.load.dropped, clock: w.store, key: w.key, text: w.text, log: w.log,
-		}
-	} else {
-		w.load.sampler.threshold = 0
-	}
-	w.machine = core.NewWorkerMachine(w.scenario.WorkerPlan(w.config.Epoch, w.config.Grace), w.clock.now())
-	return 0, nil
-}
-
-func (c Config) check() error {
-	switch {
-	case c.RunID == "" || c.WorkerID == "":
-		return fmt.Errorf("%w: run id %q and worker id %q must not be empty", core.ErrInvalid, c.RunID, c.WorkerID)
-	case c.GroupID < 0 || c.GroupID >= c.GroupCount:
-		return fmt.Errorf("%w: worker group id is %d, it must be at least 0 and below the count of %d", core.ErrInvalid, c.GroupID, c.GroupCount)
-	case c.Epoch < 1:
-		return fmt.Errorf("%w: epoch is %d, it must be at least 1", core.ErrInvalid, c.Epoch)
-	default:
-		return nil
-	}
-}
-
-// loadRun reads the run, again and again while the store is unavailable.
-func (w *worker) loadRun(ctx context.Context) (ports.RunRecord, error) {
-	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
-	defer cancel()
-	for failures := 1; ; failures++ {
-		record, err := w.ports.Runs.Load(ctx, w.key.RunID)
-		if err == nil || !core.Retryable(err) || ctx.Err() != nil {
-			return record, err
-		}
-		wait(ctx, beatPause(failures))
-	}
 }
 
 // live carries out the duty of the machine until it says exit.
@@ -200,6 +125,9 @@ func (w *worker) live(ctx context.Context) Exit {
 	outer := ctx.Done()
 	ctx = context.WithoutCancel(ctx) // what ends is told to the machine, and ends in order
 	w.fulfil(ctx)
+	if w.early {
+		w.apply(core.Signalled{At: w.clock.now()})
+	}
 	w.beatSoon() // registers the worker
 	w.beater.start(ctx, w.sendBeats)
 	w.reader.start(ctx, w.readControl)

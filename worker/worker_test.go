@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,7 +10,31 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 )
+
+// counted is a target that knows how many sessions are open. Closing takes time.
+type counted struct {
+	ports.Target
+	open *atomic.Int64
+}
+
+type countedSession struct {
+	ports.Session
+	of counted
+}
+
+func (t counted) Open(ctx context.Context, options ports.SessionOptions) (ports.Session, error) {
+	session, err := t.Target.Open(ctx, options)
+	t.open.Add(1)
+	return countedSession{session, t}, err
+}
+
+func (s countedSession) Close() error {
+	<-time.After(50 * time.Millisecond)
+	s.of.open.Add(-1)
+	return s.Session.Close()
+}
 
 func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -17,8 +43,11 @@ func TestLife(t *testing.T) {
 		tmpl.Load.Warmup = core.Duration(1500 * time.Millisecond)
 		tmpl.Load.Cooldown = core.Duration(700 * time.Millisecond)
 		f := newFleet(t, tmpl, time.Millisecond)
+		sessions := counted{f.target, &atomic.Int64{}}
+		f.open = sessions
 		run := f.drive(nil)
 		f.running.Wait()
+		is.Equal(sessions.open.Load(), int64(0)) // all are closed when Run returns
 		is.Equal(run.Status, core.Completed)
 		is.Equal(run.Reason, core.Elapsed)
 		parent, children := f.summary(run)

@@ -51,19 +51,19 @@ func run(ctx context.Context, dir string, duration core.Duration) (int, error) {
 	if err != nil {
 		return cli.ExitInternal, err
 	}
-	if duration > 0 {
-		template.Load.Duration = duration
-	}
 	record, err := store.Templates().Put(ctx, template)
 	if err != nil {
 		return cli.ExitInternal, err
+	}
+	if duration > 0 {
+		template.Load.Duration = duration // for this run only
 	}
 	target, err := sqlite.OpenTarget(ctx, targetPath, sqlite.TargetOptions{})
 	if err != nil {
 		return cli.ExitUsage, err
 	}
 	defer target.Close()
-	if err := cli.Prepare(ctx, target, template.Table, os.Stderr, cli.IsTerminal(os.Stderr), os.Stderr); err != nil {
+	if err := cli.Prepare(ctx, target, template.Table); err != nil {
 		return cli.ExitUsage, err
 	}
 	// The launcher starts this program again as the worker.

@@ -2,17 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/benchfleet/benchfleet/core"
-	"github.com/mattn/go-isatty"
+	"github.com/benchfleet/benchfleet/report"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -34,19 +32,32 @@ type app struct {
 // code.
 func Main(args, environ []string, stdout, stderr io.Writer) int {
 	a := &app{environ: environ, out: stdout, err: stderr}
-	// A command that drives a run takes the interrupts over; any other simply
-	// ends. A terminal that goes away is an interrupt too.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible(context.Background())
 	defer stop()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil && err.Error() != "" {
-		fmt.Fprintln(stderr, "benchfleet: "+err.Error())
+	var exit *exitError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &exit) {
+		err = exitWith(ExitCancelled, fmt.Errorf("interrupted: %w", err))
 	}
+	a.say(err)
 	return exitCode(err)
+}
+
+// say writes an error for people, without what could spoil a terminal.
+func (a *app) say(err error) {
+	if err == nil || err.Error() == "" {
+		return
+	}
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if i == 0 {
+			line = "benchfleet: " + line
+		}
+		fmt.Fprintln(a.err, report.Clean(line))
+	}
 }
 
 func (a *app) root() *cobra.Command {
@@ -62,7 +73,9 @@ leaves a result that can be trusted.
   benchfleet run oltp                      preflight, launch, measure, stop, report
   benchfleet result RUN --output json      read the result again
 
-Every flag can also be set in the environment: --store as BENCHFLEET_STORE.
+Every flag can also be set in the environment, --store as BENCHFLEET_STORE; a flag
+wins. Where an endpoint is, and its secret, comes from BENCHFLEET_ENDPOINT_<NAME>,
+from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 
 ` + exitHelp,
 		SilenceUsage:      true,
@@ -73,10 +86,10 @@ Every flag can also be set in the environment: --store as BENCHFLEET_STORE.
 		return usage("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.dir, "dir", ".benchfleet", "data directory: the default store and target, worker logs, kept certificates")
-	flags.StringVar(&a.store, "store", "", "where control state and results live, like sqlite:PATH (default sqlite:DIR/store.db)")
-	flags.StringVarP(&a.output, "output", "o", "text", "text or json, for commands that read")
-	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "NAME=FILE: the file holds the address and secret of an endpoint that templates name; repeatable")
+	flags.StringVar(&a.dir, "dir", ".benchfleet", "data `FOLDER`: the default store and target, worker logs, kept certificates")
+	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` (default sqlite:FOLDER/store.db)")
+	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
+	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what happens on stderr")
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
@@ -113,17 +126,17 @@ func refuseStrayArguments(cmd *cobra.Command) {
 }
 
 // settings fills in what flags leave open from the environment, then from the
-// defaults.
+// defaults, and checks what all commands share.
 func (a *app) settings(cmd *cobra.Command) error {
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "BENCHFLEET_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, set := a.lookup(name)
-		if f.Changed || !set || f.Name == "help" || f.Name == "endpoint" || failed != nil {
+		if f.Changed || !set || f.Name == "help" || failed != nil {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = usage("%s=%q: %w", name, value, err)
+			failed = usage("%s is %q; allowed: %s", name, value, allowedFor(f))
 		}
 	})
 	if failed != nil {
@@ -131,6 +144,9 @@ func (a *app) settings(cmd *cobra.Command) error {
 	}
 	if a.output != "text" && a.output != "json" {
 		return usage("--output is %q; allowed: text, json", a.output)
+	}
+	if a.dir == "" {
+		return usage("--dir is empty; allowed: a folder")
 	}
 	dir, err := filepath.Abs(a.dir)
 	if err != nil {
@@ -140,7 +156,27 @@ func (a *app) settings(cmd *cobra.Command) error {
 	if a.store == "" {
 		a.store = "sqlite:" + filepath.Join(a.dir, "store.db")
 	}
-	return nil
+	// A worker, and an orchestrator that is started later, may stand elsewhere.
+	if path, err := a.sqlitePath(); err == nil {
+		if path, err = filepath.Abs(path); err != nil {
+			return usage("--store is %q: %w", a.store, err)
+		}
+		a.store = "sqlite:" + path
+	}
+	_, err = a.endpointFiles()
+	return err
+}
+
+// allowedFor says what a flag takes.
+func allowedFor(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true, false"
+	case "int":
+		return "a whole number"
+	default:
+		return f.Value.Type()
+	}
 }
 
 func (a *app) lookup(name string) (string, bool) {
@@ -152,8 +188,6 @@ func (a *app) lookup(name string) (string, bool) {
 	return "", false
 }
 
-func (a *app) json() bool { return a.output == "json" }
-
 func (a *app) logger() *slog.Logger {
 	if !a.verbose {
 		return slog.New(slog.DiscardHandler)
@@ -162,11 +196,4 @@ func (a *app) logger() *slog.Logger {
 		return slog.New(slog.NewTextHandler(a.err, nil))
 	}
 	return slog.New(slog.NewJSONHandler(a.err, nil))
-}
-
-// terminal reports whether w is a terminal that somebody looks at.
-func (a *app) terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	term, _ := a.lookup("TERM")
-	return ok && term != "dumb" && isatty.IsTerminal(file.Fd())
 }

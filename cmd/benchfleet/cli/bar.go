@@ -3,9 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/bubbles/progress"
+	"github.com/muesli/termenv"
 )
 
 // bar shows how far a load has come: one line that is drawn again on a terminal,
@@ -14,16 +17,22 @@ type bar struct {
 	out      io.Writer
 	terminal bool
 	total    int64
+	rows     int64
 	model    progress.Model
 	last     time.Time
 	drawn    bool
 }
 
-func newBar(out io.Writer, terminal bool, total int64) *bar {
-	return &bar{out: out, terminal: terminal, total: total, model: progress.New(progress.WithWidth(40), progress.WithSolidFill("6")), last: time.Now()}
+func (a *app) newBar(total int64) *bar {
+	options := []progress.Option{progress.WithWidth(40), progress.WithSolidFill("6")}
+	if !a.colours() {
+		options = append(options, progress.WithColorProfile(termenv.Ascii))
+	}
+	return &bar{out: a.err, terminal: a.terminal(a.err), total: total, model: progress.New(options...), last: time.Now()}
 }
 
 func (b *bar) set(rows int64) {
+	b.rows = rows
 	pause := 2 * time.Second
 	if b.terminal {
 		pause = 100 * time.Millisecond
@@ -34,10 +43,10 @@ func (b *bar) set(rows int64) {
 	b.last = time.Now()
 	share := float64(rows) / float64(max(1, b.total))
 	if b.terminal {
-		fmt.Fprintf(b.out, "\r%s %d of %d rows ", b.model.ViewAs(share), rows, b.total)
+		fmt.Fprintf(b.out, "\r%s %s of %s rows ", b.model.ViewAs(share), grouped(rows), grouped(b.total))
 		b.drawn = true
 	} else if rows < b.total {
-		fmt.Fprintf(b.out, "loaded %d of %d rows (%.0f %%)\n", rows, b.total, 100*share)
+		fmt.Fprintf(b.out, "loaded %s of %s rows (%.0f %%)\n", grouped(rows), grouped(b.total), 100*share)
 	}
 }
 
@@ -45,4 +54,17 @@ func (b *bar) end() {
 	if b.drawn {
 		fmt.Fprint(b.out, "\r\x1b[2K")
 	}
+}
+
+// grouped writes a number of 0 or more with commas: 100,000.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var text strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			text.WriteByte(',')
+		}
+		text.WriteRune(d)
+	}
+	return text.String()
 }

@@ -23,11 +23,11 @@ const (
 )
 
 // runDetached creates the run and starts an orchestrator for it in a session of
-// its own. It returns once that owns the run.
+// its own. It returns once that owns the run and preflight has let it start.
 func (a *app) runDetached(ctx context.Context, found *admitted) error {
 	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{})
 	if err != nil {
-		return a.cannotOpen(err)
+		return cannotOpen(found.findings, err, a.refused)
 	}
 	defer s.Close()
 	id, err := a.create(ctx, s, found, a.err)
@@ -39,14 +39,24 @@ func (a *app) runDetached(ctx context.Context, found *admitted) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitOwner(ctx, found.store, id, ended); err != nil {
+	run, err := awaitStarted(ctx, found.store, id, ended)
+	if err != nil && ctx.Err() != nil {
+		return exitWith(ExitCancelled, fmt.Errorf("interrupted: run %s goes on; to end it: benchfleet stop %s", id, id))
+	}
+	if err != nil {
 		return fmt.Errorf("%w; see %s", err, logPath)
+	}
+	if run.Reason == core.PreflightRefused {
+		result, err := a.loadResult(ctx, found.store, run)
+		if err != nil {
+			return err
+		}
+		return a.refusedRun(result)
 	}
 	if a.json() {
 		return writeJSON(a.out, map[string]string{"run_id": id, "log": logPath})
 	}
-	fmt.Fprintln(a.out, id)
-	return nil
+	return a.print("%s\n", id)
 }
 
 // startOrchestrator starts this binary again, with the same settings, so that no
@@ -79,21 +89,30 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 	return ended, nil
 }
 
-func awaitOwner(ctx context.Context, runs ports.RunStore, id string, ended <-chan struct{}) error {
+// awaitStarted waits until a run is owned and no longer PREPARED. A preflight
+// that lasts longer than that is not waited for.
+func awaitStarted(ctx context.Context, runs ports.RunStore, id string, ended <-chan struct{}) (core.Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, ownWait)
 	defer cancel()
 	poll := time.NewTicker(ownPoll)
 	defer poll.Stop()
 	for {
 		record, err := runs.Load(ctx, id)
-		if err == nil && record.Run.Owner != "" {
-			return nil
+		owned := err == nil && record.Run.Owner != ""
+		if owned && record.Run.Status != core.Prepared {
+			return record.Run, nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: no orchestrator has taken run %s within %s", core.ErrUnavailable, id, ownWait)
+			if owned {
+				return record.Run, nil
+			}
+			return record.Run, fmt.Errorf("%w: no orchestrator has taken run %s within %s", core.ErrUnavailable, id, ownWait)
 		case <-ended:
-			return fmt.Errorf("%w: the orchestrator of run %s ended at once", core.ErrInternal, id)
+			if record, err := runs.Load(ctx, id); err == nil && record.Run.Status != core.Prepared {
+				return record.Run, nil
+			}
+			return record.Run, fmt.Errorf("%w: the orchestrator of run %s ended at once", core.ErrInternal, id)
 		case <-poll.C:
 		}
 	}
@@ -106,7 +125,8 @@ func (a *app) orchestratorCommand() *cobra.Command {
 		Short: "Drive a run: start it, or take it over from an orchestrator that died",
 		Long: `Drives one run to its end. A run that is PREPARED is started; a run whose
 orchestrator has died is taken over as soon as the dead one's lease has ended: its
-workers are adopted and go on without a gap.
+workers are adopted and go on without a gap. A run whose orchestrator lives is left
+alone.
 
 ` + exitHelp,
 		Args: noArguments,
@@ -114,10 +134,10 @@ workers are adopted and go on without a gap.
 			if id == "" {
 				return usage("--run is missing; see: benchfleet runs")
 			}
-			return a.orchestrate(context.WithoutCancel(cmd.Context()), id)
+			return a.orchestrate(cmd.Context(), id)
 		},
 	}
-	cmd.Flags().StringVar(&id, "run", "", "the run to drive")
+	cmd.Flags().StringVar(&id, "run", "", "the `RUN` to drive")
 	return cmd
 }
 
@@ -133,14 +153,18 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 	}
 	display := a.newDisplay()
 	defer display.Close()
-	s, err := a.openFor(ctx, store, record, display, runner.Options{Observe: display.Observe})
+	d := a.newDrive(context.WithoutCancel(ctx), display)
+	defer d.close()
+	if ctx.Err() != nil {
+		return exitWith(ExitCancelled, errors.New("interrupted: the run was left as it is"))
+	}
+	s, err := a.openFor(d.ctx, store, record, display, runner.Options{Observe: display.Observe})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	run, err := drive(ctx, s.runner, id, display)
-	display.Close()
-	return a.ended(ctx, store, run, err)
+	run, err := d.drive(s.runner, id)
+	return a.ended(store, run, err)
 }
 
 // openFor opens what driving a stored run needs, on the host that its workers
@@ -163,7 +187,7 @@ func (a *app) awaitDead(ctx context.Context, runs ports.RunStore, id string) (po
 	defer poll.Stop()
 	var first time.Time
 	for {
-		record, err := runs.Load(ctx, id)
+		record, err := loadRun(ctx, runs, id)
 		if err != nil {
 			return record, err
 		}

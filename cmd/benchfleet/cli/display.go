@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/benchfleet/benchfleet/cmd/benchfleet/live"
 	"github.com/benchfleet/benchfleet/report"
@@ -13,21 +14,37 @@ import (
 
 // Display shows a run while it goes on: a live view on a terminal, a line for
 // each interval elsewhere.
-type Display struct{ live.Display }
+type Display struct {
+	live.Display
+	over atomic.Bool // the run has ended, as far as this process knows
+}
 
-// NewDisplay shows on out.
-func NewDisplay(out io.Writer, terminal bool) *Display {
-	if terminal {
-		return &Display{live.Start(out, live.Options{Colours: true})}
+// newDisplay shows on stderr, so that stdout holds the result alone.
+func (a *app) newDisplay() *Display {
+	if a.terminal(a.err) {
+		return &Display{Display: live.Start(a.err, live.Options{Colours: a.colours()})}
 	}
-	return &Display{live.Plain(out)}
+	return &Display{Display: live.Plain(a.err)}
 }
 
 // Observe shows an observation.
-func (d *Display) Observe(o runner.Observation) { d.Show(live.Snapshot(o)) }
+func (d *Display) Observe(o runner.Observation) {
+	d.over.Store(o.Run.Status.Terminal())
+	d.Show(live.Snapshot(o))
+}
 
-// IsTerminal reports whether somebody looks at the file.
-func IsTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
+// terminal reports whether w is a terminal that can be drawn on.
+func (a *app) terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	kind, _ := a.lookup("TERM")
+	return ok && kind != "dumb" && isatty.IsTerminal(file.Fd())
+}
+
+// colours reports whether terminals get them: https://no-color.org.
+func (a *app) colours() bool {
+	_, off := a.lookup("NO_COLOR")
+	return !off
+}
 
 // layout is how text is laid out on stdout: to the width of a terminal and with
 // colours, or plain.
@@ -36,7 +53,7 @@ func (a *app) layout() []report.Option {
 		return nil
 	}
 	options := []report.Option{}
-	if _, off := a.lookup("NO_COLOR"); !off {
+	if a.colours() {
 		options = append(options, report.Colours())
 	}
 	if width, _, err := term.GetSize(a.out.(*os.File).Fd()); err == nil {
@@ -44,6 +61,3 @@ func (a *app) layout() []report.Option {
 	}
 	return options
 }
-
-// newDisplay shows on stderr, so that stdout holds the result alone.
-func (a *app) newDisplay() *Display { return NewDisplay(a.err, a.terminal(a.err)) }

@@ -29,6 +29,8 @@ func DriveHere(ctx context.Context, f Fleet, scenario core.Scenario) (int, error
 	a := &app{environ: os.Environ(), out: os.Stdout, err: os.Stderr, dir: f.Dir, store: f.Location, output: "text"}
 	display := a.newDisplay()
 	defer display.Close()
+	d := a.newDrive(ctx, display)
+	defer d.close()
 	options := runner.Options{
 		Attached: true, Observe: display.Observe, Environment: f.Environment, Secrets: f.Secrets, Spool: spoolIn(f.Dir, display),
 	}
@@ -40,13 +42,12 @@ func DriveHere(ctx context.Context, f Fleet, scenario core.Scenario) (int, error
 		return ExitInternal, err
 	}
 	id := newRunID(time.Now())
-	if _, err := r.Create(ctx, id, scenario); err != nil {
+	if _, err := r.Create(d.ctx, id, scenario); err != nil {
 		return exitCode(err), err
 	}
 	fmt.Fprintf(display, "run %s: %s on %s\n", id, scenario.Name, f.Location)
-	run, err := drive(ctx, r, id, display)
-	display.Close()
-	err = a.ended(ctx, f.Store, run, err)
+	run, err := d.drive(r, id)
+	err = a.ended(f.Store, run, err)
 	return exitCode(err), said(err)
 }
 

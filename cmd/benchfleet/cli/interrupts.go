@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,28 +12,60 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 )
 
+// heard are those of the signals that this process was not started to ignore,
+// as nohup starts one to ignore that its terminal goes away.
+func heard(signals ...os.Signal) []os.Signal {
+	var heard []os.Signal
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			heard = append(heard, s)
+		}
+	}
+	return heard
+}
+
+// interruptible ends the context at an interrupt. A command that drives a run
+// takes the interrupts over; any other simply ends.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := heard(os.Interrupt, syscall.SIGTERM)
+	if len(signals) == 0 { // none would mean all
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, signals...)
+}
+
 // Interrupted turns the interrupts of this process into stop requests: the first
-// stops the run, the second kills its workers, and the third gives up.
+// stops the run, the second kills its workers, and the third gives up. A
+// terminal that goes away is an interrupt too; output that nobody reads any more
+// is none.
 type Interrupted struct {
 	C <-chan core.StopRequested
 
 	signals chan os.Signal
+	pipes   chan os.Signal // where SIGPIPE goes, unread: else it would end this process
 	done    chan struct{}
 	group   sync.WaitGroup
 }
 
 // Interrupts begins to listen, and says on say what each interrupt does. The
-// third calls giveUp. Close ends it.
-func Interrupts(say io.Writer, giveUp func()) *Interrupted {
+// third calls giveUp, and so does any one once over says that the run has ended
+// and only its storing is waited for. Close ends it.
+func Interrupts(say io.Writer, over func() bool, giveUp func()) *Interrupted {
 	stops := make(chan core.StopRequested, 2)
-	i := &Interrupted{C: stops, signals: make(chan os.Signal, 4), done: make(chan struct{})}
-	signal.Notify(i.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	i := &Interrupted{C: stops, signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), done: make(chan struct{})}
+	if signals := heard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP); len(signals) > 0 { // none would mean all
+		signal.Notify(i.signals, signals...)
+	}
+	signal.Notify(i.pipes, syscall.SIGPIPE)
 	i.group.Go(func() {
 		for count := 1; ; count++ {
 			select {
 			case <-i.done:
 				return
 			case s := <-i.signals:
+				if over() {
+					count = 3
+				}
 				switch count {
 				case 1:
 					fmt.Fprintln(say, "stopping; interrupt again to kill the workers at once")
@@ -52,6 +85,7 @@ func Interrupts(say io.Writer, giveUp func()) *Interrupted {
 // Close stops listening.
 func (i *Interrupted) Close() {
 	signal.Stop(i.signals)
+	signal.Stop(i.pipes)
 	close(i.done)
 	i.group.Wait()
 }

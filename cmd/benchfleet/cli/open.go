@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,36 +59,84 @@ func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLo
 	}
 }
 
-func (a *app) openStore(ctx context.Context) (ports.Store, error) { return openStore(ctx, a.store) }
+func (a *app) openStore(ctx context.Context) (ports.Store, error) {
+	if _, err := a.sqlitePath(); err != nil {
+		return nil, err
+	}
+	return openStore(ctx, a.store)
+}
+
+// endpointFiles are the files that --endpoint gives, by the name of the endpoint.
+func (a *app) endpointFiles() (map[string]string, error) {
+	files := map[string]string{}
+	for _, given := range a.endpoints {
+		name, file, ok := strings.Cut(given, "=")
+		if !ok || name == "" || file == "" {
+			return nil, usage("--endpoint is %q; allowed: NAME=FILE", given)
+		}
+		if other, twice := files[name]; twice && other != file {
+			return nil, usage("--endpoint names %q twice: %s and %s", name, other, file)
+		}
+		files[name] = file
+	}
+	return files, nil
+}
+
+// onlyEndpoint refuses an --endpoint that the template does not name: the
+// benchmark would run, and somewhere else.
+func (a *app) onlyEndpoint(name string) error {
+	files, err := a.endpointFiles()
+	if err != nil {
+		return err
+	}
+	for _, given := range slices.Sorted(maps.Keys(files)) {
+		if given != name {
+			return usage("--endpoint names %q, and the template names the endpoint %q", given, name)
+		}
+	}
+	return nil
+}
 
 // endpoint finds the address of an endpoint that a template names: --endpoint
 // first, then the environment. The endpoint "local" of the kind sqlite is a file
 // in the data directory unless it is given.
 func (a *app) endpoint(kind, name string) (ports.Endpoint, error) {
-	for _, given := range a.endpoints {
-		n, file, ok := strings.Cut(given, "=")
-		if !ok || n == "" || file == "" {
-			return ports.Endpoint{}, usage("--endpoint is %q; allowed: NAME=FILE", given)
+	files, err := a.endpointFiles()
+	if err != nil {
+		return ports.Endpoint{}, err
+	}
+	if file, given := files[name]; given {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return ports.Endpoint{}, usage("--endpoint %s: %w", name, err)
 		}
-		if n == name {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return ports.Endpoint{}, usage("--endpoint %s: %w", name, err)
-			}
-			return ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, nil
-		}
+		return filled(ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, file)
 	}
 	endpoint, err := worker.EndpointFrom(a.environ, name)
 	if err == nil {
-		return endpoint, nil
+		return filled(endpoint, worker.EndpointVariable(name))
 	}
-	if kind == "sqlite" && name == "local" && core.CodeOf(err) == core.NotFound {
+	if core.CodeOf(err) != core.NotFound {
+		return ports.Endpoint{}, exitWith(ExitUsage, err)
+	}
+	if kind == "sqlite" && name == "local" {
 		return ports.Endpoint{Name: name, DSN: filepath.Join(a.dir, "target.db")}, nil
 	}
-	return ports.Endpoint{}, exitWith(ExitUsage, err)
+	return ports.Endpoint{}, usage("%w; set one, or give --endpoint %s=FILE", err, name)
+}
+
+// filled refuses an endpoint without an address; from says where it should be.
+func filled(e ports.Endpoint, from string) (ports.Endpoint, error) {
+	if e.DSN == "" {
+		return e, usage("endpoint %q has no address: %s is empty", e.Name, from)
+	}
+	return e, nil
 }
 
 func (a *app) openTarget(ctx context.Context, target core.ScenarioTarget) (targetAndLoader, ports.Endpoint, error) {
+	if target.Kind != "sqlite" {
+		return nil, ports.Endpoint{}, usage("target.kind is %q; allowed: sqlite", target.Kind)
+	}
 	e, err := a.endpoint(target.Kind, target.Endpoint)
 	if err != nil {
 		return nil, e, err
@@ -183,16 +232,4 @@ func identify(o *runner.Options) (err error) {
 	}
 	o.Owner = newOwner(o.Host)
 	return nil
-}
-
-// spoolIn keeps documents in the data directory.
-func spoolIn(dir string, say io.Writer) func(name string, content []byte) error {
-	return func(name string, content []byte) error {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return err
-		}
-		fmt.Fprintln(say, "kept:", path)
-		return nil
-	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,6 +11,12 @@ import (
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/benchfleet/benchfleet/runner"
 	"github.com/spf13/cobra"
+)
+
+const (
+	maxRuns     = 1000    // that one list shows
+	maxLogLines = 10000   // kept lines that are shown of a run
+	maxLiveLog  = 1 << 20 // bytes that are read of the log of one living worker
 )
 
 // reading makes a command that opens the store, reads, and shows.
@@ -27,9 +34,21 @@ func (a *app) reading(use, short string, args cobra.PositionalArgs, read func(ct
 	}
 }
 
+// loadRun reads a run; what is not there is looked for in the list.
+func loadRun(ctx context.Context, runs ports.RunStore, id string) (ports.RunRecord, error) {
+	record, err := runs.Load(ctx, id)
+	if core.CodeOf(err) == core.NotFound {
+		err = fmt.Errorf("%w; see: benchfleet runs", err)
+	}
+	return record, err
+}
+
 func (a *app) runsCommand() *cobra.Command {
 	var limit int
 	cmd := a.reading("runs", "List the runs, newest first", noArguments, func(ctx context.Context, store ports.Store, _ []string) error {
+		if limit < 1 || limit > maxRuns {
+			return usage("--limit is %d; allowed: 1 to %d", limit, maxRuns)
+		}
 		runs, err := store.List(ctx, ports.RunFilter{Limit: limit})
 		if err != nil {
 			return err
@@ -39,17 +58,17 @@ func (a *app) runsCommand() *cobra.Command {
 		}
 		return report.RunsText(a.out, runs, a.layout()...)
 	})
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many, at most 1000")
+	cmd.Flags().IntVar(&limit, "limit", 20, fmt.Sprintf("list `N` runs, at most %d", maxRuns))
 	return cmd
 }
 
 func (a *app) resultCommand() *cobra.Command {
 	return a.reading("result RUN", "Show the result of a run: numbers, verdict, stop certificate", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
-		record, err := store.Load(ctx, args[0])
+		record, err := loadRun(ctx, store, args[0])
 		if err != nil {
 			return err
 		}
-		result, err := loadResult(ctx, store, record.Run, a.store)
+		result, err := a.loadResult(ctx, store, record.Run)
 		if err != nil {
 			return err
 		}
@@ -59,7 +78,7 @@ func (a *app) resultCommand() *cobra.Command {
 
 func (a *app) eventsCommand() *cobra.Command {
 	return a.reading("events RUN", "Show the control events of a run", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
-		if _, err := store.Load(ctx, args[0]); err != nil {
+		if _, err := loadRun(ctx, store, args[0]); err != nil {
 			return err
 		}
 		var all []core.ControlEvent
@@ -103,7 +122,7 @@ func statusOf(o runner.Observation) report.Status {
 
 // look reads what a viewer is shown of a run, from the store alone.
 func look(ctx context.Context, store ports.Store, id string) (runner.Observation, error) {
-	record, err := store.Load(ctx, id)
+	record, err := loadRun(ctx, store, id)
 	if err != nil {
 		return runner.Observation{}, err
 	}
@@ -143,19 +162,20 @@ func (a *app) watchCommand() *cobra.Command {
 			display.Observe(o)
 			if o.Run.Status.Terminal() {
 				display.Close()
-				return a.ended(ctx, store, o.Run, nil)
+				return a.ended(store, o.Run, nil)
 			}
 			if o.Now.After(o.Run.OwnerLeaseUntil) && o.Run.Owner != "" {
 				display.Note("nobody drives this run; take it over: benchfleet orchestrator --run " + o.Run.ID)
 			}
 			select {
 			case <-ctx.Done():
-				return nil // the watcher leaves; the run goes on
+				display.Close()
+				return exitWith(ExitCancelled, fmt.Errorf("watching ends; run %s goes on", args[0]))
 			case <-tick.C:
 			}
 		}
 	})
-	cmd.Long = "Shows the live view of a run until it ends, then its result, and exits as run would.\nCtrl-C ends the watching, not the run."
+	cmd.Long = "Shows the live view of a run until it ends, then its result, and exits as run would.\nCtrl-C ends the watching, with exit code 3, and not the run."
 	return cmd
 }
 
@@ -165,25 +185,31 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd := a.reading("logs RUN", "Show what the workers of a run wrote", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
 		return a.logs(ctx, store, args[0], workerID, follow)
 	})
-	cmd.Flags().StringVar(&workerID, "worker", "", "of one worker only, like worker-0")
+	cmd.Example = `  benchfleet logs RUN
+  benchfleet logs RUN --worker worker-1 --follow`
+	cmd.Flags().StringVar(&workerID, "worker", "", "of one `WORKER` only, like worker-0")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on showing new lines until the run ends")
 	return cmd
 }
 
 // logs shows the lines of living workers as their launcher has them, and those
-// of ended ones as they were kept.
+// of ended ones as they were kept. As JSON they are one list, or one object on
+// each line when they are followed.
 func (a *app) logs(ctx context.Context, store ports.Store, id, workerID string, follow bool) error {
 	shown := map[string]int64{}
 	tick := time.NewTicker(watchGap)
 	defer tick.Stop()
 	for {
-		record, err := store.Load(ctx, id)
+		record, err := loadRun(ctx, store, id)
 		if err != nil {
 			return err
 		}
 		lines, err := a.readLogs(ctx, store, record, workerID)
 		if err != nil {
 			return err
+		}
+		if a.json() && !follow {
+			return writeJSON(a.out, append([]ports.LogLine{}, lines...))
 		}
 		for _, l := range lines {
 			if l.Sequence <= shown[l.WorkerID] {
@@ -214,7 +240,7 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 		return nil, fmt.Errorf("%w: run %s has no worker %s; it has worker-0 to worker-%d", core.ErrNotFound, record.Run.ID, workerID, len(record.Run.Workers)-1)
 	}
 	if record.Run.Status.Terminal() {
-		return store.Logs().Read(ctx, record.Run.ID, workerID, time.Time{}, 10000)
+		return store.Logs().Read(ctx, record.Run.ID, workerID, time.Time{}, maxLogLines)
 	}
 	launcher, closeLauncher, err := a.openLauncher(record.Scenario.Launcher)
 	if err != nil {
@@ -226,7 +252,10 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 		if w.Handle.Zero() || workerID != "" && w.ID != workerID {
 			continue
 		}
-		text, err := launcher.Logs(ctx, w.Handle, 1<<20)
+		text, err := launcher.Logs(ctx, w.Handle, maxLiveLog)
+		if core.CodeOf(err) == core.NotFound {
+			continue // released just now: its lines are kept, and read when the run is terminal
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -237,7 +266,7 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 
 func (a *app) showLine(l ports.LogLine) error {
 	if a.json() {
-		return writeJSON(a.out, l)
+		return json.NewEncoder(a.out).Encode(l)
 	}
 	return report.LogLine(a.out, l, a.layout()...)
 }

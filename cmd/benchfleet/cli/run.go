@@ -19,16 +19,18 @@ func (a *app) preflightCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "preflight TEMPLATE",
 		Short: "Make every check that a run would make, and nothing else; exit code 4 when it would be refused",
-		Args:  exactly("TEMPLATE"),
+		Example: `  benchfleet preflight oltp
+  benchfleet preflight oltp --workers 50 --output json`,
+		Args: exactly("TEMPLATE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := a.admit(cmd.Context(), args[0], &o)
+			found, err := a.admit(cmd.Context(), args[0], &o, a.showFindings)
 			if err != nil {
 				return err
 			}
 			defer found.store.Close()
 			s, err := a.open(cmd.Context(), found.store, found.scenario, a.err, runner.Options{})
 			if err != nil {
-				return a.cannotOpen(err)
+				return cannotOpen(found.findings, err, a.showFindings)
 			}
 			defer s.Close()
 			return a.showFindings(append(found.findings, s.runner.Preflight(cmd.Context(), found.scenario)...))
@@ -40,12 +42,12 @@ func (a *app) preflightCommand() *cobra.Command {
 
 // cannotOpen turns a target or launcher that cannot even be opened into a
 // refusal, unless the command line is at fault.
-func (a *app) cannotOpen(err error) error {
+func cannotOpen(found []core.Finding, err error, refuse refuse) error {
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return err
 	}
-	return exitWith(ExitRefused, err)
+	return refuse(append(found, core.Finding{ID: "target.reachable", Severity: core.SeverityError, Message: err.Error()}))
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -61,14 +63,22 @@ Ctrl-C stops the run cleanly: workers finish what they have begun, the partial
 result and the stop certificate are stored and shown. A second Ctrl-C kills the
 workers at once.
 
+Flags change the template for this run only. --operations takes the place of the
+template's duration; given both, the run ends with whichever comes first.
+
+With --output json, stdout holds the result, or the findings of a refusal if there
+is no run yet.
+
 ` + exitHelp,
 		Example: `  benchfleet run oltp
   benchfleet run oltp --workers 5 --connections 8 --duration 1m --seed 7
-  benchfleet run oltp --operations 100000 --set load.warmup=0s
+  benchfleet run oltp --operations 100000 --warmup 0s
+  benchfleet run oltp --set load.think_time=0s --set mix[0].keys=uniform
+  benchfleet run oltp --detach                     # then: watch, status, logs, stop
   benchfleet run oltp --output json > result.json`,
 		Args: exactly("TEMPLATE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := a.admit(cmd.Context(), args[0], &o)
+			found, err := a.admit(cmd.Context(), args[0], &o, a.refused)
 			if err != nil {
 				return err
 			}
@@ -76,7 +86,7 @@ workers at once.
 			if detach {
 				return a.runDetached(cmd.Context(), found)
 			}
-			return a.runHere(context.WithoutCancel(cmd.Context()), found)
+			return a.runHere(cmd.Context(), found)
 		},
 	}
 	o.add(cmd)
@@ -84,32 +94,67 @@ workers at once.
 	return cmd
 }
 
-// runHere drives the run in this process.
+// runHere drives the run in this process. An interrupt from here on stops the
+// run; one before has ended ctx.
 func (a *app) runHere(ctx context.Context, found *admitted) error {
 	display := a.newDisplay()
 	defer display.Close()
-	s, err := a.open(ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: display.Observe})
+	d := a.newDrive(context.WithoutCancel(ctx), display)
+	defer d.close()
+	if ctx.Err() != nil {
+		return exitWith(ExitCancelled, errors.New("interrupted: no run was made"))
+	}
+	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: display.Observe})
 	if err != nil {
-		return a.cannotOpen(err)
+		display.Close()
+		return cannotOpen(found.findings, err, a.refused)
 	}
 	defer s.Close()
-	id, err := a.create(ctx, s, found, display)
+	id, err := a.create(d.ctx, s, found, display)
 	if err != nil {
 		return err
 	}
-	run, err := drive(ctx, s.runner, id, display)
-	display.Close()
-	return a.ended(ctx, found.store, run, err)
+	run, err := d.drive(s.runner, id)
+	return a.ended(found.store, run, err)
 }
 
-// drive drives a run and turns interrupts into its stop.
-func drive(ctx context.Context, r *runner.Runner, id string, say io.Writer) (core.Run, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stops := Interrupts(say, cancel)
-	defer stops.Close()
-	return r.Drive(ctx, id, runner.DriveOptions{Start: true, Stop: stops.C})
+// driving is a run that this process drives and that interrupts stop.
+type driving struct {
+	ctx     context.Context // ends when the user gives up
+	cancel  context.CancelFunc
+	display *Display
+	stops   *Interrupted
 }
+
+// newDrive begins to listen for interrupts. close ends that.
+func (a *app) newDrive(ctx context.Context, display *Display) *driving {
+	d := &driving{display: display}
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	d.stops = Interrupts(display, display.over.Load, d.cancel)
+	return d
+}
+
+func (d *driving) close() {
+	d.stops.Close()
+	d.cancel()
+}
+
+// drive drives the run to its end, and takes away what shows it.
+func (d *driving) drive(r *runner.Runner, id string) (core.Run, error) {
+	defer d.display.Close()
+	run, err := r.Drive(d.ctx, id, runner.DriveOptions{Start: true, Stop: d.stops.C})
+	if err != nil && d.ctx.Err() != nil {
+		code := ExitCancelled
+		if run.Status == core.Failed {
+			code = ExitFailed
+		}
+		err = exitWith(code, fmt.Errorf("left run %s without waiting; benchfleet gc ends and stores what is left of it", id))
+	}
+	return run, err
+}
+
+// showWait bounds the reading of a result that is to be shown.
+const showWait = 15 * time.Second
 
 // create stores the new run and counts the use of its template.
 func (a *app) create(ctx context.Context, s *session, found *admitted, say io.Writer) (string, error) {
@@ -126,17 +171,20 @@ func (a *app) create(ctx context.Context, s *session, found *admitted, say io.Wr
 }
 
 // ended shows the end of a run and returns the error that carries its exit code.
-func (a *app) ended(ctx context.Context, store ports.Store, run core.Run, driveErr error) error {
+// It is shown even to a user who has given up.
+func (a *app) ended(store ports.Store, run core.Run, driveErr error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), showWait)
+	defer cancel()
 	var lost *runner.StoreLostError
 	if driveErr != nil && !errors.As(driveErr, &lost) {
 		return driveErr
 	}
-	if run.Reason == core.PreflightRefused {
-		return a.refused(run.Findings)
-	}
-	result, err := loadResult(ctx, store, run, a.store)
+	result, err := a.loadResult(ctx, store, run)
 	if err != nil && driveErr == nil {
 		return err
+	}
+	if run.Reason == core.PreflightRefused {
+		return a.refusedRun(result)
 	}
 	if err := a.showResult(result); err != nil {
 		return err
@@ -150,10 +198,21 @@ func (a *app) ended(ctx context.Context, store ports.Store, run core.Run, driveE
 	return nil
 }
 
+// refusedRun shows a run that preflight has refused.
+func (a *app) refusedRun(result report.Result) error {
+	a.sayRefused(result.Run.Findings)
+	if a.json() {
+		if err := a.showResult(result); err != nil {
+			return err
+		}
+	}
+	return exitWith(ExitRefused, nil)
+}
+
 // loadResult reads what is stored of a run's result. A run that ended before
 // anything was stored has none.
-func loadResult(ctx context.Context, store ports.Store, run core.Run, location string) (report.Result, error) {
-	result := report.Result{Run: run, Location: location}
+func (a *app) loadResult(ctx context.Context, store ports.Store, run core.Run) (report.Result, error) {
+	result := report.Result{Run: run, Location: a.store}
 	parent, children, err := store.Rollup(ctx, run.ID)
 	switch core.CodeOf(err) {
 	case "":

@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/library"
 	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/report"
 	"github.com/benchfleet/benchfleet/runner"
 	"github.com/benchfleet/benchfleet/templatefile"
 	"github.com/spf13/cobra"
@@ -22,50 +26,69 @@ type overrides struct {
 }
 
 var overrideFlags = []struct{ name, key, help string }{
-	{"workers", "load.workers", "how many workers"},
-	{"connections", "load.connections", "connections of each worker"},
-	{"warmup", "load.warmup", "length of the warm-up, like 3s"},
-	{"duration", "load.duration", "length of the measurement, like 30s"},
-	{"operations", "load.operations", "bound the run by a number of measured operations"},
-	{"seed", "load.seed", "seed of every random choice"},
+	{"workers", "load.workers", "start `N` workers"},
+	{"connections", "load.connections", "keep `N` connections in each worker"},
+	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
+	{"duration", "load.duration", "measure for a `TIME` like 30s"},
+	{"operations", "load.operations", "measure `N` operations"},
+	{"seed", "load.seed", "the `N` that all random choices follow from"},
 }
 
 func (o *overrides) add(cmd *cobra.Command) {
 	o.flags = cmd.Flags()
 	for _, f := range overrideFlags {
-		o.flags.String(f.name, "", f.help+" ("+f.key+")")
+		o.flags.String(f.name, "", f.help+"; "+f.key)
 	}
-	o.flags.StringArrayVar(&o.set, "set", nil, "KEY=VALUE changes one field of the template, like load.think_time=5ms; repeatable")
-	o.flags.StringVar(&o.launcher, "launcher", "local", "where workers run: local (subprocesses)")
+	o.flags.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE` changes one field of the template, like load.think_time=5ms; repeatable")
+	o.flags.StringVar(&o.launcher, "launcher", "local", "where workers run: `local` (subprocesses)")
 }
 
 // apply changes the template. --operations alone bounds the run by operations
 // only.
 func (o *overrides) apply(t core.Template) (core.Template, error) {
-	var assignments []string
 	given := map[string]bool{}
 	for _, f := range overrideFlags {
-		if value := o.flags.Lookup(f.name).Value.String(); value != "" {
-			assignments = append(assignments, f.key+"="+value)
-			given[f.name] = true
-		}
+		given[f.name] = o.flags.Changed(f.name)
 	}
 	if given["operations"] && !given["duration"] {
 		t.Load.Duration = 0
 	}
-	if given["warmup"] && t.Load.Duration == 0 && t.Load.Operations == 0 {
+	if given["warmup"] && !given["operations"] && t.Load.Duration == 0 && t.Load.Operations == 0 {
 		t.Load.Duration = core.DefaultDuration // else the default warm-up would come with it
 	}
-	t, err := templatefile.Set(t, append(assignments, o.set...))
+	for _, f := range overrideFlags {
+		if !given[f.name] {
+			continue
+		}
+		value := o.flags.Lookup(f.name).Value.String()
+		changed, err := templatefile.Set(t, []string{f.key + "=" + value})
+		if err != nil {
+			return t, usage("--%s: %s", f.name, strings.TrimPrefix(err.Error(), "--set "+f.key+": "))
+		}
+		t = changed
+	}
+	// A bound of 0 means none to a template; to somebody who types it, nothing.
+	if given["duration"] && t.Load.Duration == 0 {
+		return t, usage("--duration is %q; allowed: a time above 0; --operations bounds a run without one", o.flags.Lookup("duration").Value)
+	}
+	if given["operations"] && t.Load.Operations == 0 {
+		return t, usage("--operations is %q; allowed: a whole number above 0", o.flags.Lookup("operations").Value)
+	}
+	return assign(t, o.set)
+}
+
+// assign applies --set.
+func assign(t core.Template, assignments []string) (core.Template, error) {
+	t, err := templatefile.Set(t, assignments)
 	if err != nil {
 		return t, exitWith(ExitUsage, err)
 	}
 	return t, nil
 }
 
-// resolution are the defaults that depend on the store and the launcher.
-func resolution(record ports.TemplateRecord, caps ports.Capabilities) core.Resolution {
-	return core.Resolution{TemplateID: record.ID, Launcher: caps.Name, StartTimeout: caps.StartTimeout}
+// resolution are the defaults that depend on the launcher.
+func resolution(caps ports.Capabilities) core.Resolution {
+	return core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout}
 }
 
 // admitted is what group 1 of the preflight checks lets through.
@@ -76,9 +99,11 @@ type admitted struct {
 	findings []core.Finding
 }
 
-// admit makes the checks of group 1. When they refuse, the findings are shown
-// and the error carries the exit code; the store is closed.
-func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, error) {
+// refuse shows findings and returns the error that carries the exit code.
+type refuse func([]core.Finding) error
+
+// admit makes the checks of group 1. When they refuse, the store is closed.
+func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refuse) (*admitted, error) {
 	launcher, closeLauncher, err := a.openLauncher(o.launcher)
 	if err != nil {
 		return nil, err
@@ -89,22 +114,38 @@ func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, 
 	}
 	store, err := a.openStore(ctx)
 	if err != nil {
-		return nil, exitWith(ExitRefused, err)
+		return nil, refuse([]core.Finding{{ID: "store.reachable", Severity: core.SeverityError, Message: err.Error()}})
 	}
 	found := &admitted{store: store}
+	err = a.resolve(ctx, found, name, o, resolution(launcher.Capabilities()))
+	if err == nil && core.Refusal(found.findings) != "" {
+		err = refuse(found.findings)
+	}
+	if err == nil {
+		err = a.onlyEndpoint(found.scenario.Target.Endpoint)
+	}
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
+	return found, nil
+}
+
+// resolve makes the scenario out of the template and the flags. The error says
+// that the flags are wrong; what else is wrong is in the findings.
+func (a *app) resolve(ctx context.Context, found *admitted, name string, o *overrides, defaults core.Resolution) error {
 	var flagErr error
-	found.scenario, found.findings = runner.Admit(ctx, store, func(ctx context.Context) (core.Scenario, error) {
-		record, err := store.Templates().Get(ctx, name)
+	found.scenario, found.findings = runner.Admit(ctx, found.store, func(ctx context.Context) (core.Scenario, error) {
+		record, err := found.store.Templates().Get(ctx, name)
 		if err != nil {
-			return core.Scenario{}, err
+			return core.Scenario{}, builtIn(name, err)
 		}
-		found.template = record
+		found.template, defaults.TemplateID = record, record.ID
 		changed, err := o.apply(record.Template)
 		if err != nil {
 			flagErr = err
 			return core.Scenario{}, err
 		}
-		defaults := resolution(record, launcher.Capabilities())
 		scenario, err := changed.Resolve(defaults)
 		if err != nil {
 			if _, asStored := record.Template.Resolve(defaults); asStored == nil {
@@ -113,32 +154,44 @@ func (a *app) admit(ctx context.Context, name string, o *overrides) (*admitted, 
 		}
 		return scenario, err
 	})
-	if flagErr != nil {
-		store.Close()
-		return nil, flagErr
+	return flagErr
+}
+
+// builtIn adds to the error of a template that is not stored that it could be.
+func builtIn(name string, err error) error {
+	if core.CodeOf(err) != core.NotFound {
+		return err
 	}
-	if core.Refusal(found.findings) != "" {
-		store.Close()
-		return nil, a.refused(found.findings)
+	if _, libErr := library.Get(name); libErr == nil {
+		return fmt.Errorf("%w; it is built in: benchfleet template import %s", err, name)
 	}
-	return found, nil
+	return err
 }
 
 // refused shows findings that refuse and returns the error that carries the exit
 // code.
 func (a *app) refused(findings []core.Finding) error {
+	a.sayRefused(findings)
 	if a.json() {
-		return a.showFindings(findings)
-	}
-	for _, f := range findings {
-		if f.Severity == core.SeverityError {
-			fmt.Fprintln(a.err, "benchfleet: refused:", f.Message)
-			if f.Mend != "" {
-				fmt.Fprintln(a.err, "  →", f.Mend)
-			}
+		if err := report.FindingsJSON(a.out, findings); err != nil {
+			return err
 		}
 	}
 	return exitWith(ExitRefused, nil)
+}
+
+// sayRefused says what refuses, and how to mend it: once, where findings that
+// follow each other are mended in the same way.
+func (a *app) sayRefused(findings []core.Finding) {
+	refusing := slices.DeleteFunc(slices.Clone(findings), func(f core.Finding) bool {
+		return f.Severity == core.SeverityOK || f.Severity == core.SeverityWarning
+	})
+	for i, f := range refusing {
+		fmt.Fprintln(a.err, "benchfleet: refused:", report.Clean(f.Message))
+		if f.Mend != "" && (i == len(refusing)-1 || refusing[i+1].Mend != f.Mend) {
+			fmt.Fprintln(a.err, "  →", report.Clean(f.Mend))
+		}
+	}
 }
 
 func positive(flag, text string) (int64, error) {

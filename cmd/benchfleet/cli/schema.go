@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
@@ -22,7 +21,9 @@ func (a *app) schemaCommand() *cobra.Command {
 			Use:   "apply",
 			Short: "Create what is missing; the only command that executes DDL on the store",
 			Long:  "Creates the tables and columns that the store lacks. It can be run again at any time and removes nothing.",
-			Args:  noArguments,
+			Example: `  benchfleet schema apply
+  benchfleet schema apply --store sqlite:/data/bench.db`,
+			Args: noArguments,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				path, err := a.sqlitePath()
 				if err != nil {
@@ -31,8 +32,10 @@ func (a *app) schemaCommand() *cobra.Command {
 				if err := sqlite.ApplySchema(cmd.Context(), path); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "the schema is in place: %s\n", a.store)
-				return nil
+				if a.json() {
+					return writeJSON(a.out, map[string]string{"store": a.store})
+				}
+				return a.print("the schema is in place: %s\n", a.store)
 			},
 		},
 		&cobra.Command{
@@ -50,8 +53,10 @@ func (a *app) schemaCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprint(a.out, script)
-				return err
+				if a.json() {
+					return writeJSON(a.out, map[string]string{"dialect": "sqlite", "ddl": script})
+				}
+				return a.print("%s", script)
 			},
 		},
 	)
@@ -60,8 +65,8 @@ func (a *app) schemaCommand() *cobra.Command {
 
 func (a *app) sqlitePath() (string, error) {
 	kind, path, _ := strings.Cut(a.store, ":")
-	if kind != "sqlite" || path == "" {
-		return "", usage("--store is %q; allowed: sqlite:PATH", a.store)
+	if kind != "sqlite" || path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
+		return "", usage("--store is %q; allowed: sqlite:PATH, where PATH is a file", a.store)
 	}
 	return path, nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/report"
 	"github.com/benchfleet/benchfleet/runner"
 	"github.com/spf13/cobra"
 )
@@ -22,7 +24,9 @@ func (a *app) stopCommand() *cobra.Command {
 		Long: `Stops a run through the STOP ladder: drain, cancel, terminate, kill. The partial
 result and the stop certificate are stored. Stopping a run twice, or one that has
 ended, changes nothing. A run whose orchestrator has died is driven to its end by
-this command.`,
+this command. The exit code is 0 when the run is over, however it ended.`,
+		Example: `  benchfleet stop RUN --reason "wrong table"
+  benchfleet stop RUN --kill`,
 		Args: exactly("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := a.openStore(cmd.Context())
@@ -34,21 +38,31 @@ this command.`,
 			if kill {
 				request.Rung = core.Kill
 			}
+			if _, err := loadRun(cmd.Context(), store, args[0]); err != nil {
+				return err
+			}
 			run, err := runner.RequestStop(cmd.Context(), store, args[0], request)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(a.err, "run %s: %s\n", run.ID, run.Status)
 			if noWait {
-				return nil
+				return a.stopPublished(run)
 			}
 			return a.awaitEnd(cmd.Context(), store, args[0])
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, in words; stored with the run")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in `WORDS`; stored with the run")
 	cmd.Flags().BoolVar(&kill, "kill", false, "go straight to killing the workers")
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "return once the stop is published")
 	return cmd
+}
+
+func (a *app) stopPublished(run core.Run) error {
+	if !a.json() {
+		return nil
+	}
+	return writeJSON(a.out, map[string]any{"run_id": run.ID, "status": run.Status})
 }
 
 // whoami names the user and host for the record.
@@ -102,7 +116,7 @@ func (a *app) driveDead(ctx context.Context, store ports.Store, record ports.Run
 }
 
 func (a *app) showStopped(ctx context.Context, store ports.Store, run core.Run) error {
-	result, err := loadResult(ctx, store, run, a.store)
+	result, err := a.loadResult(ctx, store, run)
 	if err != nil {
 		return err
 	}
@@ -123,31 +137,40 @@ worker whose run is over. It can be run at any time: what lives is left alone.`,
 			}
 			defer store.Close()
 			done, err := a.collect(cmd.Context(), store)
-			if a.json() {
-				if done == nil {
-					done = []runner.Collected{}
-				}
-				if err := writeJSON(a.out, done); err != nil {
-					return err
-				}
-				return err
+			if showErr := a.showCollected(done); showErr != nil {
+				return showErr
 			}
-			for _, c := range done {
-				fmt.Fprintf(a.out, "%s %s %s: %s\n", c.Action, c.RunID, c.WorkerID, c.Detail)
-			}
-			if err == nil && len(done) == 0 {
-				fmt.Fprintln(a.out, "nothing to collect")
+			if err == nil && len(done) == 0 && !a.json() {
+				return a.print("nothing to collect\n")
 			}
 			return err
 		},
 	}
 }
 
-// collect closes dead runs, then ends launches that outlived theirs.
+func (a *app) showCollected(done []runner.Collected) error {
+	if a.json() {
+		return writeJSON(a.out, append([]runner.Collected{}, done...))
+	}
+	for _, c := range done {
+		what := c.RunID
+		if c.WorkerID != "" {
+			what += " " + c.WorkerID
+		}
+		if err := a.print("%s %s: %s\n", c.Action, what, report.Clean(c.Detail)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect closes dead runs, then ends launches that outlived theirs. What cannot
+// be closed keeps nothing else from it.
 func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collected, error) {
 	var done []runner.Collected
+	var failed []error
 	alive, err := store.List(ctx, ports.RunFilter{
-		Status: []core.Status{core.Prepared, core.Starting, core.Running, core.Stopping, core.Cancelling}, Limit: 1000,
+		Status: []core.Status{core.Prepared, core.Starting, core.Running, core.Stopping, core.Cancelling}, Limit: maxRuns,
 	})
 	if err != nil {
 		return nil, err
@@ -155,24 +178,25 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 	for _, summary := range alive {
 		record, err := store.Load(ctx, summary.ID)
 		if err != nil {
-			return done, err
+			return done, errors.Join(append(failed, err)...)
 		}
 		if !runner.Dead(record) {
 			continue
 		}
 		closed, err := a.closeDead(ctx, store, record)
 		if err != nil {
-			return done, err
+			failed = append(failed, fmt.Errorf("run %s: %w", record.Run.ID, err))
+			continue
 		}
 		done = append(done, closed)
 	}
 	launcher, closeLauncher, err := a.openLauncher("local")
 	if err != nil {
-		return done, err
+		return done, errors.Join(append(failed, err)...)
 	}
 	defer closeLauncher()
 	launches, err := runner.CollectLaunches(ctx, store, launcher)
-	return append(done, launches...), err
+	return append(done, launches...), errors.Join(append(failed, err)...)
 }
 
 func (a *app) closeDead(ctx context.Context, store ports.Store, record ports.RunRecord) (runner.Collected, error) {

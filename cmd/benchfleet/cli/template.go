@@ -8,6 +8,7 @@ import (
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/library"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/benchfleet/benchfleet/templatefile"
 	"github.com/spf13/cobra"
@@ -19,6 +20,10 @@ func (a *app) templateCommand() *cobra.Command {
 		Short: "Import, list, show, validate or delete templates",
 		Long: `A template is a stored, typed description of a benchmark. Every run starts from
 one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Names(), ", ") + `.`,
+		Example: `  benchfleet template show oltp > mine.yaml         # a beginning
+  benchfleet template schema > template.schema.json  # for your editor
+  benchfleet template validate mine.yaml
+  benchfleet template import mine.yaml`,
 	}
 	cmd.AddCommand(
 		a.templateImport(), a.templateList(), a.templateShow(), a.templateValidate(), a.templateDelete(),
@@ -31,8 +36,7 @@ one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Nam
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintln(a.out, strings.TrimRight(string(text), "\n"))
-				return err
+				return a.print("%s\n", strings.TrimRight(string(text), "\n"))
 			},
 		},
 	)
@@ -78,6 +82,11 @@ func (a *app) templateImport() *cobra.Command {
 	return &cobra.Command{
 		Use:   "import FILE…",
 		Short: "Store templates from files, or built-in ones by name; an equal one changes nothing",
+		Long: `Stores the templates of YAML or JSON files, or built-in ones by name. Nothing is
+stored unless all files are right. A changed template gets a new version; an equal
+one changes nothing.`,
+		Example: `  benchfleet template import oltp
+  benchfleet template import mine.yaml more/*.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			templates, err := readAll(args)
 			if err != nil {
@@ -88,12 +97,21 @@ func (a *app) templateImport() *cobra.Command {
 				return err
 			}
 			defer store.Close()
+			records := []ports.TemplateRecord{}
 			for _, t := range templates {
 				record, err := store.Templates().Put(cmd.Context(), t)
 				if err != nil {
 					return fmt.Errorf("template %s: %w", t.Name, err)
 				}
-				fmt.Fprintf(a.out, "%s version %d\n", record.Template.Name, record.Version)
+				records = append(records, record)
+			}
+			if a.json() {
+				return report.TemplatesJSON(a.out, records)
+			}
+			for _, r := range records {
+				if err := a.print("%s version %d\n", r.Template.Name, r.Version); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -161,6 +179,9 @@ func (a *app) findTemplate(ctx context.Context, name string) (core.Template, err
 	if t, libErr := library.Get(name); libErr == nil {
 		return t, nil
 	}
+	if core.CodeOf(err) == core.NotFound && store != nil {
+		err = fmt.Errorf("%w; see: benchfleet template list; built in: %s", err, strings.Join(library.Names(), ", "))
+	}
 	return core.Template{}, err
 }
 
@@ -173,11 +194,20 @@ func (a *app) templateValidate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			names := []string{}
 			for _, t := range templates {
 				if err := t.Validate(); err != nil {
 					return exitWith(ExitUsage, fmt.Errorf("template %s: %w", t.Name, err))
 				}
-				fmt.Fprintf(a.out, "%s is valid\n", t.Name)
+				names = append(names, t.Name)
+			}
+			if a.json() {
+				return writeJSON(a.out, map[string]any{"valid": names})
+			}
+			for _, name := range names {
+				if err := a.print("%s is valid\n", name); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -195,11 +225,17 @@ func (a *app) templateDelete() *cobra.Command {
 				return err
 			}
 			defer store.Close()
-			if err := store.Templates().Delete(cmd.Context(), args[0]); err != nil {
+			err = store.Templates().Delete(cmd.Context(), args[0])
+			if core.CodeOf(err) == core.NotFound {
+				err = fmt.Errorf("%w; see: benchfleet template list", err)
+			}
+			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "deleted %s\n", args[0])
-			return nil
+			if a.json() {
+				return writeJSON(a.out, map[string]string{"deleted": args[0]})
+			}
+			return a.print("deleted %s\n", args[0])
 		},
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -76,31 +75,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json() {
 				return writeJSON(a.out, build)
 			}
-			_, err = fmt.Fprintf(a.out, "benchfleet %s\n%s %s\n", build.ID, build.GoVersion, build.Platform)
-			return err
+			return a.print("benchfleet %s\n%s %s\n", build.ID, build.GoVersion, build.Platform)
 		},
-	}
-}
-
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
-// noArguments and exactly refuse stray or missing arguments with a usage error.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("%s takes no argument, got %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-func exactly(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return usage("%s takes %d argument(s) (%v), got %d\nSee: %s --help", cmd.CommandPath(), len(names), names, len(args), cmd.CommandPath())
-		}
-		return nil
 	}
 }

@@ -28,11 +28,11 @@ Exit codes of a worker:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A worker obeys its run and its launcher, so the interrupt that ends
 			// other commands does not end it.
-			code := worker.Main(context.WithoutCancel(cmd.Context()), a.environ, Opener(), a.err)
-			if code == 0 {
+			exit := worker.Main(context.WithoutCancel(cmd.Context()), worker.Process{Environ: a.environ, Log: a.err}, Opener())
+			if exit.Code == 0 {
 				return nil
 			}
-			return exitWith(code, nil)
+			return exitWith(exit.Code, nil)
 		},
 	}
 }

@@ -128,6 +128,7 @@ func TestTerminal(t *testing.T) {
 			}
 			d.Note("nobody drives this run")
 			out.waitFor(t, "nobody drives this run")
+			out.Write([]byte("^C")) // as a terminal echoes it, wherever the cursor is
 			fmt.Fprintf(d, "\nstopping; again to kill the workers at once\n")
 			out.waitFor(t, "stopping; again")
 			fmt.Fprintf(d, "the last word")

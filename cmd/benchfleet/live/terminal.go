@@ -43,7 +43,7 @@ func Start(out io.Writer, o Options) *Terminal {
 	t := &Terminal{
 		board: b,
 		ended: make(chan struct{}),
-		program: tea.NewProgram(m, tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler(),
+		program: tea.NewProgram(m, tea.WithOutput(fromFirstColumn(out)), tea.WithInput(nil), tea.WithoutSignalHandler(),
 			tea.WithoutBracketedPaste(), tea.WithFPS(10)),
 	}
 	go func() { // Close waits for it
