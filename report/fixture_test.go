@@ -170,7 +170,8 @@ func refused() report.Result {
 	run.Status, run.Reason, run.Detail = core.Failed, core.PreflightRefused, "target.table: BENCHFLEET_OLTP does not exist"
 	run.StartedAt, run.EndedAt = at(0), at(0.4)
 	run.Findings = findings()
-	return report.Result{Run: run, Location: "sqlite:store.db"}
+	s := scenario()
+	return report.Result{Scenario: &s, Run: run, Location: "sqlite:store.db"}
 }
 
 func findings() []core.Finding {

@@ -26,10 +26,11 @@ import (
 
 // Result is everything that is known of a run's result.
 type Result struct {
-	Run      core.Run      // the zero Run when only Parent is known
-	Parent   *core.Rollup  // nil when nothing was measured
-	Children []core.Rollup // one for each worker
-	Location string        // where the result lies, in the words of the caller
+	Run      core.Run       // the zero Run when only Parent is known
+	Scenario *core.Scenario // used when there is no Parent; nil: not known
+	Parent   *core.Rollup   // nil when nothing was measured
+	Children []core.Rollup  // one for each worker
+	Location string         // where the result lies, in the words of the caller
 }
 
 // Option changes how text is written.

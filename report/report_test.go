@@ -63,6 +63,15 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestTextOfRunThatGoesOn(t *testing.T) {
+	is := is.New(t)
+	r := refused()
+	r.Run.Status, r.Run.Reason, r.Run.Findings = core.Running, "", nil
+	var text strings.Builder
+	is.NoErr(report.Text(&text, r))
+	is.True(strings.Contains(text.String(), "there is no result yet: the run is RUNNING"))
+}
+
 func TestNarrowText(t *testing.T) {
 	for _, name := range []string{"cancelled", "running", "findings", "templates"} {
 		t.Run(name, func(t *testing.T) {

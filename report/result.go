@@ -28,6 +28,9 @@ func (r Result) view() view {
 		id: r.Run.ID, status: r.Run.Status, reason: r.Run.Reason, detail: r.Run.Detail,
 		start: r.Run.StartedAt, end: r.Run.EndedAt, workers: len(r.Run.Workers), connections: r.Run.Plan.Connections,
 	}
+	if r.Parent == nil && r.Scenario != nil {
+		v.parent.Name, v.parent.TemplateID, v.parent.Scenario = r.Scenario.Name, r.Scenario.TemplateID, r.Scenario
+	}
 	if r.Parent != nil {
 		v.parent = *r.Parent
 		v.certificate = r.Parent.Certificate
@@ -55,7 +58,11 @@ func Text(w io.Writer, r Result, options ...Option) error {
 	p.heading(v)
 	if r.Parent == nil {
 		p.print("\n")
-		p.line("nothing was measured")
+		if v.status.Terminal() {
+			p.line("nothing was measured")
+		} else {
+			p.line("there is no result yet: the run is %s", v.status)
+		}
 	} else {
 		p.measured(r.Parent)
 		p.failures(r.Parent.Kinds)

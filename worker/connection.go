@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -16,6 +17,10 @@ var (
 	errStatementTimeout = errors.New("statement timeout")
 	errStopped          = errors.New("cancelled by the stop")
 )
+
+// yieldAfter is how long a connection keeps a processor when its operations never
+// wait: the control read of a busy worker must not queue behind its load.
+const yieldAfter = 250 * time.Microsecond
 
 // operation is one entry of the mix as a connection needs it.
 type operation struct {
@@ -47,6 +52,7 @@ type connection struct {
 	until    time.Duration      // the phase holds up to this stamp, by that schedule
 	ended    time.Duration      // the newest operation
 	measured bool               // the stream has been switched to the measurement
+	yielded  time.Duration      // it let others run
 	broken   bool               // the session must be replaced
 	failures int                // sessions broken one after another
 	left     int64              // operations of the measurement still to be started
@@ -119,6 +125,10 @@ func (c *connection) run() (quotaDone bool) {
 		drawn = false
 		if !c.perform(start) {
 			return false
+		}
+		if c.ended-c.yielded >= yieldAfter {
+			runtime.Gosched()
+			c.yielded = c.load.clock.now()
 		}
 		if c.phase == measurement {
 			if c.left--; c.left == 0 {
@@ -263,7 +273,7 @@ func (c *connection) fail(start time.Duration, err error) bool {
 	k := c.countStart()
 	class := core.ErrorClass(err)
 	switch {
-	case c.why == errStopped, class == core.ClassCancelled && c.load.stopped():
+	case c.why == errStopped, c.why == nil && class == core.ClassCancelled && c.load.stopped():
 		class = core.ClassCancelled
 		k.aborted++
 	default:

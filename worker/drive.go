@@ -53,7 +53,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 	l.publish(schedule)
 	l.end()
 	<-idle
-	l.closing.Wait()
+	l.leave()
 	watcher.stop(l.ctx)
 	c.cutLast(clock.now())
 	report := c.report(clock.now())

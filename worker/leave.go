@@ -23,7 +23,7 @@ func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
 				return
 			}
 		}
-		w.load.closing.Wait()
+		w.load.leave()
 		if w.load.target != nil {
 			if err := w.load.target.Close(); err != nil {
 				w.log.Warn("the target was not closed", "error", w.text(err))

@@ -56,6 +56,7 @@ type load struct {
 	unquoted   atomic.Int64   // of them, those whose quota is not done
 	lastDone   atomic.Int64   // stamp of the last operation of a quota
 	closing    sync.WaitGroup // connections whose session may be open
+	leaving    chan struct{}  // closed when the worker leaves: sessions may be closed
 
 	mu        sync.Mutex
 	sessions  map[int]string // by connection, of those that have one open
@@ -98,6 +99,7 @@ func newLoad(ctx context.Context, clock clock, s core.Scenario, key core.WorkerK
 		l.connections = append(l.connections, l.newConnection(i, int64(first+i)))
 	}
 	l.sessions = make(map[int]string, count)
+	l.leaving = make(chan struct{})
 	return l, nil
 }
 
@@ -169,9 +171,17 @@ func (l *load) start(quotasDone, idle func()) {
 			if l.running.Add(-1) == 0 {
 				idle()
 			}
+			<-l.leaving // what has run its load still holds its connection
 			c.closeSession()
 		})
 	}
+}
+
+// leave lets every connection close its session and waits for all of them. It is
+// called once, after the load has ended.
+func (l *load) leave() {
+	close(l.leaving)
+	l.closing.Wait()
 }
 
 // quotaDone remembers when the last operation of a quota ended.

@@ -70,7 +70,7 @@ func TestCollectingLosesNothing(t *testing.T) {
 	l.publish(schedule)
 	l.end()
 	<-idle
-	l.closing.Wait()
+	l.leave()
 	c.cutLast(l.clock.now())
 	intervals = append(intervals, c.list...)
 	report := c.report(l.clock.now())

@@ -26,6 +26,7 @@ type app struct {
 	output    string
 	endpoints []string
 	verbose   bool
+	drives    bool // a run, which interrupts stop
 }
 
 // Main runs the command with its arguments and environment and returns its exit
@@ -40,7 +41,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var exit *exitError
-	if err != nil && ctx.Err() != nil && !errors.As(err, &exit) {
+	if err != nil && ctx.Err() != nil && !a.drives && !errors.As(err, &exit) {
 		err = exitWith(ExitCancelled, fmt.Errorf("interrupted: %w", err))
 	}
 	a.say(err)

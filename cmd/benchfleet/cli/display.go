@@ -1,22 +1,32 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/benchfleet/benchfleet/cmd/benchfleet/live"
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/benchfleet/benchfleet/runner"
 	"github.com/charmbracelet/x/term"
 	"github.com/mattn/go-isatty"
 )
 
+// storeSlow is how long a result may take to be stored before the user is told.
+const storeSlow = 5 * time.Second
+
 // Display shows a run while it goes on: a live view on a terminal, a line for
 // each interval elsewhere.
 type Display struct {
 	live.Display
-	over atomic.Bool // the run has ended, as far as this process knows
+	stage atomic.Int32
+
+	mu   sync.Mutex
+	slow *time.Timer // says that the result is not stored yet
 }
 
 // newDisplay shows on stderr, so that stdout holds the result alone.
@@ -29,8 +39,41 @@ func (a *app) newDisplay() *Display {
 
 // Observe shows an observation.
 func (d *Display) Observe(o runner.Observation) {
-	d.over.Store(o.Run.Status.Terminal())
+	at := working
+	switch {
+	case o.Run.Status.Terminal():
+		at = ended
+	case o.Run.Phase == core.Processing:
+		at = storing
+	}
+	d.stage.Store(int32(at))
+	if at != working {
+		d.tellIfSlow()
+	}
 	d.Show(live.Snapshot(o))
+}
+
+// at is the stage of the run that was shown last.
+func (d *Display) at() stage { return stage(d.stage.Load()) }
+
+func (d *Display) tellIfSlow() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.slow == nil {
+		d.slow = time.AfterFunc(storeSlow, func() {
+			fmt.Fprintln(d, "the result is not stored yet: the store is slow or cannot be written; trying again; interrupt to leave")
+		})
+	}
+}
+
+// Close ends the display.
+func (d *Display) Close() error {
+	d.mu.Lock()
+	if d.slow != nil {
+		d.slow.Stop()
+	}
+	d.mu.Unlock()
+	return d.Display.Close()
 }
 
 // terminal reports whether w is a terminal that can be drawn on.

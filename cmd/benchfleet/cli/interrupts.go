@@ -35,7 +35,7 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // Interrupted turns the interrupts of this process into stop requests: the first
-// stops the run, the second kills its workers, and the third gives up. A
+// stops the run, the second kills its workers, and the third leaves. A
 // terminal that goes away is an interrupt too; output that nobody reads any more
 // is none.
 type Interrupted struct {
@@ -47,10 +47,18 @@ type Interrupted struct {
 	group   sync.WaitGroup
 }
 
-// Interrupts begins to listen, and says on say what each interrupt does. The
-// third calls giveUp, and so does any one once over says that the run has ended
-// and only its storing is waited for. Close ends it.
-func Interrupts(say io.Writer, over func() bool, giveUp func()) *Interrupted {
+// stage is how far a run is, as far as an interrupt is concerned.
+type stage int32
+
+const (
+	working stage = iota // workers may live
+	storing              // they are gone; the result is being stored
+	ended                // only its end is not stored yet
+)
+
+// Interrupts begins to listen, and says on say what each interrupt does. giveUp
+// is called when there is nothing more to stop or to kill. Close ends it.
+func Interrupts(say io.Writer, at func() stage, giveUp func()) *Interrupted {
 	stops := make(chan core.StopRequested, 2)
 	i := &Interrupted{C: stops, signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), done: make(chan struct{})}
 	if signals := heard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP); len(signals) > 0 { // none would mean all
@@ -63,23 +71,32 @@ func Interrupts(say io.Writer, over func() bool, giveUp func()) *Interrupted {
 			case <-i.done:
 				return
 			case s := <-i.signals:
-				if over() {
-					count = 3
-				}
-				switch count {
-				case 1:
-					fmt.Fprintln(say, "stopping; interrupt again to kill the workers at once")
-					stops <- core.StopRequested{Reason: core.UserRequested, By: "signal " + s.String()}
-				case 2:
-					fmt.Fprintln(say, "killing the workers; interrupt again to leave without waiting")
-					stops <- core.StopRequested{Reason: core.UserRequested, By: "signal " + s.String(), Rung: core.Kill}
-				case 3:
+				if request, ok := interrupted(say, count, at(), s.String()); ok {
+					stops <- request // there is room for both
+				} else {
 					giveUp()
 				}
 			}
 		}
 	})
 	return i
+}
+
+// interrupted is what the nth interrupt asks for; false: to leave at once.
+func interrupted(say io.Writer, nth int, at stage, signal string) (core.StopRequested, bool) {
+	request := core.StopRequested{Reason: core.UserRequested, By: "signal " + signal}
+	switch {
+	case at == ended || nth > 2 || nth == 2 && at == storing:
+		return request, false
+	case nth == 2:
+		request.Rung = core.Kill
+		fmt.Fprintln(say, "killing the workers; interrupt again to leave without waiting")
+	case at == storing:
+		fmt.Fprintln(say, "the workers are gone and the result is being stored; interrupt again to leave without waiting")
+	default:
+		fmt.Fprintln(say, "stopping; interrupt again to kill the workers at once")
+	}
+	return request, true
 }
 
 // Close stops listening.

@@ -128,9 +128,10 @@ type driving struct {
 
 // newDrive begins to listen for interrupts. close ends that.
 func (a *app) newDrive(ctx context.Context, display *Display) *driving {
+	a.drives = true
 	d := &driving{display: display}
 	d.ctx, d.cancel = context.WithCancel(ctx)
-	d.stops = Interrupts(display, display.over.Load, d.cancel)
+	d.stops = Interrupts(display, display.at, d.cancel)
 	return d
 }
 
@@ -145,10 +146,10 @@ func (d *driving) drive(r *runner.Runner, id string) (core.Run, error) {
 	run, err := r.Drive(d.ctx, id, runner.DriveOptions{Start: true, Stop: d.stops.C})
 	if err != nil && d.ctx.Err() != nil {
 		code := ExitCancelled
-		if run.Status == core.Failed {
+		if run.Outcome() == core.Failed {
 			code = ExitFailed
 		}
-		err = exitWith(code, fmt.Errorf("left run %s without waiting; benchfleet gc ends and stores what is left of it", id))
+		err = exitWith(code, fmt.Errorf("left run %s before its end was stored; benchfleet gc ends and stores what is left of it", id))
 	}
 	return run, err
 }
@@ -219,7 +220,11 @@ func (a *app) loadResult(ctx context.Context, store ports.Store, run core.Run) (
 		result.Parent, result.Children = &parent, children
 		return result, nil
 	case core.NotFound:
-		return result, nil
+		record, err := store.Load(ctx, run.ID)
+		if err == nil {
+			result.Scenario = &record.Scenario
+		}
+		return result, err
 	default:
 		return result, err
 	}
