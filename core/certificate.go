@@ -72,12 +72,17 @@ func (r Run) Certificate() Certificate {
 }
 
 func (w WorkerRecord) endedClean() bool {
-	return w.Life == Planned || w.Life == Gone && w.Reported && w.EndedOn <= Drain && !w.Lost
+	return w.neverLaunched() || w.Life == Gone && w.Reported && w.EndedOn <= Drain && !w.Lost
+}
+
+// neverLaunched says that there was nothing to end.
+func (w WorkerRecord) neverLaunched() bool {
+	return w.Life == Planned || w.Life == Gone && w.Handle.Zero() && w.State == ""
 }
 
 func (w WorkerRecord) ending() string {
 	switch {
-	case w.Life == Planned:
+	case w.neverLaunched():
 		return "never launched"
 	case w.Life.Alive():
 		return "still alive"

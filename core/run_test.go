@@ -182,6 +182,27 @@ func TestUnkillableWorkerIsNamedAsOrphan(t *testing.T) {
 	is.True(r.Running.Why != "")
 }
 
+func TestStopThatIsRaisedNamesWhoAsked(t *testing.T) {
+	is := is.New(t)
+	r, _ := play(t, loaded(t, 1, operationBound), BeatSeen{At: at(11), Worker: 0, Epoch: 1, State: WorkerRunning, QuotaDone: true})
+	is.Equal(r.Status, Stopping)
+	r, events := play(t, r, StopRequested{At: at(12), Reason: UserRequested, By: "ann"})
+	is.Equal(events[0].By, "ann")
+	is.Equal(r.Certificate().RequestedBy, "ann")
+	r, _ = play(t, r, StopRequested{At: at(13), Reason: Budget, By: "bob"})
+	is.Equal(r.StopBy, "ann") // of two of equal rank the first wins
+}
+
+func TestWorkerThatWasNeverLaunchedLeavesTheCertificateClean(t *testing.T) {
+	is := is.New(t)
+	r, _ := play(t, NewRun("r", explorePlan(1, nil)), StartRequested{At: at(0)}, passed(1), StopRequested{At: at(2), Reason: UserRequested},
+		WorkerExited{At: at(3), Worker: 0, Epoch: 1, Exit: Exit{Code: -1, Cause: "never launched"}},
+		SessionsCounted{At: at(4), Running: RunningCount{Known: true}}, RollupStored{At: at(5)}, ResourcesReleased{At: at(6)})
+	is.Equal(r.Status, Cancelled)
+	is.True(r.Certificate().Clean)
+	is.Equal(r.Certificate().Workers[0].Ending, "never launched")
+}
+
 func TestOwners(t *testing.T) {
 	is := is.New(t)
 	r, events := play(t, loaded(t, 1, nil), OwnerClaimed{At: at(11), Owner: "a", Until: at(16)})

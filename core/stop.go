@@ -71,7 +71,7 @@ func (r *Run) stop(e StopRequested) {
 	if e.Reason.Outcome() == "" {
 		e.Reason = UserRequested
 	}
-	if !r.Status.Ending() {
+	if !r.Status.Ending() || e.Reason.Outranks(r.Reason) {
 		r.StopBy = e.By
 	}
 	r.requestEnd(e.At, e.Reason, e.Detail)
@@ -96,7 +96,7 @@ func (r *Run) requestEnd(at time.Time, reason Reason, detail string) {
 	case reason.Outranks(r.Reason):
 		r.Reason, r.Detail = reason, detail
 		r.Status = endingStatus(reason)
-		r.emit(ControlEvent{Type: EventStopRaised, Scope: ScopeRun, Reason: reason, Rung: r.Rung.String(), Detail: detail, At: at})
+		r.emit(ControlEvent{Type: EventStopRaised, Scope: ScopeRun, Reason: reason, Rung: r.Rung.String(), By: r.StopBy, Detail: detail, At: at})
 	}
 }
 
@@ -196,7 +196,7 @@ func (r *Run) counted(at time.Time, answer RunningCount) {
 func (r *Run) processingLate(at time.Time) {
 	switch r.Step {
 	case counting:
-		r.counted(at, RunningCount{Why: fmt.Sprintf("the target did not answer within %s", r.Plan.CancelTimeout)})
+		r.counted(at, RunningCount{Why: fmt.Sprintf("no answer of the target came within %s", r.Plan.CancelTimeout)})
 	case storing:
 		r.finish(at, fmt.Sprintf("the result could not be stored within %s", r.Plan.ProcessingTimeout))
 	default:

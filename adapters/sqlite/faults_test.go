@@ -41,7 +41,7 @@ func TestOpenStoreRefuses(t *testing.T) {
 	damaged := filepath.Join(directory, "damaged.db")
 	content := strings.Repeat("these are notes, and no database\n", 100)
 	is.New(t).NoErr(os.WriteFile(text, []byte(content), 0o600))
-	is.New(t).NoErr(os.WriteFile(damaged, []byte(header+content), 0o600))
+	is.New(t).NoErr(os.WriteFile(damaged, []byte("SQLite format 3\x00"+content), 0o600))
 	for _, tc := range []struct {
 		name, path string
 		code       core.Code

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 )
 
-// header is how every database file begins, once something is in it.
-const header = "SQLite format 3\x00"
-
 // uri names a file and the parameters of a connection for the driver.
 func uri(path string, parameters url.Values) string {
 	slashed := filepath.ToSlash(path)
@@ -28,8 +24,11 @@ func uri(path string, parameters url.Values) string {
 	return "file:" + (&url.URL{Path: slashed}).EscapedPath() + "?" + parameters.Encode()
 }
 
-// checkFile tells, without touching it, whether path can be a database; what
-// names its use in errors. A missing file is NotFound.
+// checkFile tells whether path can be a database; what names its use in errors.
+// A missing file is NotFound. It does not open the file: closing it again would
+// take away the locks that the connections of this process have on it (POSIX),
+// and the next process that closes the database would delete the WAL that they
+// write to.
 func checkFile(what, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -40,20 +39,6 @@ func checkFile(what, path string) error {
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: sqlite: %s %s is no regular file", core.ErrInvalid, what, path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return fileError(what, path, err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	begin := make([]byte, len(header))
-	switch n, err := io.ReadFull(file, begin); {
-	case n == 0 && errors.Is(err, io.EOF):
-		return nil // an empty file is an empty database
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return fileError(what, path, err)
-	case string(begin[:n]) != header:
-		return fmt.Errorf("%w: sqlite: %s %s is not a SQLite database", core.ErrInvalid, what, path)
 	}
 	return nil
 }
@@ -85,7 +70,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%w; %s must be writable, and so must its directory, in which SQLite keeps %s-wal and %s-shm",
 			err, path, filepath.Base(path), filepath.Base(path))
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("%w; %s is damaged: move it away with its -wal and -shm, and make a new one", err, path)
+		return fmt.Errorf("%w; %s is not a SQLite database, or is damaged: move it away with its -wal and -shm, and make a new one", err, path)
 	}
 	return err
 }
