@@ -71,7 +71,7 @@ func (r *Run) stop(e StopRequested) {
 	if e.Reason.Outcome() == "" {
 		e.Reason = UserRequested
 	}
-	if !r.Status.Ending() || e.Reason.Outranks(r.Reason) {
+	if !r.Status.Ending() || e.By != "" && e.Reason.Outranks(r.Reason) {
 		r.StopBy = e.By
 	}
 	r.requestEnd(e.At, e.Reason, e.Detail)

@@ -106,7 +106,7 @@ type entry struct {
 
 // The log of a recorder: its position fits the low bits of the state.
 const (
-	logBits = 6
+	logBits = 7
 	logSize = 1 << logBits
 	logMask = logSize - 1
 )

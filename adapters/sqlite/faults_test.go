@@ -129,7 +129,7 @@ func TestFileModes(t *testing.T) {
 	}{
 		{"writable", 0o777, 0o666, []string{"opened"}},
 		{"read-only file", 0o777, 0o444, []string{"error Denied", "is read-only"}},
-		{"unreadable file", 0o777, 0o000, []string{"error Denied", "permission denied"}},
+		{"unreadable file", 0o777, 0o000, []string{"error Denied", "must be readable"}},
 		{"read-only directory", 0o555, 0o666, []string{"error Denied", "its directory"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%w; is the disk of %s full or gone?", err, directory)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
-		return fmt.Errorf("%w; %s must be writable, and so must its directory, in which SQLite keeps %s-wal and %s-shm",
+		return fmt.Errorf("%w; %s must be readable and writable, and so must its directory, in which SQLite keeps %s-wal and %s-shm",
 			err, path, filepath.Base(path), filepath.Base(path))
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%w; %s is not a SQLite database, or is damaged: move it away with its -wal and -shm, and make a new one", err, path)

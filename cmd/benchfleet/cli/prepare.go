@@ -26,6 +26,9 @@ it stopped; rows that are there are left alone. --drop removes the table.`,
   benchfleet prepare oltp --drop`,
 		Args: exactly("TEMPLATE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if drop && cmd.Flags().Changed("rows") {
+				return usage("--rows loads and --drop removes: give one of them")
+			}
 			t, err := a.findTemplate(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -50,7 +53,6 @@ it stopped; rows that are there are left alone. --drop removes the table.`,
 	cmd.Flags().StringVar(&rows, "rows", "", "load `N` rows (default: what the template says)")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "`KEY=VALUE` changes one field of the template, like table.name=OTHER; repeatable")
 	cmd.Flags().BoolVar(&drop, "drop", false, "remove the table instead")
-	cmd.MarkFlagsMutuallyExclusive("rows", "drop")
 	return cmd
 }
 

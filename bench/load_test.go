@@ -1,0 +1,102 @@
+//go:build unix
+
+package bench
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/benchfleet/benchfleet/adapters/memory"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/worker"
+)
+
+// BenchmarkRecord compares recording one operation, clocks excluded, with one
+// record into a bare histogram.
+func BenchmarkRecord(b *testing.B) {
+	const count = 2_000_000
+	durations := make([]time.Duration, 1024)
+	random := core.NewRand(1, 2, 3)
+	for i := range durations {
+		durations[i] = time.Duration(50_000 + random.Int64n(100_000))
+	}
+	var ratios, operation, bare []float64
+	recorder := worker.NewRecorder(4)
+	var histogram core.Histogram
+	for range b.N {
+		for range *rounds {
+			start := time.Now()
+			for i := range count {
+				histogram.Record(durations[i&1023])
+			}
+			h := float64(time.Since(start)) / count
+			start = time.Now()
+			for i := range count {
+				recorder.Record(i&3, time.Duration(i+1), time.Duration(i+1)+durations[i&1023])
+			}
+			r := float64(time.Since(start)) / count
+			operation, bare, ratios = append(operation, r), append(bare, h), append(ratios, r/h)
+		}
+	}
+	allocations := testing.AllocsPerRun(1000, func() { recorder.Record(1, 5, 5+durations[7]) })
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(operation, 0.5), "operation-ns")
+	b.ReportMetric(quantile(bare, 0.5), "histogram-ns")
+	b.ReportMetric(quantile(ratios, 0.5), "ratio")
+	b.ReportMetric(allocations, "allocs")
+	b.Log("promised: ratio ≤ 5, 0 allocations")
+}
+
+// BenchmarkWorkerLoop compares the whole loop of one connection on the memory
+// target, a map look-up, with a bare loop of two clock reads and that look-up.
+func BenchmarkWorkerLoop(b *testing.B) {
+	const count = 1_000_000
+	ctx := context.Background()
+	target := memory.NewTarget(memory.TargetOptions{})
+	must(b, target.Create(ctx, table()))
+	must(b, target.Load(ctx, table(), func(int64) {}))
+	s, err := core.Template{
+		Name: "loop", Target: core.TemplateTarget{Kind: "memory"}, Table: table(),
+		Load: core.TemplateLoad{Workers: 1, Connections: 1, Operations: count},
+		Mix:  []core.TemplateOp{{Kind: core.PointLookup, Weight: 100}},
+	}.Resolve(core.Resolution{Launcher: "memory", StartTimeout: time.Minute})
+	must(b, err)
+	session, err := target.Open(ctx, ports.SessionOptions{Table: s.Table, Statements: s.Statements()})
+	must(b, err)
+	defer session.Close()
+	var ratios, whole, bare []float64
+	for range b.N {
+		for range *rounds {
+			start := time.Now()
+			must(b, bareLookupsInMemory(ctx, session, count))
+			l := float64(time.Since(start)) / count
+			report, err := worker.Drive(ctx, s, target)
+			must(b, err)
+			p := report.PhaseOf(core.Measurement)
+			w := p.Seconds * 1e9 / float64(core.Total(p.Kinds).OK)
+			whole, bare, ratios = append(whole, w), append(bare, l), append(ratios, w/l)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(whole, 0.5), "worker-ns")
+	b.ReportMetric(quantile(bare, 0.5), "bare-ns")
+	b.ReportMetric(quantile(ratios, 0.5), "ratio")
+	b.Log("promised: ratio ≤ 4")
+}
+
+func bareLookupsInMemory(ctx context.Context, session ports.Session, count int) error {
+	random := core.NewRand(1, 2, 3)
+	args := make([]any, 1)
+	var total time.Duration
+	for range count {
+		args[0] = random.Int64n(tableRows)
+		start := time.Now()
+		if _, err := session.Exec(ctx, 0, args); err != nil {
+			return err
+		}
+		total += time.Since(start)
+	}
+	return nil
+}
