@@ -13,6 +13,12 @@ import (
 	"github.com/matryer/is"
 )
 
+// shortLeases makes the leases of a run short enough to be waited for. Where
+// nobody waits for one, the defaults let a busy machine take its time.
+func shortLeases(args ...string) []string {
+	return append(args, "--set", "limits.owner_lease=2s", "--set", "limits.worker_lease=6s")
+}
+
 func TestAcceptanceWorkerKilled(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
@@ -32,12 +38,12 @@ func TestAcceptanceOrchestratorKilledAndLeftAlone(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
-	running := s.start("run", "short", "--duration", "1m")
+	running := s.start(shortLeases("run", "short", "--duration", "1m")...)
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
 	running.signal(syscall.SIGKILL)
 	running.wait(5 * time.Second)
 	is.True(len(s.workers(run)) > 0) // the workers outlive it, for a while
-	until(t, 15*time.Second, "the workers end by their lease", func() bool { return len(s.workers(run)) == 0 })
+	until(t, 30*time.Second, "the workers end by their lease", func() bool { return len(s.workers(run)) == 0 })
 	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), "RUNNING") // nobody has closed it yet
 	o := s.must("gc")
 	is.True(strings.Contains(o.stdout, run))
@@ -50,7 +56,7 @@ func TestAcceptanceOrchestratorKilledAndTakenOver(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
-	running := s.start("run", "short", "--duration", "6s", "--set", "limits.worker_lease=15s")
+	running := s.start("run", "short", "--duration", "6s", "--set", "limits.owner_lease=2s")
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
 	running.signal(syscall.SIGKILL)
 	running.wait(5 * time.Second)
@@ -67,7 +73,7 @@ func TestAcceptanceOrchestratorKilledAndTakenOver(t *testing.T) {
 func TestAcceptanceOrchestratorKilledWhileStopping(t *testing.T) {
 	s := newSite(t)
 	db := s.db()
-	running := s.start("run", "slow")
+	running := s.start(shortLeases("run", "slow")...)
 	run := s.reaches(db, "STOPPING", "")
 	running.signal(syscall.SIGKILL)
 	running.wait(5 * time.Second)
@@ -81,7 +87,7 @@ func TestAcceptanceStoreUnwritable(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
-	running := s.start("run", "short", "--duration", "1m")
+	running := s.start(shortLeases("run", "short", "--duration", "1m")...)
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
 	locker, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&_txlock=immediate")
 	is.NoErr(err)

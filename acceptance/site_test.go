@@ -29,6 +29,9 @@ var binary string
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "benchfleet-acceptance")
 	if err == nil {
+		err = os.Chmod(dir, 0o755) // other users run it too
+	}
+	if err == nil {
 		binary = filepath.Join(dir, "benchfleet")
 		build := exec.Command("go", "build", "-o", binary, "../cmd/benchfleet")
 		build.Stderr = os.Stderr
@@ -52,13 +55,25 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("needs /proc to see from outside which workers live")
-	}
-	s := &site{t: t, dir: t.TempDir()}
+	return newSiteIn(t, t.TempDir())
+}
+
+func newSiteIn(t *testing.T, dir string) *site {
+	t.Helper()
+	s := emptySite(t, dir)
 	s.must("schema", "apply")
 	s.must("template", "import", "testdata/short.yaml")
 	s.must("prepare", "short")
+	return s
+}
+
+// emptySite is a data directory in which nothing is yet.
+func emptySite(t *testing.T, dir string) *site {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc to see from outside which workers live")
+	}
+	s := &site{t: t, dir: dir}
 	t.Cleanup(func() {
 		for _, pid := range s.workers("") {
 			t.Errorf("worker process %d is still there at the end of the test", pid)
@@ -76,12 +91,6 @@ type outcome struct {
 
 func (o outcome) String() string {
 	return fmt.Sprintf("exit %d\nstdout: %s\nstderr: %s", o.code, o.stdout, o.stderr)
-}
-
-func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, binary, append([]string{"--dir", s.dir}, args...)...)
-	cmd.Env = append(os.Environ(), s.env...)
-	return cmd
 }
 
 // do runs a command to its end.
@@ -110,21 +119,36 @@ type running struct {
 	args           []string
 }
 
-func (s *site) start(args ...string) *running {
+// command is a command that has not been started.
+func (s *site) command(args ...string) *running {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{t: s.t, cmd: s.command(ctx, args...), cancel: cancel, ended: make(chan struct{}), args: args}
-	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--dir", s.dir}, args...)...)
+	cmd.Env = append(os.Environ(), s.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r := &running{t: s.t, cmd: cmd, cancel: cancel, ended: make(chan struct{}), args: args}
+	cmd.Stdout, cmd.Stderr = &r.stdout, &r.stderr
+	return r
+}
+
+func (s *site) start(args ...string) *running {
+	s.t.Helper()
+	return s.command(args...).begin()
+}
+
+// begin starts the command, and ends it with the test.
+func (r *running) begin() *running {
+	r.t.Helper()
 	if err := r.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	go func() {
 		r.cmd.Wait()
 		close(r.ended)
 	}()
-	s.t.Cleanup(func() {
-		cancel()
+	r.t.Cleanup(func() {
+		r.cancel()
 		<-r.ended
 	})
 	return r
@@ -140,6 +164,14 @@ func (r *running) wait(limit time.Duration) outcome {
 		r.t.Fatalf("%v has not ended within %s\nstdout: %s\nstderr: %s", r.args, limit, r.stdout.String(), r.stderr.String())
 	}
 	return outcome{r.cmd.ProcessState.ExitCode(), r.stdout.String(), r.stderr.String()}
+}
+
+// says waits until the command has written a text.
+func (r *running) says(text string) {
+	r.t.Helper()
+	until(r.t, 30*time.Second, fmt.Sprintf("%v says %q", r.args, text), func() bool {
+		return strings.Contains(r.stdout.String()+r.stderr.String(), text)
+	})
 }
 
 func (r *running) signal(sig syscall.Signal) {
@@ -189,12 +221,29 @@ func (s *site) worker(run, id string) int {
 // db looks into the store beside the command.
 func (s *site) db() *sql.DB {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&mode=ro")
+	db := s.open("store.db")
+	s.t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// open looks into a database of the site. The caller closes it.
+func (s *site) open(name string) *sql.DB {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, name)+"?_pragma=busy_timeout(5000)&mode=ro")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { db.Close() })
 	return db
+}
+
+// checkFile checks that a database of the site is sound.
+func (s *site) checkFile(name string) {
+	s.t.Helper()
+	db := s.open(name)
+	defer db.Close()
+	if found := s.text(db, "PRAGMA integrity_check"); found != "ok" {
+		s.t.Errorf("%s: %s", name, found)
+	}
 }
 
 func (s *site) text(db *sql.DB, query string, args ...any) string {

@@ -55,7 +55,7 @@ func newFleet(b *testing.B) *fleet {
 	b.Helper()
 	dir, ctx := b.TempDir(), context.Background()
 	f := &fleet{binary: filepath.Join(dir, "benchfleet"), target: filepath.Join(dir, "target.db")}
-	build := exec.Command("go", "build", "-o", f.binary, "../cmd/benchfleet")
+	build := exec.Command("go", "build", "-buildvcs=true", "-o", f.binary, "../cmd/benchfleet") // stamped, as users have it
 	build.Stderr = os.Stderr
 	must(b, build.Run())
 	storePath := filepath.Join(dir, "store.db")

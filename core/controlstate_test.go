@@ -16,7 +16,7 @@ func TestControlOf(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	run := core.NewRun("run-1", core.Plan{
 		Workers: 2, Connections: 3, Warmup: time.Second, Duration: 10 * time.Second, Cooldown: time.Second,
-		PhaseLead: 100 * time.Millisecond, RunLimit: time.Hour, PreflightTimeout: time.Minute, StartTimeout: time.Minute,
+		StartLead: 100 * time.Millisecond, PhaseLead: 100 * time.Millisecond, RunLimit: time.Hour, PreflightTimeout: time.Minute, StartTimeout: time.Minute,
 		DrainTimeout: 30 * time.Second, CancelTimeout: time.Second, TerminateTimeout: time.Second, KillTimeout: time.Second,
 		ProcessingTimeout: time.Minute, OnLoss: core.FailOnLoss,
 	})

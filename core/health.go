@@ -67,7 +67,7 @@ func (h *WorkerHealth) read(b *Beat, now time.Time) {
 		newest := &b.Report.Intervals[n-1]
 		if newest.Seconds > 0 {
 			total := Total(newest.Kinds)
-			h.Throughput = float64(total.Done()) / newest.Seconds
+			h.Throughput = float64(total.OK) / newest.Seconds
 		}
 	}
 }

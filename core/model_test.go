@@ -13,7 +13,7 @@ import (
 func explorePlan(workers int, change func(*Plan)) Plan {
 	s := time.Second
 	p := Plan{
-		Workers: workers, Connections: workers, Warmup: 3 * s, Duration: 10 * s, PhaseLead: s / 10, RunLimit: 30 * s,
+		Workers: workers, Connections: workers, Warmup: 3 * s, Duration: 10 * s, StartLead: s / 10, PhaseLead: s / 10, RunLimit: 30 * s,
 		PreflightTimeout: 60 * s, StartTimeout: 61 * s, DrainTimeout: 31 * s, CancelTimeout: 5 * s,
 		TerminateTimeout: 6 * s, KillTimeout: 7 * s, ProcessingTimeout: 62 * s, OnLoss: FailOnLoss,
 	}

@@ -17,7 +17,9 @@ type Plan struct {
 	Warmup   time.Duration `json:"warmup_ns"`
 	Duration time.Duration `json:"duration_ns"` // 0: bounded by Operations
 	Cooldown time.Duration `json:"cooldown_ns"`
-	// PhaseLead is how long before a phase takes effect it is published.
+	// StartLead and PhaseLead are how long before the load begins, and before a
+	// phase takes effect, that is published.
+	StartLead time.Duration `json:"start_lead_ns"`
 	PhaseLead time.Duration `json:"phase_lead_ns"`
 	// RunLimit ends the load if nothing else does, counted from its beginning.
 	RunLimit time.Duration `json:"run_limit_ns"`

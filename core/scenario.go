@@ -124,6 +124,7 @@ func (s Scenario) Plan() Plan {
 		Warmup:            s.Load.Warmup.Std(),
 		Duration:          s.Load.Duration.Std(),
 		Cooldown:          s.Load.Cooldown.Std(),
+		StartLead:         PhaseLead(WaitingPoll(s.Limits.ControlPoll.Std())),
 		PhaseLead:         PhaseLead(s.Limits.ControlPoll.Std()),
 		RunLimit:          s.Limits.RunLimit.Std(),
 		PreflightTimeout:  s.Limits.PreflightTimeout.Std(),
@@ -140,6 +141,10 @@ func (s Scenario) Plan() Plan {
 // PhaseLead is how far ahead a phase is published for workers that read their
 // control state once per poll.
 func PhaseLead(poll time.Duration) time.Duration { return 2 * poll }
+
+// WaitingPoll is how often a worker reads its control state while it waits for
+// START, when no load suffers from it: so a run can begin soon.
+func WaitingPoll(poll time.Duration) time.Duration { return poll / 5 }
 
 // Hash is the identity of the scenario: workers register with it.
 func (s Scenario) Hash() (string, error) {

@@ -13,7 +13,7 @@ func (r *Run) begin(at time.Time) {
 	if r.Plan.Warmup > 0 {
 		r.Phase = Warmup
 	}
-	r.PhaseAt = at.Add(r.Plan.PhaseLead)
+	r.PhaseAt = at.Add(r.Plan.StartLead)
 	r.Origin = r.PhaseAt
 	r.emit(ControlEvent{Type: EventStart, Scope: ScopeRun, Phase: r.Phase, Effective: r.PhaseAt, At: at})
 	r.schedule()

@@ -127,7 +127,9 @@ func (s *summary) worker(i int) workerSummary {
 	child := s.base()
 	child.WorkerID = w.ID
 	child.Connections = w.Target
-	child.Detail = w.Message
+	if !w.endedClean() {
+		child.Detail = w.Message
+	}
 	child.CPUSeconds = report.CPUSeconds
 	child.WorkerEnding = s.certificate.Workers[i].Ending
 	child.Start, child.End = span(report, w)

@@ -226,11 +226,11 @@ func workerDocument(c *core.Rollup) WorkerDocument {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// shareOf is a kind's part of the throughput, by what of it has ended: so that
+// shareOf is a kind's part of the throughput, by what of it has succeeded: so that
 // the parts sum to the whole.
 func shareOf(throughput float64, k, total *core.KindMetrics) float64 {
-	if total.Done() == 0 {
+	if total.OK == 0 {
 		return 0
 	}
-	return throughput * float64(k.Done()) / float64(total.Done())
+	return throughput * float64(k.OK) / float64(total.OK)
 }

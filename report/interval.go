@@ -55,7 +55,7 @@ func throughput(i ports.RunInterval) float64 {
 		return 0
 	}
 	total := core.Total(i.Kinds)
-	return float64(total.Done()) / i.Seconds
+	return float64(total.OK) / i.Seconds
 }
 
 // IntervalLine writes one interval on one line, for output that is no terminal:

@@ -223,7 +223,7 @@ func (d *driver) progress() ports.Progress {
 		p.Errors += int64(c.Errors)
 	}
 	if latest := d.measured.latest; latest != nil && latest.Seconds > 0 {
-		p.QPS = float64(core.Total(latest.Kinds).Done()) / latest.Seconds
+		p.QPS = float64(core.Total(latest.Kinds).OK) / latest.Seconds
 	}
 	return p
 }

@@ -19,7 +19,9 @@ const (
 func (w *worker) readControl(ctx context.Context) {
 	limits := &w.scenario.Limits
 	timeout := min(max(limits.WorkerLease.Std()/3, minControlTimeout), maxControlTimeout)
-	ticker := time.NewTicker(max(limits.ControlPoll.Std(), time.Millisecond))
+	calm := max(limits.ControlPoll.Std(), time.Millisecond)
+	poll := max(core.WaitingPoll(calm), time.Millisecond)
+	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	failing := false
 	for ctx.Err() == nil {
@@ -36,6 +38,10 @@ func (w *worker) readControl(ctx context.Context) {
 			failing = false
 			w.store.observe(control.Now, before, after)
 			w.tell(core.ControlRead{At: after, Zero: w.store.origin(), Control: control})
+			if control.Status != core.Starting && poll != calm { // START is no longer waited for
+				poll = calm
+				ticker.Reset(calm)
+			}
 		case ctx.Err() == nil && !failing:
 			failing = true
 			w.log.Warn("the control state cannot be read", "error", w.text(err))

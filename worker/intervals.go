@@ -243,6 +243,12 @@ func (c *collector) emit(markAt, now time.Duration, offset float64) {
 			}
 			from, to = min(c.lastCut, now-1), now
 		}
+		if !c.open[p].any && to-from < c.interval/20 {
+			if markAt == core.Never {
+				c.close(p)
+			}
+			continue // clocks that differ by a little cut a sliver in which nothing ended
+		}
 		c.covered[p] = to
 		kinds := c.close(p)
 		c.sequence++

@@ -15,19 +15,18 @@ func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
 	close(w.done)
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
+	parts := []*part{&w.opening, &w.reader, &w.flushing, &w.cutter, &w.beater, &w.writer, &w.watcher}
+	for _, p := range parts {
+		p.end()
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for _, p := range []*part{&w.reader, &w.opening, &w.flushing, &w.cutter, &w.beater, &w.writer, &w.watcher} {
-			if !p.stop(ctx) {
-				return
-			}
+		if w.opening.stop(ctx) {
+			w.closeTarget()
 		}
-		w.load.leave()
-		if w.load.target != nil {
-			if err := w.load.target.Close(); err != nil {
-				w.log.Warn("the target was not closed", "error", w.text(err))
-			}
+		for _, p := range parts {
+			p.stop(ctx)
 		}
 	}()
 	select {
@@ -37,6 +36,17 @@ func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
 	}
 	w.log.Info("exit", "code", duty.Code, "cause", duty.Cause)
 	return Exit{Code: duty.Code, Cause: duty.Cause, LastSequence: w.lastSequence.Load()}
+}
+
+// closeTarget closes every session, then the target.
+func (w *worker) closeTarget() {
+	w.load.leave()
+	if w.load.target == nil {
+		return
+	}
+	if err := w.load.target.Close(); err != nil {
+		w.log.Warn("the target was not closed", "error", w.text(err))
+	}
 }
 
 // part is one goroutine of a worker, and how it is ended.
@@ -54,13 +64,20 @@ func (p *part) start(ctx context.Context, run func(context.Context)) {
 	}()
 }
 
+// end tells the goroutine to end.
+func (p *part) end() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
+
 // stop ends the goroutine and waits for it until ctx ends. It reports whether it
 // has ended.
 func (p *part) stop(ctx context.Context) bool {
-	if p.cancel == nil {
+	if p.ended == nil {
 		return true // never started
 	}
-	p.cancel()
+	p.end()
 	select {
 	case <-p.ended:
 		return true

@@ -83,8 +83,12 @@ func TestCollectingLosesNothing(t *testing.T) {
 				sum = core.MergeKinds(sum, i.Kinds)
 			}
 		}
-		is.Equal(differ(phase.Kinds, sum), "")
 		total := core.Total(phase.Kinds)
+		if sum == nil { // in which nothing ended: slivers of it are not reported
+			is.Equal(total.Counts, core.Counts{})
+			continue
+		}
+		is.Equal(differ(phase.Kinds, sum), "")
 		is.Equal(total.Started, total.OK+total.Errors)
 		is.Equal(total.Service.Count(), total.OK)
 		made += total.Started

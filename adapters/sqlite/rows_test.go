@@ -178,7 +178,7 @@ func TestResultColumns(t *testing.T) {
 		"RUN_ID": "run-1", "TEST_NAME": "race", "STATUS": "COMPLETED", "REASON": "ELAPSED", "MEASURED_SECONDS": 10.0, "CONCURRENT_CONNECTIONS": int64(4),
 		"TOTAL_OPERATIONS": int64(105), "OK_OPERATIONS": int64(100), "ERROR_OPERATIONS": int64(4), "ABORTED_OPERATIONS": int64(1),
 		"READ_OPERATIONS": int64(95), "WRITE_OPERATIONS": int64(10), "QPS": 9.5, "MIN_LATENCY_MS": 1.0, "MAX_LATENCY_MS": 100.0,
-		"AVG_LATENCY_MS": 50.5, "VERDICT": "DEGRADED", "VERDICT_REASONS": `["late"]`, "OPERATION_HASH": "18446744073709551615",
+		"AVG_LATENCY_MS": 50.5, "VERDICT": "DEGRADED", "VERDICT_REASONS": `["late"]`, "OPERATION_HASH": "ffffffffffffffff",
 		"ERRORS": `[{"class":"BUSY","count":4}]`,
 	} {
 		if parent[name] != want || row[name] != want {

@@ -172,7 +172,7 @@ func (s *Store) setInterval(r *row, i interval, total *core.KindMetrics) error {
 	r.set("READ_COUNT", int64(reads.Done()))
 	r.set("WRITE_COUNT", int64(writes.Done()))
 	r.set("ERROR_COUNT", int64(total.Errors))
-	r.set("QPS", perSecond(total.Done(), i.seconds))
+	r.set("QPS", perSecond(total.OK, i.seconds))
 	latencies := latenciesOf(total.Latency())
 	r.set("P50_LATENCY_MS", latencies.p50)
 	r.set("P95_LATENCY_MS", latencies.p95)

@@ -3,8 +3,9 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
-	"strconv"
+
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -88,7 +89,7 @@ func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int,
 	r.set("MEASURED_SECONDS", rollup.Seconds)
 	r.set("CONCURRENT_CONNECTIONS", rollup.Connections)
 	r.set("QPS", rollup.Throughput)
-	r.set("OPERATION_HASH", strconv.FormatUint(rollup.Hash, 10))
+	r.set("OPERATION_HASH", fmt.Sprintf("%016x", rollup.Hash))
 	r.set("VERDICT", string(rollup.Verdict.Level))
 	r.set("CREATED_AT", s.stamp(times.created))
 	r.set("UPDATED_AT", s.stamp(times.updated))

@@ -91,7 +91,7 @@ from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` (default sqlite:FOLDER/store.db)")
 	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
 	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what happens on stderr")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
 		a.orchestratorCommand(), a.stopCommand(), a.watchCommand(), a.statusCommand(), a.runsCommand(),
@@ -189,12 +189,13 @@ func (a *app) lookup(name string) (string, bool) {
 	return "", false
 }
 
-func (a *app) logger() *slog.Logger {
+// logger logs to where a command says things: stderr, or the display on it.
+func (a *app) logger(to io.Writer) *slog.Logger {
 	if !a.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
 	if a.terminal(a.err) {
-		return slog.New(slog.NewTextHandler(a.err, nil))
+		return slog.New(slog.NewTextHandler(to, nil))
 	}
-	return slog.New(slog.NewJSONHandler(a.err, nil))
+	return slog.New(slog.NewJSONHandler(to, nil))
 }

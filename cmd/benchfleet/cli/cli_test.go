@@ -273,7 +273,9 @@ func TestHelp(t *testing.T) {
 func TestPrepareTwiceAndDrop(t *testing.T) {
 	is := is.New(t)
 	dir := site(t)
-	do := func(args ...string) string { return run(t, nil, append([]string{"--dir", dir, "prepare", "oltp"}, args...)...).stdout }
+	do := func(args ...string) string {
+		return run(t, nil, append([]string{"--dir", dir, "prepare", "oltp"}, args...)...).stdout
+	}
 	is.True(strings.HasPrefix(do("--rows", "1500"), "BENCHFLEET_OLTP has its 1,500 rows"))
 	is.True(strings.HasPrefix(do("--rows", "10"), "BENCHFLEET_OLTP has its 10 rows")) // of more
 	is.Equal(do("--drop"), "dropped BENCHFLEET_OLTP\n")

@@ -145,14 +145,14 @@ func (a *app) openTarget(ctx context.Context, target core.ScenarioTarget) (targe
 	return t, e, err
 }
 
-func (a *app) openLauncher(name string) (ports.Launcher, func() error, error) {
+func (a *app) openLauncher(name string, say io.Writer) (ports.Launcher, func() error, error) {
 	switch name {
 	case "local":
 		command, err := os.Executable()
 		if err != nil {
 			return nil, nil, err
 		}
-		l, err := local.New(a.dir, local.Options{Command: []string{command, "worker"}, Environ: a.workerEnviron(), Logger: a.logger()})
+		l, err := local.New(a.dir, local.Options{Command: []string{command, "worker"}, Environ: a.workerEnviron(), Logger: a.logger(say)})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -200,7 +200,7 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 		return nil, err
 	}
 	s.target, s.close = target, append(s.close, target.Close)
-	launcher, closeLauncher, err := a.openLauncher(scenario.Launcher)
+	launcher, closeLauncher, err := a.openLauncher(scenario.Launcher, say)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -213,7 +213,7 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 	options.Environment = append(options.Environment, ports.EnvVar{Name: ports.EnvStore, Value: a.store})
 	options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
 	options.Spool = spoolIn(a.dir, say)
-	options.Logger = a.logger()
+	options.Logger = a.logger(say)
 	s.runner, err = runner.New(runner.FromStore(store, launcher, target), options)
 	if err != nil {
 		s.Close()

@@ -138,10 +138,9 @@ func TestEndpoint(t *testing.T) {
 // TestOverrides: what flags make of the bounds of a template.
 func TestOverrides(t *testing.T) {
 	for _, tt := range []struct {
-		flags              string
-		operations         int64
-		duration, warmup   core.Duration
-		workers, thinkTime string
+		flags            string
+		operations       int64
+		duration, warmup core.Duration
 	}{
 		{flags: "", duration: seconds(12), warmup: seconds(3)},
 		{flags: "--duration 5s", duration: seconds(5), warmup: seconds(3)},

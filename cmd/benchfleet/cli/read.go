@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -142,10 +143,21 @@ func look(ctx context.Context, store ports.Store, id string) (runner.Observation
 		Run: record.Run, Scenario: record.Scenario, Now: now, Measured: core.Measured(beats),
 		Workers: core.HealthOf(record.Run, beats, now, record.Scenario.Load.Interval.Std()),
 	}
-	if len(intervals) > 0 {
-		o.Interval = &intervals[len(intervals)-1]
-	}
+	o.Interval = newest(intervals, record.Scenario.Load.Interval.Std().Seconds()/2)
 	return o, nil
+}
+
+// newest is the last interval that is long enough to show, or the last at all.
+func newest(intervals []ports.RunInterval, seconds float64) *ports.RunInterval {
+	for i := range slices.Backward(intervals) {
+		if intervals[i].Seconds >= seconds {
+			return &intervals[i]
+		}
+	}
+	if len(intervals) == 0 {
+		return nil
+	}
+	return &intervals[len(intervals)-1]
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -242,7 +254,7 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 	if record.Run.Status.Terminal() {
 		return store.Logs().Read(ctx, record.Run.ID, workerID, time.Time{}, maxLogLines)
 	}
-	launcher, closeLauncher, err := a.openLauncher(record.Scenario.Launcher)
+	launcher, closeLauncher, err := a.openLauncher(record.Scenario.Launcher, a.err)
 	if err != nil {
 		return nil, err
 	}
@@ -261,6 +273,7 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 		}
 		lines = append(lines, runner.LogLines(record.Run.ID, w.ID, text)...)
 	}
+	slices.SortStableFunc(lines, func(x, y ports.LogLine) int { return x.Time.Compare(y.Time) })
 	return lines, nil
 }
 

@@ -104,7 +104,7 @@ type refuse func([]core.Finding) error
 
 // admit makes the checks of group 1. When they refuse, the store is closed.
 func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refuse) (*admitted, error) {
-	launcher, closeLauncher, err := a.openLauncher(o.launcher)
+	launcher, closeLauncher, err := a.openLauncher(o.launcher, a.err)
 	if err != nil {
 		return nil, err
 	}

@@ -190,7 +190,7 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 		}
 		done = append(done, closed)
 	}
-	launcher, closeLauncher, err := a.openLauncher("local")
+	launcher, closeLauncher, err := a.openLauncher("local", a.err)
 	if err != nil {
 		return done, errors.Join(append(failed, err)...)
 	}

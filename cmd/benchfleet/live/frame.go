@@ -199,7 +199,7 @@ func intervalRate(i *ports.RunInterval) float64 {
 		return 0
 	}
 	total := core.Total(i.Kinds)
-	return float64(total.Done()) / i.Seconds
+	return float64(total.OK) / i.Seconds
 }
 
 // spark draws the last values as bars of eight heights, from 0 to the highest.
