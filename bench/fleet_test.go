@@ -45,6 +45,8 @@ func must(b *testing.B, err error) {
 // fleet is a store, a loaded target and a launcher of the built command.
 type fleet struct {
 	binary   string
+	dir      string
+	store    ports.Store
 	target   string // path of the SQLite target
 	ports    runner.Ports
 	options  runner.Options
@@ -54,7 +56,7 @@ type fleet struct {
 func newFleet(b *testing.B) *fleet {
 	b.Helper()
 	dir, ctx := b.TempDir(), context.Background()
-	f := &fleet{binary: filepath.Join(dir, "benchfleet"), target: filepath.Join(dir, "target.db")}
+	f := &fleet{binary: filepath.Join(dir, "benchfleet"), dir: dir, target: filepath.Join(dir, "target.db")}
 	build := exec.Command("go", "build", "-buildvcs=true", "-o", f.binary, "../cmd/benchfleet") // stamped, as users have it
 	build.Stderr = os.Stderr
 	must(b, build.Run())
@@ -63,6 +65,7 @@ func newFleet(b *testing.B) *fleet {
 	store, err := sqlite.OpenStore(ctx, storePath, sqlite.Options{})
 	must(b, err)
 	b.Cleanup(func() { store.Close() })
+	f.store = store
 	target := openLoaded(b, f.target)
 	f.launcher, err = local.New(dir, local.Options{Command: []string{f.binary, "worker"}, Environ: os.Environ()})
 	must(b, err)
@@ -106,13 +109,17 @@ func (f *fleet) drive(b *testing.B, id string, s core.Scenario, observe func(run
 // lookups is a run of point lookups without a warm-up.
 func lookups(b *testing.B, workers, connections int, duration time.Duration) core.Scenario {
 	b.Helper()
-	s, err := core.Template{
+	s, err := lookupTemplate(workers, connections, duration).Resolve(core.Resolution{Launcher: "local", StartTimeout: time.Minute})
+	must(b, err)
+	return s
+}
+
+func lookupTemplate(workers, connections int, duration time.Duration) core.Template {
+	return core.Template{
 		Name: "bench", Target: core.TemplateTarget{Kind: "sqlite", Endpoint: "local"}, Table: table(),
 		Load: core.TemplateLoad{Workers: workers, Connections: connections, Duration: core.Duration(duration)},
 		Mix:  []core.TemplateOp{{Kind: core.PointLookup, Weight: 100}},
-	}.Resolve(core.Resolution{Launcher: "local", StartTimeout: time.Minute})
-	must(b, err)
-	return s
+	}
 }
 
 // quantile is by nearest rank.

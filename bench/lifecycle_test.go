@@ -3,13 +3,17 @@
 package bench
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/runner"
+	"github.com/benchfleet/benchfleet/worker"
 )
 
 // BenchmarkStop measures what a stop promises: from the request to the last new
@@ -52,21 +56,25 @@ func (f *fleet) stopOnce(b *testing.B, id string, s core.Scenario) core.Certific
 	return c
 }
 
-// BenchmarkStart measures the time from the request of a run, with its preflight
-// checks, to the first measured operation, for 8 workers and no warm-up. The peer
-// is eight bare starts of the same binary, one after another.
+// BenchmarkStart measures the time from the start of the command run, its
+// preflight checks included, to the first measured operation, for 8 workers and
+// no warm-up. The peer is eight bare starts of the same binary, one after another.
 func BenchmarkStart(b *testing.B) {
 	f := newFleet(b)
-	s := lookups(b, 8, 1, time.Minute)
+	everything := 100.0
+	template := lookupTemplate(8, 1, 300*time.Millisecond)
+	template.Load.Sampling = &everything
+	_, err := f.store.Templates().Put(context.Background(), template)
+	must(b, err)
 	var first, bare []time.Duration
-	for n := range b.N {
-		for i := range *starts {
+	for range b.N {
+		for range *starts {
 			begin := time.Now()
 			for range 8 {
 				must(b, exec.Command(f.binary, "version").Run())
 			}
 			bare = append(bare, time.Since(begin))
-			first = append(first, f.startOnce(b, fmt.Sprintf("start-%d-%d-%d", b.N, n, i), s))
+			first = append(first, f.startOnce(b))
 		}
 	}
 	b.ReportMetric(0, "ns/op")
@@ -76,20 +84,21 @@ func BenchmarkStart(b *testing.B) {
 	b.Log("promised: ratio ≤ 3")
 }
 
-// startOnce is the time from the request to the origin of the load, at which the
-// first measured operation starts.
-func (f *fleet) startOnce(b *testing.B, id string, s core.Scenario) time.Duration {
+// startOnce is the time from the start of the command to the first measured
+// operation, as the stored executions tell it.
+func (f *fleet) startOnce(b *testing.B) time.Duration {
 	b.Helper()
+	ctx := context.Background()
+	run := exec.Command(f.binary, "--dir", f.dir, "run", "bench")
+	run.Env = append(os.Environ(), worker.EndpointVariable("local")+"="+f.target)
 	begin := time.Now()
-	asked := false
-	run := f.drive(b, id, s, func(o runner.Observation, stop chan<- core.StopRequested) {
-		if !asked && o.Run.Status == core.Running {
-			asked = true
-			stop <- core.StopRequested{Reason: core.UserRequested, By: "bench"}
-		}
-	})
-	if run.Origin.IsZero() {
-		b.Fatalf("%s: %s %s", id, run.Status, run.Detail)
+	output, err := run.CombinedOutput()
+	if err != nil {
+		b.Fatalf("%v\n%s", err, output)
 	}
-	return run.Origin.Sub(begin)
+	runs, err := f.store.List(ctx, ports.RunFilter{Limit: 1})
+	must(b, err)
+	executions, err := f.store.Executions(ctx, runs[0].ID, "", 1)
+	must(b, err)
+	return executions[0].Start.Sub(begin)
 }
