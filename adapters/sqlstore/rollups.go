@@ -136,7 +136,7 @@ func (s *Store) setMeasured(r *row, rollup *core.Rollup) error {
 	if err := s.setJSON(r, "KINDS", kinds); err != nil {
 		return err
 	}
-	return s.setJSON(r, "ERRORS", total.Failures)
+	return s.setJSON(r, "ERRORS", list(total.Failures))
 }
 
 // kindSummary is one kind of operation in TEST_RESULTS.KINDS.
@@ -183,7 +183,7 @@ func (s *Store) setRollupJSON(r *row, rollup *core.Rollup, scenario core.Scenari
 		name  string
 		value any
 	}{
-		{"VERDICT_REASONS", rollup.Verdict.Reasons}, {"LEDGER", rollup.Ledger}, {"STOP_CERTIFICATE", certificate},
+		{"VERDICT_REASONS", list(rollup.Verdict.Reasons)}, {"LEDGER", rollup.Ledger}, {"STOP_CERTIFICATE", certificate},
 		{"TEST_CONFIG", config}, {"ENVIRONMENT", environment}, {"TAGS", tags}, {"ROLLUP", rollup},
 	} {
 		if err := s.setJSON(r, column.name, column.value); err != nil {
@@ -191,6 +191,14 @@ func (s *Store) setRollupJSON(r *row, rollup *core.Rollup, scenario core.Scenari
 		}
 	}
 	return nil
+}
+
+// list is a slice that is stored as [] when it is empty.
+func list[T any](values []T) []T {
+	if values == nil {
+		return []T{}
+	}
+	return values
 }
 
 // setJSON adds a column of JSON text: NULL for nil.
