@@ -18,6 +18,9 @@ const windowOffsets = 120
 // oldest are given up: the time series lacks them, the counts do not.
 const maxUnsent = 50_000
 
+// sliver is how many seconds of an interval are too few to show.
+const sliver = 0.002
+
 // slot is one aggregate row: all workers' intervals of one phase that end at the
 // same offset from the run's origin.
 type slot struct {
@@ -151,7 +154,7 @@ func (s *series) stored(b batch) {
 		a := &b.aggregates[i]
 		full := workersIn(s.window[slotOfRun(*a)]) >= b.health.healthy+b.health.ended
 		// What ends after its phase is a few late operations, and no picture of it.
-		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
+		short := a.Seconds < sliver || s.latest != nil && a.Seconds < s.latest.Seconds/2
 		if full && !short && (s.latest == nil || a.Offset > s.latest.Offset) {
 			s.latest = a
 		}
