@@ -144,7 +144,7 @@ func PhaseLead(poll time.Duration) time.Duration { return 2 * poll }
 
 // WaitingPoll is how often a worker reads its control state while it waits for
 // START, when no load suffers from it: so a run can begin soon.
-func WaitingPoll(poll time.Duration) time.Duration { return poll / 5 }
+func WaitingPoll(poll time.Duration) time.Duration { return poll / 10 }
 
 // Hash is the identity of the scenario: workers register with it.
 func (s Scenario) Hash() (string, error) {

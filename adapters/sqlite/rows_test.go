@@ -124,8 +124,8 @@ func TestRunColumns(t *testing.T) {
 		core.WorkerLaunched{At: at(1), Worker: 1, Epoch: 1, Handle: handle},
 		core.BeatSeen{At: at(1), Worker: 1, Epoch: 1, State: core.WorkerReadyNow})
 	wants(columns, map[string]any{
-		"STATUS": "RUNNING", "PHASE": "WARMUP", "PHASE_AT": stamp(1.02), "ORIGIN_AT": stamp(1.02), "WORKERS_ACTIVE": int64(2),
-		"WARMUP_START_TIME": stamp(1.02), "WARMUP_END_TIME": nil, "TOTAL_OPS": int64(10), "ERROR_COUNT": int64(1), "CURRENT_QPS": 2.5,
+		"STATUS": "RUNNING", "PHASE": "WARMUP", "PHASE_AT": stamp(1.01), "ORIGIN_AT": stamp(1.01), "WORKERS_ACTIVE": int64(2),
+		"WARMUP_START_TIME": stamp(1.01), "WARMUP_END_TIME": nil, "TOTAL_OPS": int64(10), "ERROR_COUNT": int64(1), "CURRENT_QPS": 2.5,
 	})
 	columns = commit(ports.Progress{}, core.Ticked{At: at(3)})
 	wants(columns, map[string]any{"PHASE": "MEASUREMENT", "WARMUP_END_TIME": stamp(3.1), "TOTAL_OPS": int64(10)})
@@ -137,7 +137,7 @@ func TestRunColumns(t *testing.T) {
 	wants(columns, map[string]any{
 		"STATUS": "CANCELLING", "PHASE": "PROCESSING", "REASON": "USER_REQUESTED", "REASON_DETAIL": "enough", "RUNG": "DRAIN",
 		"WORKERS_REGISTERED": int64(2), "WORKERS_ACTIVE": int64(0), "WORKERS_COMPLETED": int64(2),
-		"WARMUP_START_TIME": stamp(1.02), "WARMUP_END_TIME": stamp(3.1),
+		"WARMUP_START_TIME": stamp(1.01), "WARMUP_END_TIME": stamp(3.1),
 	})
 	columns = commit(ports.Progress{}, core.SessionsCounted{At: at(8)}, core.RollupStored{At: at(8)}, core.ResourcesReleased{At: at(9)})
 	wants(columns, map[string]any{"STATUS": "CANCELLED", "END_TIME": stamp(9), "OWNER_LEASE_UNTIL": nil})
