@@ -53,11 +53,11 @@ func TestPhasesAreAnnouncedAhead(t *testing.T) {
 	is.Equal(r.Origin, at(10)) // a lead of 0.1 s after the last worker was ready
 	due, ok := r.NextDeadline()
 	is.True(ok)
-	is.Equal(due, at(12.9)) // 3 s of warm-up, less the lead
+	is.Equal(due, at(12.875)) // 3 s of warm-up, less the lead and a margin
 
-	r, events := play(t, r, Ticked{At: at(12.9)})
+	r, events := play(t, r, Ticked{At: at(12.9)}) // a little late
 	is.Equal(r.Phase, Measurement)
-	is.Equal(r.PhaseAt, at(13))
+	is.Equal(r.PhaseAt, at(13)) // and yet in time
 	is.Equal(len(events), 1)
 	is.Equal(events[0].Type, EventSetPhase)
 	is.Equal(events[0].Effective, at(13))
@@ -78,7 +78,7 @@ func TestLatePublisherStillGivesTheLead(t *testing.T) {
 	is.Equal(r.Phase, Measurement)
 	is.Equal(r.PhaseAt, at(20.1))
 	due, _ := r.NextDeadline()
-	is.Equal(due, at(30)) // the measurement keeps its length
+	is.Equal(due, at(29.975)) // the measurement keeps its length
 }
 
 func TestRunLimitEndsTheLoad(t *testing.T) {

@@ -23,11 +23,12 @@ func (r *Run) begin(at time.Time) {
 // one is published, a lead ahead of its taking effect.
 func (r *Run) schedule() {
 	limit := r.Origin.Add(r.Plan.RunLimit)
+	early := r.Plan.PhaseLead * 5 / 4 // so that a tick a little late still gives the lead
 	switch {
 	case r.Phase == Warmup:
-		r.Deadline = r.PhaseAt.Add(r.Plan.Warmup - r.Plan.PhaseLead)
+		r.Deadline = r.PhaseAt.Add(r.Plan.Warmup - early)
 	case r.Phase == Measurement && r.Plan.Duration > 0:
-		r.Deadline = r.PhaseAt.Add(r.Plan.Duration - r.Plan.PhaseLead)
+		r.Deadline = r.PhaseAt.Add(r.Plan.Duration - early)
 	case r.Phase == Cooldown:
 		r.Deadline = r.Until
 	default:
