@@ -160,14 +160,7 @@ func (s *Store) setInterval(r *row, i interval, total *core.KindMetrics) error {
 	r.set("INTERVAL_START", s.stamp(i.start))
 	r.set("INTERVAL_SECONDS", i.seconds)
 	r.set("ELAPSED_SECONDS", i.offset)
-	reads, writes := core.Counts{}, core.Counts{}
-	for n := range i.kinds {
-		if i.kinds[n].Access == core.AccessRead {
-			reads.Add(i.kinds[n].Counts)
-		} else {
-			writes.Add(i.kinds[n].Counts)
-		}
-	}
+	reads, writes := byAccess(i.kinds)
 	r.set("TOTAL_QUERIES", int64(total.Done()))
 	r.set("READ_COUNT", int64(reads.Done()))
 	r.set("WRITE_COUNT", int64(writes.Done()))

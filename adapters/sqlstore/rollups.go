@@ -101,16 +101,10 @@ func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int,
 
 // setMeasured adds counts and latencies, as projected from the kinds.
 func (s *Store) setMeasured(r *row, rollup *core.Rollup) error {
-	var reads, writes core.Counts
+	reads, writes := byAccess(rollup.Kinds)
 	kinds := make([]kindSummary, 0, len(rollup.Kinds))
 	for i := range rollup.Kinds {
-		kind := &rollup.Kinds[i]
-		if kind.Access == core.AccessRead {
-			reads.Add(kind.Counts)
-		} else {
-			writes.Add(kind.Counts)
-		}
-		kinds = append(kinds, summaryOfKind(kind))
+		kinds = append(kinds, summaryOfKind(&rollup.Kinds[i]))
 	}
 	total := core.Total(rollup.Kinds)
 	r.set("TOTAL_OPERATIONS", int64(total.Started))

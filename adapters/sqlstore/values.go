@@ -92,3 +92,15 @@ func (r *row) set(column string, value any) {
 
 // milliseconds is a duration as the latency columns hold it.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// byAccess sums the counts of the kinds that read, and of those that write.
+func byAccess(kinds []core.KindMetrics) (reads, writes core.Counts) {
+	for i := range kinds {
+		if kinds[i].Access == core.AccessRead {
+			reads.Add(kinds[i].Counts)
+		} else {
+			writes.Add(kinds[i].Counts)
+		}
+	}
+	return reads, writes
+}

@@ -158,7 +158,7 @@ func (a *app) settings(cmd *cobra.Command) error {
 		a.store = "sqlite:" + filepath.Join(a.dir, "store.db")
 	}
 	// A worker, and an orchestrator that is started later, may stand elsewhere.
-	if path, err := a.sqlitePath(); err == nil {
+	if path, err := sqlitePath(a.store); err == nil {
 		if path, err = filepath.Abs(path); err != nil {
 			return usage("--store is %q: %w", a.store, err)
 		}

@@ -43,9 +43,9 @@ func Opener() worker.Opener {
 }
 
 func openStore(ctx context.Context, address string) (ports.Store, error) {
-	kind, path, _ := strings.Cut(address, ":")
-	if kind != "sqlite" || path == "" {
-		return nil, fmt.Errorf("%w: --store is %q; allowed: sqlite:PATH", core.ErrInvalid, address)
+	path, err := sqlitePath(address)
+	if err != nil {
+		return nil, err
 	}
 	return sqlite.OpenStore(ctx, path, sqlite.Options{})
 }
@@ -60,7 +60,7 @@ func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLo
 }
 
 func (a *app) openStore(ctx context.Context) (ports.Store, error) {
-	if _, err := a.sqlitePath(); err != nil {
+	if _, err := sqlitePath(a.store); err != nil {
 		return nil, err
 	}
 	return openStore(ctx, a.store)

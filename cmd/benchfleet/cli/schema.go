@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
@@ -25,7 +26,7 @@ func (a *app) schemaCommand() *cobra.Command {
   benchfleet schema apply --store sqlite:/data/bench.db`,
 			Args: noArguments,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				path, err := a.sqlitePath()
+				path, err := sqlitePath(a.store)
 				if err != nil {
 					return err
 				}
@@ -63,10 +64,11 @@ func (a *app) schemaCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) sqlitePath() (string, error) {
-	kind, path, _ := strings.Cut(a.store, ":")
+// sqlitePath is the file that a store's address names.
+func sqlitePath(address string) (string, error) {
+	kind, path, _ := strings.Cut(address, ":")
 	if kind != "sqlite" || path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
-		return "", usage("--store is %q; allowed: sqlite:PATH, where PATH is a file", a.store)
+		return "", fmt.Errorf("%w: --store is %q; allowed: sqlite:PATH, where PATH is a file", core.ErrInvalid, address)
 	}
 	return path, nil
 }
