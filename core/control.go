@@ -53,10 +53,13 @@ type ControlEvent struct {
 // complete in itself: a worker that missed every earlier read obeys it all the
 // same. Events are only hints.
 type Control struct {
-	Now     time.Time `json:"now"` // the store's clock when it was read
-	Version int64     `json:"version"`
-	Status  Status    `json:"status"`
-	Rung    Rung      `json:"rung"`
+	Now time.Time `json:"now"` // the store's clock when it was read
+	// Held is how long the store held the read before it answered, waiting for
+	// something new: a reader's round trip is that much shorter.
+	Held    time.Duration `json:"held,omitempty"`
+	Version int64         `json:"version"`
+	Status  Status        `json:"status"`
+	Rung    Rung          `json:"rung"`
 	// Phase takes effect at PhaseAt, a store time; until then the phase before
 	// it holds.
 	Phase   Phase     `json:"phase,omitempty"`

@@ -18,6 +18,10 @@ type Launcher interface {
 	// checking itself failed.
 	Check(ctx context.Context, n int) ([]core.Finding, error)
 
+	// Reach says how workers reach servers on this host: the store's gateway.
+	// Errors: Unsupported where they cannot.
+	Reach(ctx context.Context) (Reach, error)
+
 	// Launch starts the worker named by spec.Key and returns once the platform
 	// has accepted it, not once it is ready.
 	// Idempotency: by spec.Key; a second call returns an equal handle and starts
@@ -49,6 +53,15 @@ type Launcher interface {
 	// Logs returns the newest lines that the worker wrote, oldest first, at
 	// most limit bytes (0: 64 KiB). It works for the dead until Release.
 	Logs(ctx context.Context, handle core.Handle, limit int) ([]byte, error)
+}
+
+// Reach is how the workers of a launcher reach this host.
+type Reach struct {
+	// Listen is the IP address of this host on which a server must listen. It is
+	// never the unspecified address.
+	Listen string `json:"listen"`
+	// Dial is the name or address by which workers reach that server.
+	Dial string `json:"dial"`
 }
 
 // Capabilities say what a launcher can do. They are data, checked in preflight.

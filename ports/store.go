@@ -12,11 +12,22 @@ type RunRecord struct {
 	Run      core.Run
 	Scenario core.Scenario
 	Version  int64
-	// HandleHost tells which host local handles belong to; empty otherwise.
-	Host      string
+	// Home is where the run is driven, as it was when the run was created.
+	Home
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Now       time.Time // the store's clock when the record was read
+}
+
+// Home is where a run is driven, for those who have to be at the same place.
+type Home struct {
+	// Host is the host that handles of a host-bound launcher belong to; empty
+	// otherwise.
+	Host string
+	// Gateway is the address (host:port) at which the run's owner serves the
+	// store to its workers, and at which a successor has to serve it; empty
+	// where workers reach the store themselves.
+	Gateway string
 }
 
 // RunSummary is what lists of runs show.
@@ -61,7 +72,7 @@ type RunStore interface {
 	// the record's Scenario.InsertBase is set so that the ranges of all runs of
 	// the store are disjoint. It returns the record as stored.
 	// Idempotency: none; a second Create of the same id is Conflict.
-	Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (RunRecord, error)
+	Create(ctx context.Context, run core.Run, scenario core.Scenario, home Home) (RunRecord, error)
 
 	// Load reads one run: always the newest committed state. Errors: NotFound.
 	Load(ctx context.Context, runID string) (RunRecord, error)
@@ -90,12 +101,12 @@ type RunStore interface {
 
 // WorkerStore is how workers and orchestrator meet.
 type WorkerStore interface {
-	// Beat stores a worker's newest beat in place of the one before and stamps
-	// it with the store's clock.
+	// Beat stores the newest beats of workers in place of those before and stamps
+	// them with the store's clock: all or none, in one transaction.
 	// Idempotency: the last one wins, save that a beat of an older epoch, or of
 	// the same epoch with a smaller Count, is dropped without error.
 	// Errors: NotFound for an unknown run.
-	Beat(ctx context.Context, beat core.Beat) error
+	Beat(ctx context.Context, beats ...core.Beat) error
 
 	// Control is one cheap read of the level state that a worker obeys.
 	// Errors: NotFound for an unknown run or worker.

@@ -46,7 +46,11 @@ type TargetInfo struct {
 	// LocalFile: it is a file of this host, so workers must run on it.
 	LocalFile bool      `json:"local_file"`
 	Table     TableInfo `json:"table"`
-	// MaxConnections that the target grants; 0: unknown.
+	// ReadOnly is why the target accepts no writes from this user; empty when it
+	// does.
+	ReadOnly string `json:"read_only,omitempty"`
+	// MaxConnections that the target grants this user now, those in use by others
+	// taken off; 0: unknown.
 	MaxConnections int `json:"max_connections,omitempty"`
 }
 

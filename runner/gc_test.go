@@ -106,7 +106,7 @@ func TestCollectLaunches(t *testing.T) {
 		})
 		defer func() { is.NoErr(launcher.Close()) }()
 		for _, id := range []string{"ended", "living"} {
-			_, err := store.Create(t.Context(), core.NewRun(id, core.Plan{Workers: 2, Connections: 2}), core.Scenario{}, "")
+			_, err := store.Create(t.Context(), core.NewRun(id, core.Plan{Workers: 2, Connections: 2}), core.Scenario{}, ports.Home{})
 			is.NoErr(err)
 		}
 		_, err := runner.RequestStop(t.Context(), store, "ended", core.StopRequested{})

@@ -68,8 +68,8 @@ type hookStore struct {
 	hooks *hooks
 }
 
-func (s hookStore) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (ports.RunRecord, error) {
-	return through(ctx, s.hooks, "RunStore.Create", func() (ports.RunRecord, error) { return s.Store.Create(ctx, run, scenario, host) })
+func (s hookStore) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (ports.RunRecord, error) {
+	return through(ctx, s.hooks, "RunStore.Create", func() (ports.RunRecord, error) { return s.Store.Create(ctx, run, scenario, home) })
 }
 
 func (s hookStore) Load(ctx context.Context, id string) (ports.RunRecord, error) {
@@ -80,8 +80,8 @@ func (s hookStore) Commit(ctx context.Context, expected int64, next core.Run, ev
 	return through(ctx, s.hooks, "RunStore.Commit", func() (int64, error) { return s.Store.Commit(ctx, expected, next, events, progress) })
 }
 
-func (s hookStore) Beat(ctx context.Context, beat core.Beat) error {
-	return pass(ctx, s.hooks, "WorkerStore.Beat", func() error { return s.Store.Beat(ctx, beat) })
+func (s hookStore) Beat(ctx context.Context, beats ...core.Beat) error {
+	return pass(ctx, s.hooks, "WorkerStore.Beat", func() error { return s.Store.Beat(ctx, beats...) })
 }
 
 func (s hookStore) Control(ctx context.Context, runID, workerID string) (core.Control, error) {

@@ -45,6 +45,10 @@ type Options struct {
 	Owner string
 	// Host is where handles of a host-bound launcher mean something.
 	Host string
+	// Gateway is the address (host:port) at which this program serves the store to
+	// the workers of the runs that it creates; empty where they reach the store
+	// themselves.
+	Gateway string
 	// Build of this binary; every worker must have the same.
 	Build core.Build
 	// Environment is given to every worker, beside the worker contract's own.
@@ -104,11 +108,11 @@ func New(p Ports, o Options) (*Runner, error) {
 
 // Create stores a new run of the scenario, PREPARED.
 func (r *Runner) Create(ctx context.Context, runID string, scenario core.Scenario) (ports.RunRecord, error) {
-	host := ""
-	if r.ports.Launcher.Capabilities().HostBound {
-		host = r.options.Host
+	home := ports.Home{Gateway: r.options.Gateway}
+	if r.ports.Launcher.Capabilities().HostBound || home.Gateway != "" {
+		home.Host = r.options.Host
 	}
-	return r.ports.Runs.Create(ctx, core.NewRun(runID, scenario.Plan()), scenario, host)
+	return r.ports.Runs.Create(ctx, core.NewRun(runID, scenario.Plan()), scenario, home)
 }
 
 // Run creates a run, starts it and drives it to its end.

@@ -42,7 +42,7 @@ func store(t *testing.T, s *series, results ports.ResultStore, healthy int) batc
 func storeWithRun(t *testing.T) *memory.Store {
 	t.Helper()
 	m := memory.NewStore(memory.Options{})
-	if _, err := m.Create(t.Context(), core.NewRun("run", core.Plan{Workers: 2, Connections: 2}), core.Scenario{}, ""); err != nil {
+	if _, err := m.Create(t.Context(), core.NewRun("run", core.Plan{Workers: 2, Connections: 2}), core.Scenario{}, ports.Home{}); err != nil {
 		t.Fatal(err)
 	}
 	return m

@@ -36,7 +36,7 @@ func (w *worker) readControl(ctx context.Context) {
 				w.log.Info("the control state can be read again")
 			}
 			failing = false
-			w.store.observe(control.Now, before, after)
+			w.store.observe(control.Now, min(before+control.Held, after), after)
 			w.tell(core.ControlRead{At: after, Zero: w.store.origin(), Control: control})
 			if control.Status != core.Starting && poll != calm { // START is no longer waited for
 				poll = calm

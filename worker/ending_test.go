@@ -309,10 +309,10 @@ type flakyBeats struct {
 	failed    int
 }
 
-func (s *flakyBeats) Beat(ctx context.Context, b core.Beat) error {
-	if b.State.Final() && s.failed < s.failFinal {
+func (s *flakyBeats) Beat(ctx context.Context, beats ...core.Beat) error {
+	if beats[0].State.Final() && s.failed < s.failFinal {
 		s.failed++
 		return fmt.Errorf("%w: %w", core.ErrUnavailable, errors.New("disk full"))
 	}
-	return s.WorkerStore.Beat(ctx, b)
+	return s.WorkerStore.Beat(ctx, beats...)
 }

@@ -80,7 +80,7 @@ func newFleet(t testing.TB, tmpl core.Template, latency time.Duration) *fleet {
 	if testing.Verbose() {
 		f.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	_, err = store.Create(t.Context(), core.NewRun(f.runID, scenario.Plan()), scenario, "")
+	_, err = store.Create(t.Context(), core.NewRun(f.runID, scenario.Plan()), scenario, ports.Home{})
 	is.NoErr(err)
 	for range scenario.Load.Workers {
 		f.signals = append(f.signals, make(chan struct{}, 4))

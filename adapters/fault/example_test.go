@@ -7,6 +7,7 @@ import (
 	"github.com/benchfleet/benchfleet/adapters/fault"
 	"github.com/benchfleet/benchfleet/adapters/memory"
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 )
 
 // The second Create is done, but its reply is lost; beats are now and then sent
@@ -24,7 +25,7 @@ func ExampleNew() {
 	defer store.Close()
 	scenario := core.Scenario{Name: "example"}
 	for _, id := range []string{"first", "second"} {
-		_, err := store.Create(context.Background(), core.NewRun(id, scenario.Plan()), scenario, "")
+		_, err := store.Create(context.Background(), core.NewRun(id, scenario.Plan()), scenario, ports.Home{})
 		fmt.Println(id, err)
 	}
 	_, err = store.Load(context.Background(), "second")

@@ -126,7 +126,7 @@ func useTarget(t *testing.T, in *fault.Injector) {
 func run(t *testing.T, store ports.RunStore) (core.Run, ports.RunRecord) {
 	t.Helper()
 	scenario := core.Scenario{Name: "s", Load: core.ScenarioLoad{Workers: 1, Connections: 1}}
-	record, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, "")
+	record, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{})
 	if err != nil {
 		t.Fatal(err)
 	}

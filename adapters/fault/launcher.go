@@ -23,6 +23,10 @@ func (l launcher) Check(ctx context.Context, n int) ([]core.Finding, error) {
 	}, nil)
 }
 
+func (l launcher) Reach(ctx context.Context) (ports.Reach, error) {
+	return call(ctx, l.in, "Launcher.Reach", l.below.Reach, nil)
+}
+
 func (l launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Handle, error) {
 	return call(ctx, l.in, "Launcher.Launch", func(ctx context.Context) (core.Handle, error) {
 		return l.below.Launch(ctx, spec)

@@ -20,9 +20,9 @@ func (s store) Close() error                   { return s.below.Close() }
 func (s store) Templates() ports.TemplateStore { return templates{s.in, s.below.Templates()} }
 func (s store) Logs() ports.LogStore           { return logs{s.in, s.below.Logs()} }
 
-func (s store) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (ports.RunRecord, error) {
+func (s store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (ports.RunRecord, error) {
 	return call(ctx, s.in, "RunStore.Create", func(ctx context.Context) (ports.RunRecord, error) {
-		return s.below.Create(ctx, run, scenario, host)
+		return s.below.Create(ctx, run, scenario, home)
 	}, nil)
 }
 
@@ -54,8 +54,8 @@ func (s store) Delete(ctx context.Context, runID string) error {
 	return act(ctx, s.in, "RunStore.Delete", func(ctx context.Context) error { return s.below.Delete(ctx, runID) })
 }
 
-func (s store) Beat(ctx context.Context, beat core.Beat) error {
-	return act(ctx, s.in, "WorkerStore.Beat", func(ctx context.Context) error { return s.below.Beat(ctx, beat) })
+func (s store) Beat(ctx context.Context, beats ...core.Beat) error {
+	return act(ctx, s.in, "WorkerStore.Beat", func(ctx context.Context) error { return s.below.Beat(ctx, beats...) })
 }
 
 func (s store) Control(ctx context.Context, runID, workerID string) (core.Control, error) {

@@ -167,6 +167,14 @@ func (l *Launcher) Capabilities() ports.Capabilities {
 	}
 }
 
+// Reach implements ports.Launcher: workers are processes of this host.
+func (l *Launcher) Reach(ctx context.Context) (ports.Reach, error) {
+	if err := ctx.Err(); err != nil {
+		return ports.Reach{}, err
+	}
+	return ports.Reach{Listen: "127.0.0.1", Dial: "127.0.0.1"}, nil
+}
+
 // Launch implements ports.Launcher. A launch that another process is just
 // making is waited for, until ctx ends.
 func (l *Launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Handle, error) {

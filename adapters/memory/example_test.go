@@ -18,7 +18,7 @@ func ExampleNewStore() {
 	defer store.Close()
 	scenario := core.Scenario{Name: "example", Load: core.ScenarioLoad{Workers: 1, Connections: 1}}
 	for _, id := range []string{"first", "second"} {
-		record, err := store.Create(context.Background(), core.NewRun(id, scenario.Plan()), scenario, "")
+		record, err := store.Create(context.Background(), core.NewRun(id, scenario.Plan()), scenario, ports.Home{})
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -69,6 +69,14 @@ func (l *Launcher) Check(ctx context.Context, n int) ([]core.Finding, error) {
 	return []core.Finding{{ID: "launcher.memory", Severity: core.SeverityOK, Message: fmt.Sprintf("%d workers can run as goroutines of this process", n)}}, nil
 }
 
+// Reach says that workers are on this host.
+func (l *Launcher) Reach(ctx context.Context) (ports.Reach, error) {
+	if err := ended(ctx); err != nil {
+		return ports.Reach{}, err
+	}
+	return ports.Reach{Listen: "127.0.0.1", Dial: "127.0.0.1"}, nil
+}
+
 // Launch starts a goroutine. It is stopped by Stop and Close, not by ctx.
 func (l *Launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Handle, error) {
 	if err := ended(ctx); err != nil {

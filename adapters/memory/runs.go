@@ -19,7 +19,7 @@ const (
 )
 
 // Create stores a new run and reserves its key range.
-func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (record ports.RunRecord, err error) {
+func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (record ports.RunRecord, err error) {
 	err = s.do(ctx, func(d *data) error {
 		if d.runs[run.ID] != nil {
 			return fmt.Errorf("%w: memory: run %q exists", core.ErrConflict, run.ID)
@@ -33,7 +33,7 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 		}
 		r := &storedRun{
 			order: d.created + 1, scenario: frozenScenario, name: scenario.Name, launcher: scenario.Launcher,
-			base: base, version: 1, host: host, created: now, updated: now,
+			base: base, version: 1, home: home, created: now, updated: now,
 			beats: map[string]storedBeat{}, intervals: map[intervalKey]storedInterval{},
 			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{},
 		}
@@ -71,7 +71,7 @@ func (r *storedRun) record(now time.Time) (ports.RunRecord, error) {
 		return ports.RunRecord{}, err
 	}
 	return ports.RunRecord{
-		Run: run, Scenario: scenario, Version: r.version, Host: r.host,
+		Run: run, Scenario: scenario, Version: r.version, Home: r.home,
 		CreatedAt: r.created, UpdatedAt: r.updated, Now: now,
 	}, nil
 }

@@ -54,7 +54,7 @@ type storedRun struct {
 	launcher string
 	base     int64
 	version  int64
-	host     string
+	home     ports.Home
 	progress ports.Progress
 	created  time.Time
 	updated  time.Time

@@ -19,29 +19,41 @@ type storedBeat struct {
 	count  int64
 }
 
-// Beat stores a worker's newest beat.
-func (s *Store) Beat(ctx context.Context, beat core.Beat) error {
+// Beat stores the newest beats of workers.
+func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 	return s.do(ctx, func(d *data) error {
-		r, err := d.find(beat.Key.RunID)
-		if err != nil {
-			return err
+		for _, beat := range beats { // all or none
+			if _, err := d.find(beat.Key.RunID); err != nil {
+				return err
+			}
 		}
-		old, found := r.beats[beat.Key.WorkerID]
-		if found && (beat.Key.Epoch < old.key.Epoch || beat.Key.Epoch == old.key.Epoch && beat.Count < old.count) {
-			return nil
+		for _, beat := range beats {
+			if err := d.keepBeat(beat); err != nil {
+				return err
+			}
 		}
-		report, err := freeze(beat.Report)
-		if err != nil {
-			return err
-		}
-		beat.Report, beat.At = core.Report{}, d.clock()
-		text, err := freeze(beat)
-		if err != nil {
-			return err
-		}
-		r.beats[beat.Key.WorkerID] = storedBeat{beat: text, report: report, group: beat.GroupID, key: beat.Key, count: beat.Count}
 		return nil
 	})
+}
+
+// keepBeat stores the newest beat of one worker.
+func (d *data) keepBeat(beat core.Beat) error {
+	r := d.runs[beat.Key.RunID]
+	old, found := r.beats[beat.Key.WorkerID]
+	if found && (beat.Key.Epoch < old.key.Epoch || beat.Key.Epoch == old.key.Epoch && beat.Count < old.count) {
+		return nil
+	}
+	report, err := freeze(beat.Report)
+	if err != nil {
+		return err
+	}
+	beat.Report, beat.At = core.Report{}, d.clock()
+	text, err := freeze(beat)
+	if err != nil {
+		return err
+	}
+	r.beats[beat.Key.WorkerID] = storedBeat{beat: text, report: report, group: beat.GroupID, key: beat.Key, count: beat.Count}
+	return nil
 }
 
 // Control reads the level state that a worker obeys.

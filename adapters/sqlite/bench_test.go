@@ -130,7 +130,7 @@ func benchRun(b *testing.B) ports.Store {
 		text, parameters := core.DefaultStatement(kind)
 		scenario.Operations = append(scenario.Operations, core.Operation{Kind: kind, Parameters: parameters, Statements: []core.Statement{{SQL: text}}})
 	}
-	if _, err := store.Create(b.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ""); err != nil {
+	if _, err := store.Create(b.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{}); err != nil {
 		b.Fatal(err)
 	}
 	return store

@@ -18,7 +18,7 @@ import (
 func createRun(t testing.TB, store ports.Store) ports.RunRecord {
 	t.Helper()
 	scenario := core.Scenario{Name: "race", Launcher: "local", Load: core.ScenarioLoad{Workers: 2, Connections: 4}}
-	record, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, "host")
+	record, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{Host: "host"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func TestRunColumns(t *testing.T) {
 	scenario := core.Scenario{Name: "life", TemplateID: "template-9", Launcher: "local", Load: core.ScenarioLoad{
 		Workers: 2, Connections: 5, Warmup: core.Duration(2 * time.Second), Duration: core.Duration(10 * time.Second)}}
 	scenario.Limits.ControlPoll, scenario.Limits.RunLimit = core.Duration(50*time.Millisecond), core.Duration(time.Hour)
-	_, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, "here")
+	_, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{Host: "here"})
 	is.NoErr(err)
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	at := func(s float64) time.Time { return begin.Add(time.Duration(s * 1e9)) }

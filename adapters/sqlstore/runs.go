@@ -20,7 +20,7 @@ const (
 )
 
 // Create stores a new run and reserves its key range.
-func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (record ports.RunRecord, err error) {
+func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (record ports.RunRecord, err error) {
 	err = s.transaction(ctx, "creating run "+run.ID, func(tx *sqlx.Tx) error {
 		if found, err := s.runExists(ctx, tx, run.ID); err != nil {
 			return err
@@ -34,7 +34,7 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 		if scenario.InsertBase, err = s.reserveRange(ctx, tx, run.ID, now); err != nil {
 			return err
 		}
-		if err := s.insertRun(ctx, tx, run, scenario, host, now); err != nil {
+		if err := s.insertRun(ctx, tx, run, scenario, home, now); err != nil {
 			return err
 		}
 		record, err = s.load(ctx, tx, run.ID)
@@ -63,7 +63,7 @@ func (s *Store) reserveRange(ctx context.Context, tx *sqlx.Tx, runID string, now
 	return base, s.insertRows(ctx, tx, table{name: "INSERT_RANGES"}, []row{r})
 }
 
-func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenario core.Scenario, host string, now time.Time) error {
+func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenario core.Scenario, home ports.Home, now time.Time) error {
 	config, err := s.encode("the scenario", scenario)
 	if err != nil {
 		return err
@@ -76,7 +76,8 @@ func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenar
 	r.set("TEMPLATE_ID", optional(scenario.TemplateID))
 	r.set("TEST_NAME", scenario.Name)
 	r.set("LAUNCHER", scenario.Launcher)
-	r.set("HANDLE_HOST", host)
+	r.set("HANDLE_HOST", home.Host)
+	r.set("GATEWAY_ADDRESS", home.Gateway)
 	r.set("SCENARIO_CONFIG", config)
 	r.set("CREATED_AT", s.stamp(now))
 	if err := s.setRun(&r, run, now); err != nil {
@@ -88,6 +89,7 @@ func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenar
 type recordRow struct {
 	Version   int64   `db:"VERSION"`
 	Host      string  `db:"HANDLE_HOST"`
+	Gateway   string  `db:"GATEWAY_ADDRESS"`
 	CreatedAt instant `db:"CREATED_AT"`
 	UpdatedAt instant `db:"UPDATED_AT"`
 	State     *string `db:"STATE"`
@@ -105,7 +107,7 @@ func (s *Store) Load(ctx context.Context, runID string) (record ports.RunRecord,
 
 func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (record ports.RunRecord, err error) {
 	var r recordRow
-	found, err := get(ctx, q, &r, s.write.Rebind("SELECT VERSION, HANDLE_HOST, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG FROM "+
+	found, err := get(ctx, q, &r, s.write.Rebind("SELECT VERSION, HANDLE_HOST, GATEWAY_ADDRESS, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG FROM "+
 		s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 	if err != nil {
 		return record, err
@@ -113,7 +115,7 @@ func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (
 	if !found {
 		return record, s.notFound("run %q", runID)
 	}
-	record = ports.RunRecord{Version: r.Version, Host: r.Host, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
+	record = ports.RunRecord{Version: r.Version, Home: ports.Home{Host: r.Host, Gateway: r.Gateway}, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
 	if record.Run, err = s.decodeState(runID, r.State); err != nil {
 		return ports.RunRecord{}, err
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -102,29 +103,43 @@ func (s *Store) beatText() string {
 	return s.d.Insert(insert)
 }
 
-// Beat stores a worker's newest beat: one round trip where the database is far,
-// and one transaction where the clock is here, so that the time is taken after
-// the lock was waited for.
-func (s *Store) Beat(ctx context.Context, beat core.Beat) error {
-	args, err := s.beatValues(beat)
-	if err != nil {
-		return err
+// Beat stores the newest beats of workers: one alone in one round trip where the
+// database has the clock; else in one transaction, so that the time is taken
+// after the lock was waited for.
+func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
+	if len(beats) == 0 {
+		return nil
 	}
-	what := "storing a beat of " + beat.Key.WorkerID + " of run " + beat.Key.RunID
+	values := make([][]any, len(beats))
+	for i, beat := range beats {
+		var err error
+		if values[i], err = s.beatValues(beat); err != nil {
+			return err
+		}
+	}
+	what := fmt.Sprintf("storing %d beats, the first of %s of run %s,", len(beats), beats[0].Key.WorkerID, beats[0].Key.RunID)
 	statement, err := s.prepared(ctx, what, &s.hot.beat)
 	if err != nil {
 		return err
 	}
-	if s.d.Clock == nil {
-		return s.wrap(ctx, what, func() error { return s.storeBeat(ctx, s.read, statement, beat, args) })
+	if s.d.Clock == nil && len(beats) == 1 {
+		return s.wrap(ctx, what, func() error { return s.storeBeat(ctx, s.read, statement, beats[0], values[0]) })
 	}
 	return s.transaction(ctx, what, func(tx *sqlx.Tx) error {
 		now, err := s.now(ctx, tx)
 		if err != nil {
 			return err
 		}
-		args = slices.Insert(args, slices.Index(beatColumns, "LAST_HEARTBEAT"), s.stamp(now))
-		return s.storeBeat(ctx, tx, tx.StmtxContext(ctx, statement), beat, args)
+		for i, beat := range beats {
+			args := values[i]
+			if s.d.Clock != nil {
+				args = slices.Insert(args, slices.Index(beatColumns, "LAST_HEARTBEAT"), s.stamp(now))
+			}
+			if err := s.storeBeat(ctx, tx, tx.StmtxContext(ctx, statement), beat, args); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

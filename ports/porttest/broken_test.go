@@ -137,8 +137,8 @@ func (s sharedLoad) Load(ctx context.Context, runID string) (ports.RunRecord, er
 // overwritingCreate lets a second Create of an id pass.
 type overwritingCreate struct{ ports.Store }
 
-func (s overwritingCreate) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (ports.RunRecord, error) {
-	record, err := s.Store.Create(ctx, run, scenario, host)
+func (s overwritingCreate) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (ports.RunRecord, error) {
+	record, err := s.Store.Create(ctx, run, scenario, home)
 	if core.CodeOf(err) == core.Conflict {
 		return s.Load(ctx, run.ID)
 	}
@@ -148,8 +148,8 @@ func (s overwritingCreate) Create(ctx context.Context, run core.Run, scenario co
 // oneRange reserves the same keys for every run.
 type oneRange struct{ ports.Store }
 
-func (s oneRange) Create(ctx context.Context, run core.Run, scenario core.Scenario, host string) (ports.RunRecord, error) {
-	record, err := s.Store.Create(ctx, run, scenario, host)
+func (s oneRange) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (ports.RunRecord, error) {
+	record, err := s.Store.Create(ctx, run, scenario, home)
 	record.Scenario.InsertBase = core.InsertRange
 	return record, err
 }
@@ -204,11 +204,16 @@ type beatStore struct {
 	control func(*core.Control, error) error
 }
 
-func (s beatStore) Beat(ctx context.Context, beat core.Beat) error {
+func (s beatStore) Beat(ctx context.Context, beats ...core.Beat) error {
 	if s.beat == nil {
-		return s.Store.Beat(ctx, beat)
+		return s.Store.Beat(ctx, beats...)
 	}
-	return s.beat(ctx, s.Store, beat)
+	for _, beat := range beats {
+		if err := s.beat(ctx, s.Store, beat); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s beatStore) Beats(ctx context.Context, runID string, known map[string]int64) ([]core.Beat, time.Time, error) {

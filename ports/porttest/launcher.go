@@ -49,6 +49,7 @@ func TestLauncher(t *testing.T, h LauncherHarness) {
 func LauncherSuite() Suite[LauncherHarness] {
 	return Suite[LauncherHarness]{
 		{"capabilities are constant", launcherCapabilities},
+		{"workers reach this host at an address of its own", launcherReach},
 		{"check passes here", launcherCheck},
 		{"launch delivers the environment exactly", launcherEnvironment},
 		{"launch forwards secrets and shows none", launcherSecrets},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,20 @@ func launcherCapabilities(t testing.TB, h LauncherHarness) {
 	same(t, f.h.New(t).Capabilities(), c, "Capabilities of another Launcher")
 	if c.Name == "" || c.StartTimeout <= 0 || c.Grace < 0 || c.MaxWorkers < 0 {
 		t.Errorf("Capabilities: %+v; want a name, a start timeout, nothing negative", c)
+	}
+}
+
+// launcherReach holds that a server for workers never listens on every address.
+func launcherReach(t testing.TB, h LauncherHarness) {
+	f := newFleet(t, h)
+	reach, err := f.l.Reach(within(t))
+	if core.CodeOf(err) == core.Unsupported {
+		return
+	}
+	must(t, err, "Reach")
+	ip, err := netip.ParseAddr(reach.Listen)
+	if err != nil || ip.IsUnspecified() || reach.Dial == "" {
+		t.Errorf("Reach: %+v; want an address of this host and a name to dial", reach)
 	}
 }
 

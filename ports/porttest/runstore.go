@@ -49,7 +49,7 @@ func createThenLoad(t testing.TB, h StoreHarness) {
 	scenario := sampleScenario(3)
 	scenario.InsertBase = 42 // the store's to choose
 	run := core.NewRun("run-1", scenario.Plan())
-	created, err := store.Create(within(t), run, scenario, "host-1")
+	created, err := store.Create(within(t), run, scenario, ports.Home{Host: "host-1"})
 	must(t, err, "Create")
 	same(t, created.Run, run, "the created run")
 	if created.Version != 1 {
@@ -94,7 +94,7 @@ func createTwice(t testing.TB, h StoreHarness) {
 	store := h.open(t)
 	first := create(t, store, "run-1")
 	scenario := sampleScenario(5)
-	_, err := store.Create(within(t), core.NewRun("run-1", scenario.Plan()), scenario, "host-2")
+	_, err := store.Create(within(t), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{Host: "host-2"})
 	wantCode(t, err, core.Conflict, "Create of the same id")
 	loaded, err := store.Load(within(t), "run-1")
 	must(t, err, "Load")
@@ -108,7 +108,7 @@ func createRace(t testing.TB, h StoreHarness) {
 	race(len(errs), func(i int) {
 		store := []ports.Store{one, two}[i%2]
 		scenario := sampleScenario(1 + i%3)
-		_, errs[i] = store.Create(within(t), core.NewRun("run-1", scenario.Plan()), scenario, fmt.Sprint("host-", i))
+		_, errs[i] = store.Create(within(t), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{Host: fmt.Sprint("host-", i)})
 	})
 	winner := soleWinner(t, errs, "Create")
 	loaded, err := one.Load(within(t), "run-1")
@@ -144,7 +144,7 @@ func insertRanges(t testing.TB, h StoreHarness) {
 	race(50, func(i int) {
 		store := []ports.Store{one, two}[i%2]
 		scenario := sampleScenario(1)
-		record, err := store.Create(within(t), core.NewRun(fmt.Sprint("run-", i), scenario.Plan()), scenario, "")
+		record, err := store.Create(within(t), core.NewRun(fmt.Sprint("run-", i), scenario.Plan()), scenario, ports.Home{})
 		if err != nil {
 			t.Errorf("Create of run-%d: %v", i, err)
 			return
@@ -225,7 +225,7 @@ func runContexts(t testing.TB, h StoreHarness) {
 	next, events, err := record.Run.Fold(core.StopRequested{At: at(1)})
 	must(t, err, "Fold")
 	for _, ctx := range endedContexts(t) {
-		_, err := store.Create(ctx, core.NewRun("run-2", sampleScenario(1).Plan()), sampleScenario(1), "")
+		_, err := store.Create(ctx, core.NewRun("run-2", sampleScenario(1).Plan()), sampleScenario(1), ports.Home{})
 		wantEnded(t, err, ctx, "Create")
 		_, err = store.Load(ctx, "run-1")
 		wantEnded(t, err, ctx, "Load")

@@ -75,7 +75,7 @@ func closeStore(t testing.TB, store ports.Store) {
 func create(t testing.TB, store ports.RunStore, id string) ports.RunRecord {
 	t.Helper()
 	scenario := sampleScenario(3)
-	record, err := store.Create(within(t), core.NewRun(id, scenario.Plan()), scenario, "host-1")
+	record, err := store.Create(within(t), core.NewRun(id, scenario.Plan()), scenario, ports.Home{Host: "host-1"})
 	must(t, err, "Create")
 	return record
 }
@@ -84,7 +84,7 @@ func create(t testing.TB, store ports.RunStore, id string) ports.RunRecord {
 func createWide(t testing.TB, store ports.RunStore, id string) {
 	t.Helper()
 	scenario := sampleScenario(12)
-	_, err := store.Create(within(t), core.NewRun(id, scenario.Plan()), scenario, "")
+	_, err := store.Create(within(t), core.NewRun(id, scenario.Plan()), scenario, ports.Home{})
 	must(t, err, "Create")
 }
 

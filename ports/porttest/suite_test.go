@@ -126,6 +126,9 @@ func brokenBeats() map[string]mutant {
 				slices.SortFunc(list, func(a, b core.Beat) int { return compare(a.Key.WorkerID, b.Key.WorkerID) })
 			}}
 		}},
+		"a refused batch of beats stores some": {"beats are stored all or none", func(s store) store {
+			return beatStore{Store: s, beat: func(ctx context.Context, s ports.Store, b core.Beat) error { return s.Beat(ctx, b) }}
+		}},
 		"Beat accepts an old epoch":    {"old beats are dropped", func(s store) store { return beatStore{Store: s, beat: anyEpoch} }},
 		"Beat accepts a smaller count": {"old beats are dropped", func(s store) store { return beatStore{Store: s, beat: anyCount} }},
 		"Beat of an unknown run passes": {"old beats are dropped", func(s store) store {

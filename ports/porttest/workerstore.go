@@ -22,6 +22,7 @@ func WorkerStoreSuite() Suite[StoreHarness] {
 		{"the last beat wins", beatLastWins},
 		{"old beats are dropped", beatDropped},
 		{"racing beats leave the newest", beatRace},
+		{"beats are stored all or none", beatBatch},
 		{"Beats come by worker index", beatOrder},
 		{"Beats leave out known reports", beatsKnown},
 		{"Beats know the store's now", beatsNow},
@@ -29,6 +30,26 @@ func WorkerStoreSuite() Suite[StoreHarness] {
 		{"Control of what is not there is NotFound", controlUnknown},
 		{"beats alias nothing", beatAliasing},
 		{"ended contexts change no beat", beatContexts},
+	}
+}
+
+// beatBatch stores beats of two runs together, and then none because one belongs
+// to no run.
+func beatBatch(t testing.TB, h StoreHarness) {
+	one, two := h.handles(t)
+	create(t, one, "run-1")
+	create(t, one, "run-2")
+	must(t, one.Beat(within(t)), "Beat of nothing")
+	first, second := sampleBeat("run-1", 0, 1, 4), sampleBeat("run-1", 1, 1, 4)
+	must(t, one.Beat(within(t), first, sampleBeat("run-2", 0, 1, 1), second), "Beat of three")
+	if beats := beatsOf(t, two, "run-1", nil); len(beats) != 2 {
+		t.Errorf("%d beats of run-1, want 2", len(beats))
+	}
+	wantBeat(t, two, sampleBeat("run-2", 0, 1, 1), "the beat of run-2")
+	first.Count++
+	wantCode(t, one.Beat(within(t), first, sampleBeat("run-3", 0, 1, 1)), core.NotFound, "Beat with an unknown run in it")
+	if beats := beatsOf(t, two, "run-1", nil); beats[0].Count != 4 {
+		t.Errorf("a refused batch stored the beat %d", beats[0].Count)
 	}
 }
 

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS RUN_STATUS (
   TEST_NAME              TEXT    NOT NULL DEFAULT '',
   LAUNCHER               TEXT    NOT NULL DEFAULT '',
   HANDLE_HOST            TEXT    NOT NULL DEFAULT '',              -- that local handles belong to
+  GATEWAY_ADDRESS        TEXT    NOT NULL DEFAULT '',              -- host:port at which the owner serves the store to its workers
   REASON                 TEXT    NOT NULL DEFAULT '',
   REASON_DETAIL          TEXT    NOT NULL DEFAULT '',
   OWNER                  TEXT    NOT NULL DEFAULT '',
