@@ -41,14 +41,17 @@ var layers = []row{
 	{folder: "client", may: []string{"core"}},
 	{folder: "templatefile", may: []string{"core"}},
 	{folder: "library", may: []string{"core", "templatefile"}},
+	{folder: "health", may: []string{"core"}},
 	{folder: "report", may: []string{"core", "ports"}},
 	{folder: "adapters/local", may: []string{"core", "ports"}},
 	{folder: "adapters/docker", may: []string{"core", "ports"}},
+	{folder: "adapters/docker/dockertest", kit: true},
 	{folder: "adapters/spcs", may: []string{"core", "ports"}},
 	{folder: "adapters/plugin", may: []string{"core", "ports"}},
 	{folder: "adapters/sqlite", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
 	{folder: "adapters/snowflake", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
-	{folder: "adapters/postgres", may: []string{"core", "ports"}},
+	{folder: "adapters/postgres", may: []string{"core", "ports", "sql/schema"}},
+	{folder: "adapters/postgres/postgrestest", kit: true},
 	{folder: "adapters/gateway", may: []string{"core", "ports"}},
 	{folder: "adapters/memory", may: []string{"core", "ports"}},
 	{folder: "adapters/fault", may: []string{"core", "ports"}},
@@ -64,6 +67,7 @@ var layers = []row{
 	{folder: "examples/plugin", may: []string{everything}, kit: true},
 	{folder: "internal/sim", may: []string{everything}, kit: true},
 	{folder: "bench", may: []string{everything}, kit: true},
+	{folder: "parity", may: []string{everything}, kit: true},
 	{folder: "acceptance", may: []string{everything}, kit: true},
 }
 
@@ -74,14 +78,15 @@ var testsMayImport = []string{"adapters/memory", "adapters/fault", "ports/portte
 // homes says where a heavy dependency may live. Rows that may import everything
 // are free; so are tests.
 var homes = map[string][]string{
-	"github.com/jmoiron/sqlx":        {"adapters/sqlstore", "adapters/sqlite", "adapters/snowflake", "adapters/spcs", "adapters/postgres"},
+	"github.com/jmoiron/sqlx":        {"adapters/sqlstore", "adapters/sqlite", "adapters/snowflake", "adapters/spcs"},
 	"modernc.org/":                   {"adapters/sqlite"},
 	"github.com/snowflakedb/":        {"adapters/snowflake"},
 	"github.com/jackc/":              {"adapters/postgres", "internal/snowlocal"},
 	"github.com/moby/":               {"adapters/docker", "internal/snowlocal"},
-	"github.com/docker/":             {"adapters/docker", "internal/snowlocal"},
+	"github.com/docker/":             {"adapters/docker", "adapters/docker/dockertest", "internal/snowlocal"},
 	"github.com/hashicorp/go-plugin": {"adapters/plugin"},
 	"google.golang.org/":             {"adapters/plugin"},
+	"github.com/prometheus/":         {"health"},
 	"github.com/charmbracelet/":      {},
 	"github.com/spf13/":              {},
 }
