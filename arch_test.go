@@ -24,7 +24,7 @@ const everything = "*"
 type row struct {
 	folder string
 	may    []string // rows it may import, besides its own
-	kit    bool     // a main or a test kit: may read the environment, hold state, use init
+	kit    bool     // a main, a test kit or generated code: may read the environment, hold state, use init
 	ddl    bool     // may hold DDL text
 }
 
@@ -47,7 +47,8 @@ var layers = []row{
 	{folder: "adapters/docker", may: []string{"core", "ports"}},
 	{folder: "adapters/docker/dockertest", kit: true},
 	{folder: "adapters/spcs", may: []string{"core", "ports"}},
-	{folder: "adapters/plugin", may: []string{"core", "ports"}},
+	{folder: "adapters/plugin", may: []string{"core", "ports", "adapters/plugin/internal/launcherpb"}},
+	{folder: "adapters/plugin/internal/launcherpb", kit: true}, // generated
 	{folder: "adapters/sqlite", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
 	{folder: "adapters/snowflake", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
 	{folder: "adapters/postgres", may: []string{"core", "ports", "sql/schema"}},
@@ -73,7 +74,9 @@ var layers = []row{
 
 // testsMayImport is what the tests of any row may import besides the row's own
 // share. The tests of the root folder may import everything.
-var testsMayImport = []string{"adapters/memory", "adapters/fault", "ports/porttest"}
+var testsMayImport = []string{
+	"adapters/memory", "adapters/fault", "ports/porttest", "adapters/docker/dockertest", "adapters/postgres/postgrestest",
+}
 
 // homes says where a heavy dependency may live. Rows that may import everything
 // are free; so are tests.
@@ -85,7 +88,7 @@ var homes = map[string][]string{
 	"github.com/moby/":               {"adapters/docker", "internal/snowlocal"},
 	"github.com/docker/":             {"adapters/docker", "adapters/docker/dockertest", "internal/snowlocal"},
 	"github.com/hashicorp/go-plugin": {"adapters/plugin"},
-	"google.golang.org/":             {"adapters/plugin"},
+	"google.golang.org/":             {"adapters/plugin", "adapters/plugin/internal/launcherpb"},
 	"github.com/prometheus/":         {"health"},
 	"github.com/charmbracelet/":      {},
 	"github.com/spf13/":              {},

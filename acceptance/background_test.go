@@ -35,6 +35,12 @@ func TestAcceptanceInTheBackground(t *testing.T) {
 	is.True(status.OwnerAlive)
 	is.Equal(len(status.Workers), 3)
 
+	is.Equal(s.text(db, "SELECT STATUS FROM TEST_RESULTS WHERE TEST_ID = ? AND END_TIME IS NULL", run), "RUNNING") // its row is there
+	is.True(strings.Contains(s.must("result", run).stdout, "there is no result yet: the run is RUNNING"))
+	until(t, 10*time.Second, "what the orchestrator logged is stored", func() bool {
+		return strings.Contains(s.must("logs", run).stdout, "the run is RUNNING")
+	})
+
 	watch, follow, brief := s.start("watch", run), s.start("logs", run, "--follow"), s.start("watch", run)
 	brief.says("MEASUREMENT")
 	brief.signal(syscall.SIGINT)
@@ -55,6 +61,7 @@ func TestAcceptanceInTheBackground(t *testing.T) {
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
 	until(t, 10*time.Second, "its orchestrator is gone", func() bool { return len(orchestrators(t, run)) == 0 })
 	is.True(strings.Contains(s.must("logs", run, "--worker", "worker-1").stdout, "worker-1")) // kept
+	is.True(strings.Contains(s.must("logs", run).stdout, "the run is CANCELLED"))
 }
 
 func TestAcceptanceInTheBackgroundRefused(t *testing.T) {
@@ -63,7 +70,8 @@ func TestAcceptanceInTheBackgroundRefused(t *testing.T) {
 	o := s.do("run", "short", "--detach", "--set", "table.name=NOT_THERE")
 	is.Equal(o.code, 4)
 	is.Equal(o.stdout, "")
-	is.True(strings.Contains(o.stderr, "benchfleet prepare"))
+	is.True(strings.Contains(o.stderr, "--set table.name=NOT_THERE"))
+	is.Equal(s.number(s.db(), "SELECT USAGE_COUNT FROM TEST_TEMPLATES WHERE TEMPLATE_NAME = ?", "short"), int64(0)) // nothing was run
 	until(t, 10*time.Second, "its orchestrator is gone", func() bool { return len(orchestrators(t, s.newest(s.db()))) == 0 })
 }
 

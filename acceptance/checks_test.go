@@ -20,6 +20,7 @@ func (s *site) checkEnded(t *testing.T, db *sql.DB, run, status, reason string) 
 	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), status)
 	is.Equal(s.text(db, "SELECT REASON FROM RUN_STATUS WHERE RUN_ID = ?", run), reason)
 	is.Equal(len(s.workers(run)), 0)                                                                                                  // every worker process is gone
+	is.Equal(len(fleet.witness.left(s, run)), 0)                                                                                      // and nothing of it is left
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'STOP'", run), int64(1))         // STOP is there, once
 	is.Equal(s.number(db, "SELECT COUNT(*) - MAX(SEQUENCE_ID) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ?", run), int64(0))              // without gaps
 	is.Equal(s.text(db, "SELECT STATUS FROM TEST_RESULTS WHERE TEST_ID = ? AND WORKER_ID IS NULL", run), status)                      // the parent row
@@ -51,6 +52,7 @@ func (s *site) checkConserved(t *testing.T, db *sql.DB, run string) {
 	aggregates := s.number(db, "SELECT SUM(TOTAL_QUERIES) FROM METRICS_SNAPSHOTS WHERE RUN_ID = ? AND PHASE = 'MEASUREMENT'", run)
 	result := s.number(db, "SELECT TOTAL_OPERATIONS FROM TEST_RESULTS WHERE TEST_ID = ?", run)
 	is.True(result > 0)
+	is.Equal(s.number(db, "SELECT TOTAL_OPS FROM RUN_STATUS WHERE RUN_ID = ?", run), result) // what lists show
 	is.Equal(snapshots, result)
 	is.Equal(aggregates, result)
 	is.True(strings.Contains(s.text(db, "SELECT LEDGER FROM TEST_RESULTS WHERE TEST_ID = ?", run), `"balanced":true`))

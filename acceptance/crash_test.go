@@ -25,7 +25,7 @@ func TestAcceptanceWorkerKilled(t *testing.T) {
 	db := s.db()
 	running := s.start("run", "short", "--duration", "1m")
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
-	is.NoErr(syscall.Kill(s.worker(run, "worker-1"), syscall.SIGKILL))
+	is.NoErr(fleet.witness.kill(s.worker(run, "worker-1")))
 	o := running.wait(20 * time.Second)
 	is.Equal(o.code, 5)
 	c := s.checkEnded(t, db, run, "FAILED", "WORKER_LOST")

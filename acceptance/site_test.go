@@ -9,12 +9,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,27 +24,64 @@ import (
 	_ "modernc.org/sqlite" // the tests look into the store on their own
 )
 
+// What is under test: the launcher, and the kind of target that its workers
+// load. Containers see no file of this host, so they need a server.
+var (
+	launcherFlag = flag.String("launcher", "local", "`launcher` of the workers: local, docker, plugin")
+	targetFlag   = flag.String("target", "sqlite", "`kind` of the target: sqlite, postgres")
+)
+
 // binary is the command under test, built once.
 var binary string
 
+// fleet is where its workers run.
+var fleet struct {
+	witness witness
+	env     []string // of every command
+}
+
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "benchfleet-acceptance")
-	if err == nil {
-		err = os.Chmod(dir, 0o755) // other users run it too
-	}
-	if err == nil {
-		binary = filepath.Join(dir, "benchfleet")
-		build := exec.Command("go", "build", "-o", binary, "../cmd/benchfleet")
-		build.Stderr = os.Stderr
-		err = build.Run()
-	}
+	flag.Parse()
+	code := 1
+	undo, err := setUp()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "acceptance: the command cannot be built:", err)
-		os.Exit(1)
+		fmt.Fprintln(os.Stderr, "acceptance:", err)
+	} else {
+		code = m.Run()
 	}
-	code := m.Run()
-	os.RemoveAll(dir)
+	for _, f := range slices.Backward(undo) {
+		f()
+	}
 	os.Exit(code)
+}
+
+// setUp builds what is under test, and says how to take it away again.
+func setUp() (undo []func(), err error) {
+	dir, err := os.MkdirTemp("", "benchfleet-acceptance")
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run it too
+		return undo, err
+	}
+	binary = filepath.Join(dir, "benchfleet")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s", "-o", binary, "../cmd/benchfleet")
+	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	if err := build.Run(); err != nil {
+		return undo, fmt.Errorf("the command cannot be built: %w", err)
+	}
+	fleet.witness = processes{}
+	switch *launcherFlag {
+	case "local":
+	case "docker":
+		return setUpDocker(dir, undo)
+	case "plugin":
+		return setUpPlugin(dir, undo)
+	default:
+		return undo, fmt.Errorf("-launcher is %q; allowed: local, docker, plugin", *launcherFlag)
+	}
+	return undo, nil
 }
 
 // site is one data directory with a schema, templates and a loaded table.
@@ -62,7 +100,7 @@ func newSiteIn(t *testing.T, dir string) *site {
 	t.Helper()
 	s := emptySite(t, dir)
 	s.must("schema", "apply")
-	s.must("template", "import", "testdata/short.yaml")
+	s.must("template", "import", s.templates("short.yaml"))
 	s.must("prepare", "short")
 	return s
 }
@@ -73,14 +111,52 @@ func emptySite(t *testing.T, dir string) *site {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc to see from outside which workers live")
 	}
-	s := &site{t: t, dir: dir}
+	s := &site{t: t, dir: dir, env: fleet.env}
 	t.Cleanup(func() {
-		for _, pid := range s.workers("") {
-			t.Errorf("worker process %d is still there at the end of the test", pid)
-			syscall.Kill(pid, syscall.SIGKILL)
+		for _, id := range s.workers("") {
+			t.Errorf("worker %s is still there at the end of the test", id)
+			fleet.witness.kill(id)
 		}
 	})
+	if *targetFlag == "postgres" {
+		s.env = append(slices.Clip(s.env), "BENCHFLEET_ENDPOINT_LOCAL="+database(t))
+	}
 	return s
+}
+
+// templates is a file of testdata, for the kind of target that is under test.
+func (s *site) templates(name string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	file := filepath.Join(s.t.TempDir(), name)
+	text = bytes.ReplaceAll(text, []byte("kind: sqlite"), []byte("kind: "+*targetFlag))
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
+
+// runs are the ids of all runs of the site.
+func (s *site) runs() (ids []string) {
+	s.t.Helper()
+	db := s.open("store.db")
+	defer db.Close()
+	rows, err := db.Query("SELECT RUN_ID FROM RUN_STATUS")
+	if err != nil {
+		return nil // there is no store, so there are no runs
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			s.t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // outcome is what a finished command left.
@@ -179,43 +255,6 @@ func (r *running) signal(sig syscall.Signal) {
 	if err := r.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		r.t.Fatal(err)
 	}
-}
-
-// workers are the living worker processes of a run ("" for any) of this site, as
-// the operating system knows them.
-func (s *site) workers(run string) []int {
-	var pids []int
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err != nil || len(environ) == 0 || !bytes.Contains(environ, []byte("BENCHFLEET_STORE=sqlite:"+s.dir)) {
-			continue
-		}
-		if bytes.Contains(environ, []byte("BENCHFLEET_RUN_ID="+run)) && bytes.Contains(environ, []byte("BENCHFLEET_WORKER_ID=")) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// worker is the process of one worker of a run.
-func (s *site) worker(run, id string) int {
-	s.t.Helper()
-	for _, pid := range s.workers(run) {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && bytes.Contains(environ, []byte("BENCHFLEET_WORKER_ID="+id+"\x00")) {
-			return pid
-		}
-	}
-	s.t.Fatalf("no process of %s", id)
-	return 0
 }
 
 // db looks into the store beside the command.

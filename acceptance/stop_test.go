@@ -76,15 +76,15 @@ func TestAcceptanceStopWhileStarting(t *testing.T) {
 	s := newSite(t)
 	db := s.db()
 	running := s.start("run", "short")
-	var held []int
+	var held []string
 	until(t, 10*time.Second, "a worker process to hold up", func() bool {
 		held = s.workers("")
 		return len(held) > 0
 	})
-	is.NoErr(syscall.Kill(held[0], syscall.SIGSTOP)) // it cannot become ready
+	is.NoErr(fleet.witness.freeze(held[0])) // it cannot become ready
 	run := s.reaches(db, "STARTING", "")
 	s.must("stop", run, "--no-wait")
-	is.NoErr(syscall.Kill(held[0], syscall.SIGCONT))
+	is.NoErr(fleet.witness.thaw(held[0]))
 	o := running.wait(20 * time.Second)
 	is.Equal(o.code, 3)
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
@@ -169,7 +169,7 @@ func TestAcceptanceWorkerThatIgnoresEverythingIsKilled(t *testing.T) {
 	db := s.db()
 	running := s.start("run", "short", "--duration", "1m", "--set", "limits.drain_timeout=500ms")
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
-	is.NoErr(syscall.Kill(s.worker(run, "worker-1"), syscall.SIGSTOP)) // it hears nothing, not even SIGTERM
+	is.NoErr(fleet.witness.freeze(s.worker(run, "worker-1"))) // it hears nothing, not even SIGTERM
 	s.must("stop", run, "--no-wait")
 	is.Equal(running.wait(20*time.Second).code, 3)
 	c := s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")

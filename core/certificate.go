@@ -18,7 +18,9 @@ type Certificate struct {
 	Clean bool `json:"clean"`
 }
 
-// WorkerEnd is how one worker ended.
+// WorkerEnd is how one worker ended. The times of its last operations are those of
+// its final report; zero without one, since it may have gone on after its last
+// beat, and zero when it made none.
 type WorkerEnd struct {
 	ID         string    `json:"id"`
 	LastStart  time.Time `json:"last_new_operation,omitzero"`
@@ -31,7 +33,8 @@ type WorkerEnd struct {
 }
 
 // StopStages are the latencies of a stop, each counted from the request; nil
-// where nothing is known.
+// where it is not known. Those of the operations are known when every worker has
+// made its final report or was gone before the request.
 type StopStages struct {
 	LastNewOperation *Duration `json:"last_new_operation,omitempty"`
 	LastInFlight     *Duration `json:"last_in_flight,omitempty"`
@@ -46,11 +49,16 @@ func (r Run) Certificate() Certificate {
 		Clean: r.Running.Known && r.Running.Count == 0,
 	}
 	var lastStart, lastEnd time.Time
+	known := true
 	for _, w := range r.Workers {
 		end := WorkerEnd{
-			ID: w.ID, LastStart: w.LastStart, LastEnd: w.LastEnd, GoneAt: w.Exit.At,
+			ID: w.ID, GoneAt: w.Exit.At,
 			Rung: w.EndedOn, Reported: w.Reported, BeforeStop: w.Lost, Ending: w.ending(),
 		}
+		if w.Reported {
+			end.LastStart, end.LastEnd = w.LastStart, w.LastEnd
+		}
+		known = known && (w.Reported || w.neverLaunched() || w.Life == Gone && !w.Exit.At.After(r.StopAt))
 		c.Workers = append(c.Workers, end)
 		if w.Life == Orphan {
 			c.Orphans = append(c.Orphans, w.ID)
@@ -63,10 +71,9 @@ func (r Run) Certificate() Certificate {
 	if r.StopAt.IsZero() {
 		return c
 	}
-	c.Stages = StopStages{
-		LastNewOperation: since(r.StopAt, lastStart),
-		LastInFlight:     since(r.StopAt, lastEnd),
-		WorkersGone:      since(r.StopAt, r.GoneAt),
+	c.Stages.WorkersGone = since(r.StopAt, r.GoneAt)
+	if known {
+		c.Stages.LastNewOperation, c.Stages.LastInFlight = since(r.StopAt, lastStart), since(r.StopAt, lastEnd)
 	}
 	return c
 }

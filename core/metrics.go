@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -50,8 +51,49 @@ type KindMetrics struct {
 	Service Histogram `json:"service"` // start to end
 	// Response is intended start to end; nil where it is the service time by
 	// construction (closed loop).
-	Response *Histogram   `json:"response,omitempty"`
-	Failures []ErrorCount `json:"failures,omitempty"` // sorted by class
+	Response *Histogram `json:"response,omitempty"`
+	// Statements are the parts of a named transaction in order; nil for other
+	// operations, and while none has succeeded.
+	Statements []StatementMetrics `json:"statements,omitempty"`
+	Failures   []ErrorCount       `json:"failures,omitempty"` // sorted by class
+}
+
+// StatementMetrics is one part of a named transaction: its BEGIN, one of its
+// statements, named "1", "2" and so on, or its COMMIT. Like the transaction
+// itself, only what succeeded as a whole is in it.
+//
+// BEGIN is a part of its own: it waits for what no statement causes (a round
+// trip, or a lock of the whole database), and a statement's time stays comparable
+// with the same one's outside a transaction. A part lasts until the next one
+// begins, so the parts of a transaction sum to its service time exactly.
+type StatementMetrics struct {
+	Name    string    `json:"name"`
+	Service Histogram `json:"service"`
+}
+
+// NewStatementMetrics are the empty parts of a transaction of n statements: n+2
+// of them.
+func NewStatementMetrics(n int) []StatementMetrics {
+	parts := make([]StatementMetrics, n+2)
+	for i := range parts {
+		parts[i].Name = strconv.Itoa(i)
+	}
+	parts[0].Name, parts[n+1].Name = "BEGIN", "COMMIT"
+	return parts
+}
+
+// MergeStatements adds the parts of other to those of list by name, in list's
+// order; parts that list lacks are appended. It shares nothing with other.
+func MergeStatements(list, other []StatementMetrics) []StatementMetrics {
+	for i := range other {
+		at := slices.IndexFunc(list, func(s StatementMetrics) bool { return s.Name == other[i].Name })
+		if at < 0 {
+			at = len(list)
+			list = append(list, StatementMetrics{Name: other[i].Name})
+		}
+		list[at].Service.Merge(&other[i].Service)
+	}
+	return list
 }
 
 // Latency is the response time: what a client of the target sees.
@@ -64,6 +106,12 @@ func (k *KindMetrics) Latency() *Histogram {
 
 // Merge adds other, which is of the same kind, to k.
 func (k *KindMetrics) Merge(other *KindMetrics) {
+	k.mergeWhole(other)
+	k.Statements = MergeStatements(k.Statements, other.Statements)
+}
+
+// mergeWhole merges all but the statements.
+func (k *KindMetrics) mergeWhole(other *KindMetrics) {
 	k.Counts.Add(other.Counts)
 	if other.Response != nil || k.Response != nil {
 		merged := &Histogram{}
@@ -125,11 +173,12 @@ func MergeKinds(list, other []KindMetrics) []KindMetrics {
 	return list
 }
 
-// Total merges all kinds into one, named "TOTAL".
+// Total merges all kinds into one, named "TOTAL". It has no statements: those of
+// different transactions have nothing in common.
 func Total(kinds []KindMetrics) KindMetrics {
 	total := KindMetrics{Kind: "TOTAL"}
 	for i := range kinds {
-		total.Merge(&kinds[i])
+		total.mergeWhole(&kinds[i])
 	}
 	return total
 }
@@ -172,8 +221,8 @@ type Beat struct {
 	Key          WorkerKey   `json:"key"`
 	GroupID      int         `json:"group_id"`
 	State        WorkerState `json:"state"`
-	Phase        Phase       `json:"phase,omitempty"`
-	At           time.Time   `json:"at,omitzero"` // store time at which it arrived; set by the store
+	Phase        Phase       `json:"phase,omitempty"` // in which it makes load, or did last
+	At           time.Time   `json:"at,omitzero"`     // store time at which it arrived; set by the store
 	Count        int64       `json:"count"`
 	Connections  int         `json:"connections"`
 	Target       int         `json:"target"`

@@ -163,8 +163,6 @@ func TestLadder(t *testing.T) {
 	is.True(!c.Clean)
 	is.Equal(c.HighestRung, Kill)
 	is.Equal(c.RequestedBy, "ann")
-	is.Equal(*c.Stages.LastNewOperation, Duration(20*time.Millisecond))
-	is.Equal(*c.Stages.LastInFlight, Duration(400*time.Millisecond))
 	is.Equal(*c.Stages.WorkersGone, Duration(43*time.Second))
 	is.Equal(c.Workers[0].Ending, "drained, reported and exited")
 	is.Equal(c.Workers[1].Ending, "killed by signal 9, without a final report")

@@ -215,7 +215,7 @@ func (s *summary) cover() {
 func (w *workerSummary) judge(s *summary) {
 	c := &w.child
 	c.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: s.in.Run.Reason, Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
+		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
 		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
 	})
 }
@@ -253,7 +253,7 @@ func (s *summary) parent() Rollup {
 	p.Ledger = BalanceLedger(all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
 	p.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: run.Reason, Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
+		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
 		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts,
 		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,

@@ -18,7 +18,7 @@ type Template struct {
 
 // TemplateTarget names what is under test, never how to log in to it.
 type TemplateTarget struct {
-	Kind     string `json:"kind" jsonschema:"description=Kind of target: sqlite or memory"`
+	Kind     string `json:"kind" jsonschema:"description=Kind of target: sqlite or postgres"`
 	Endpoint string `json:"endpoint,omitempty" jsonschema:"description=Name of the endpoint; its address and secret come from BENCHFLEET_ENDPOINT_<NAME> or --endpoint NAME=FILE"`
 }
 

@@ -24,6 +24,7 @@ const (
 type VerdictInput struct {
 	Status     Status
 	Reason     Reason
+	Begun      bool    // START was published: workers may have made load
 	Measured   Counts  // operations of the measurement
 	Seconds    float64 // measured
 	Planned    float64 // seconds of measurement; 0: bounded by operations alone
@@ -101,8 +102,20 @@ func (j *judgement) verdict() Verdict {
 }
 
 func (j *judgement) measured(in VerdictInput) {
-	if in.Measured.OK+in.Measured.Errors == 0 || !(in.Seconds > 0) {
-		j.invalidate("nothing was measured: %d operations ended in %s of measurement", in.Measured.OK+in.Measured.Errors, seconds(in.Seconds))
+	ended := in.Measured.OK + in.Measured.Errors
+	if ended > 0 && in.Seconds > 0 {
+		return
+	}
+	silent := 0 // they may have measured what nobody heard of
+	for _, w := range in.Workers {
+		if in.Begun && !w.Reported && !w.Clean {
+			silent++
+		}
+	}
+	if ended == 0 && silent > 0 {
+		j.invalidate("what was measured is unknown: no operation of the measurement was reported, and %d of %d workers made no final report", silent, len(in.Workers))
+	} else {
+		j.invalidate("nothing was measured: %d operations ended in %s of measurement", ended, seconds(in.Seconds))
 	}
 }
 

@@ -36,6 +36,16 @@ func TestJudge(t *testing.T) {
 
 		{"nothing measured", func(in *input) { in.Measured, in.Seconds = core.Counts{}, 0 }, core.InvalidRun,
 			"nothing was measured: 0 operations ended in 0 ms of measurement\n0 ms of 10.0 s were measured"},
+		{"nothing heard of", func(in *input) {
+			in.Measured, in.Seconds, in.Begun = core.Counts{}, 0, true
+			in.Workers[1].Reported, in.Workers[1].Clean, in.Workers[1].Ending = false, false, "killed by signal 9, without a final report"
+		}, core.InvalidRun, "what was measured is unknown: no operation of the measurement was reported, and 1 of 2 workers made no final report\n" +
+			"0 ms of 10.0 s were measured\nworker-1: killed by signal 9, without a final report; what it did after its last beat is not counted"},
+		{"nothing begun", func(in *input) {
+			in.Measured, in.Seconds, in.Planned = core.Counts{}, 0, 0
+			in.Workers = []core.WorkerFacts{{ID: "worker-0", Ending: "killed by signal 9, without a final report"}}
+		}, core.InvalidRun, "nothing was measured: 0 operations ended in 0 ms of measurement\n" +
+			"worker-0: killed by signal 9, without a final report; what it did after its last beat is not counted"},
 		{"all aborted", func(in *input) { in.Measured = core.Counts{Started: 5, Aborted: 5} }, core.InvalidRun,
 			"nothing was measured: 0 operations ended in 10.0 s of measurement"},
 		{"no window", func(in *input) { in.Seconds, in.Planned = math.NaN(), 0 }, core.InvalidRun,

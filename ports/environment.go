@@ -2,7 +2,8 @@ package ports
 
 // The worker contract: a worker is started with everything in these variables,
 // the same on every launcher. Endpoints and their secrets are
-// BENCHFLEET_ENDPOINT_<NAME>.
+// BENCHFLEET_ENDPOINT_<NAME>. A secret, which endpoints and the store's token are,
+// may also be in a file that the variable with _FILE at its end names.
 const (
 	EnvRunID       = "BENCHFLEET_RUN_ID"
 	EnvWorkerID    = "BENCHFLEET_WORKER_ID"
@@ -10,6 +11,8 @@ const (
 	EnvGroupCount  = "BENCHFLEET_WORKER_GROUP_COUNT"
 	EnvEpoch       = "BENCHFLEET_EPOCH"
 	EnvStore       = "BENCHFLEET_STORE"
+	EnvStoreToken  = "BENCHFLEET_STORE_TOKEN" // secret that lets the worker into the store, where one is needed
+	EnvHealth      = "BENCHFLEET_HEALTH"      // address (host:port) to serve /health and /metrics on; empty: a free port of loopback
 	EnvExitRecord  = "BENCHFLEET_EXIT_RECORD" // file that a local worker leaves its exit record in
 	EnvGrace       = "BENCHFLEET_GRACE"       // the platform's time from gentle stop to kill, like "30s"; empty: none
 	EndpointPrefix = "BENCHFLEET_ENDPOINT_"

@@ -60,6 +60,10 @@ type RunFilter struct {
 // Progress is what the owner has added up in this tick; it is shown, not
 // computed with.
 type Progress struct {
+	// Final says that these are the result's numbers: they are shown even where
+	// they are zero.
+	Final bool
+
 	TotalOps int64
 	Errors   int64
 	QPS      float64
@@ -70,7 +74,9 @@ type Progress struct {
 type RunStore interface {
 	// Create stores a new run, PREPARED, version 1, and reserves its key range:
 	// the record's Scenario.InsertBase is set so that the ranges of all runs of
-	// the store are disjoint. It returns the record as stored.
+	// the store are disjoint. A run that is refused later keeps its range: ranges
+	// are many, and this one is frozen in the stored scenario. It returns the
+	// record as stored.
 	// Idempotency: none; a second Create of the same id is Conflict.
 	Create(ctx context.Context, run core.Run, scenario core.Scenario, home Home) (RunRecord, error)
 
@@ -157,7 +163,8 @@ type ResultStore interface {
 	AppendExecutions(ctx context.Context, executions []core.Execution) error
 
 	// PutRollup stores the parent and child rows of a run's result, replacing
-	// what was there, in one transaction.
+	// what was there, in one transaction. While a run goes on its owner stores an
+	// outline: a parent whose status is not terminal, and no children.
 	PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error
 
 	// Rollup reads them, children by worker index. Errors: NotFound.
@@ -199,7 +206,7 @@ type TemplateStore interface {
 	// Delete removes one by name or id; runs keep their scenario. Errors:
 	// NotFound.
 	Delete(ctx context.Context, nameOrID string) error
-	// Used counts a use. Errors: NotFound.
+	// Used counts a use: a run whose load has begun. Errors: NotFound.
 	Used(ctx context.Context, id string) error
 }
 
@@ -207,7 +214,7 @@ type TemplateStore interface {
 type LogLine struct {
 	RunID    string    `json:"run_id"`
 	WorkerID string    `json:"worker_id,omitempty"` // empty: the orchestrator
-	Sequence int64     `json:"seq"`
+	Sequence int64     `json:"seq"`                 // rising; an orchestrator's begins behind its predecessor's
 	Time     time.Time `json:"timestamp"`
 	Level    string    `json:"level"`
 	Message  string    `json:"message"`

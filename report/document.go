@@ -17,7 +17,7 @@ type ResultDocument struct {
 	Reason     core.Reason   `json:"reason,omitempty"`
 	Detail     string        `json:"detail,omitempty"`
 	Partial    bool          `json:"partial"` // the run did not end as COMPLETED, so not everything was measured
-	Verdict    *core.Verdict `json:"verdict"` // null when nothing was measured
+	Verdict    *core.Verdict `json:"verdict"` // null when no result is stored
 	Location   string        `json:"location,omitempty"`
 
 	StartTime       *time.Time    `json:"start_time"`
@@ -29,7 +29,7 @@ type ResultDocument struct {
 	CPUSeconds      float64       `json:"cpu_seconds"`
 	Scenario        *ScenarioPart `json:"scenario"`
 
-	Total  *KindDocument   `json:"total"` // null when nothing was measured
+	Total  *KindDocument   `json:"total"` // null when no result is stored
 	Kinds  []KindDocument  `json:"kinds"` // in the order of the mix
 	Errors []ErrorDocument `json:"errors"`
 	SLOs   []SLODocument   `json:"slos"`
@@ -76,6 +76,17 @@ type KindDocument struct {
 	Latency    *LatencyDocument `json:"latency"` // as a client sees it; null when nothing succeeded
 	// Service is start to end; only where it is not the latency by construction.
 	Service *LatencyDocument `json:"service,omitempty"`
+	// Statements are the parts of a named transaction in order; absent for other
+	// operations.
+	Statements []StatementDocument `json:"statements,omitempty"`
+}
+
+// StatementDocument is one part of a named transaction that has succeeded: BEGIN, a
+// statement named by its number from 1 on, or COMMIT.
+type StatementDocument struct {
+	Name    string           `json:"name"`
+	Count   uint64           `json:"count"`
+	Service *LatencyDocument `json:"service"` // null when nothing succeeded
 }
 
 // LatencyDocument is a distribution of latencies in milliseconds.
@@ -187,6 +198,10 @@ func kindDocument(k *core.KindMetrics, throughput float64) KindDocument {
 	}
 	if k.Response != nil {
 		d.Service = latencyDocument(&k.Service)
+	}
+	for i := range k.Statements {
+		s := &k.Statements[i]
+		d.Statements = append(d.Statements, StatementDocument{Name: s.Name, Count: s.Service.Count(), Service: latencyDocument(&s.Service)})
 	}
 	return d
 }

@@ -63,12 +63,18 @@ func kind(name, access string, ok int, median time.Duration) core.KindMetrics {
 }
 
 func kinds() []core.KindMetrics {
-	return []core.KindMetrics{
+	list := []core.KindMetrics{
 		kind("POINT_LOOKUP", "READ", 36_000, 16*time.Microsecond),
 		kind("RANGE_SCAN", "READ", 6_000, 78*time.Microsecond),
 		kind("UPDATE", "WRITE", 10_200, 23*time.Microsecond),
 		kind("TRANSFER", "WRITE", 1_800, 1234*time.Microsecond),
 	}
+	parts := core.NewStatementMetrics(2)
+	for i, median := range []time.Duration{34 * time.Microsecond, 100 * time.Microsecond, 300 * time.Microsecond, 800 * time.Microsecond} {
+		parts[i].Service = kind("", "", 1_800, median).Service
+	}
+	list[3].Statements = parts
+	return list
 }
 
 func scenario() core.Scenario {
@@ -162,6 +168,24 @@ func cancelled() report.Result {
 	r.Children[1].Kinds = nil
 	r.Location = "sqlite:/tmp/\x1b]0;title\x07store.db"
 	return r
+}
+
+// lost is a run whose store was lost under it: its workers were ended from memory,
+// and what they did after the last beat that was heard is not known.
+func lost() report.Result {
+	s := scenario()
+	r := completed()
+	run := r.Run
+	run.Status, run.Reason, run.Rung = core.Failed, core.Guardrail, core.Terminate
+	run.Detail = "the store could not be written for 5s; the result could not be stored within 1m0s"
+	run.Running = core.RunningCount{Why: "the target did not answer within 5s"}
+	run.Findings = nil
+	for i := range run.Workers {
+		w := &run.Workers[i]
+		w.Reported, w.State, w.EndedOn = false, core.WorkerRunning, core.Terminate
+		w.LastStart, w.LastEnd = at(10.9), at(10.91) // heard five seconds before the stop
+	}
+	return report.Result{Scenario: &s, Run: run, Location: "sqlite:store.db"}
 }
 
 // refused is a run that preflight refused.

@@ -5,7 +5,7 @@
 // Every view comes twice: …Text writes aligned plain text with human units, and
 // …JSON writes one indented JSON document whose shape is stable: keys in
 // snake_case with the unit in the name (_ms, _seconds, _percent, _per_second),
-// times in RFC 3339 and UTC, null for what was not measured. The shapes are the
+// times in RFC 3339 and UTC, null for what is not known. The shapes are the
 // types named …Document; fields are added to them, never renamed or removed.
 //
 //	err := report.Text(os.Stdout, report.Result{Run: run, Parent: &parent, Children: children, Location: "sqlite:runs.db"})
@@ -28,7 +28,7 @@ import (
 type Result struct {
 	Run      core.Run       // the zero Run when only Parent is known
 	Scenario *core.Scenario // used when there is no Parent; nil: not known
-	Parent   *core.Rollup   // nil when nothing was measured
+	Parent   *core.Rollup   // nil when no result is stored
 	Children []core.Rollup  // one for each worker
 	Location string         // where the result lies, in the words of the caller
 }

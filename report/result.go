@@ -17,6 +17,7 @@ type view struct {
 	reason               core.Reason
 	detail               string
 	partial              bool
+	begun                bool // START was published: workers may have made load
 	start, end           time.Time
 	workers, connections int
 	parent               core.Rollup
@@ -26,6 +27,7 @@ type view struct {
 func (r Result) view() view {
 	v := view{
 		id: r.Run.ID, status: r.Run.Status, reason: r.Run.Reason, detail: r.Run.Detail,
+		begun: !r.Run.Origin.IsZero(),
 		start: r.Run.StartedAt, end: r.Run.EndedAt, workers: len(r.Run.Workers), connections: r.Run.Plan.Connections,
 	}
 	if r.Parent == nil && r.Scenario != nil {
@@ -51,6 +53,19 @@ func (r Result) view() view {
 	return v
 }
 
+// without says why there is no result. What workers did of which nobody could store
+// a result is not known: the store may have been lost.
+func (v *view) without() string {
+	switch {
+	case !v.status.Terminal():
+		return "there is no result yet: the run is " + string(v.status)
+	case v.begun:
+		return "no result is stored: what was measured is unknown"
+	default:
+		return "nothing was measured"
+	}
+}
+
 // Text writes the result of a run for people.
 func Text(w io.Writer, r Result, options ...Option) error {
 	p := newPage(w, options)
@@ -58,11 +73,7 @@ func Text(w io.Writer, r Result, options ...Option) error {
 	p.heading(v)
 	if r.Parent == nil {
 		p.print("\n")
-		if v.status.Terminal() {
-			p.line("nothing was measured")
-		} else {
-			p.line("there is no result yet: the run is %s", v.status)
-		}
+		p.line("%s", v.without())
 	} else {
 		p.measured(r.Parent)
 		p.failures(r.Parent.Kinds)
@@ -145,6 +156,7 @@ func (p *page) measured(parent *core.Rollup) {
 	for i := range parent.Kinds {
 		k := &parent.Kinds[i]
 		t.kind(k, shareOf(parent.Throughput, k, &total))
+		t.statements(k)
 	}
 	t.kind(&total, parent.Throughput)
 	p.print("\n")
@@ -157,6 +169,16 @@ func (t *table) kind(k *core.KindMetrics, throughput float64) {
 	t.add(append(row, Count(k.Errors))...)
 	if k.Errors > 0 {
 		t.tint(len(row), bad)
+	}
+}
+
+// statements are the parts of a transaction, below it. That which has succeeded is
+// in them, so they have neither a rate nor errors of their own.
+func (t *table) statements(k *core.KindMetrics) {
+	for i := range k.Statements {
+		s := &k.Statements[i]
+		row := append([]string{"  " + Clean(s.Name), Count(s.Service.Count()), ""}, percentiles(&s.Service)...)
+		t.add(append(row, "")...)
 	}
 }
 

@@ -71,6 +71,7 @@ func (d *driver) refresh(ctx context.Context) (bool, error) {
 	}
 	if !record.Run.Status.Terminal() && (record.Run.Owner != d.options.Owner || record.Run.OwnerEpoch != d.epoch) {
 		d.run = record.Run
+		d.log.Warn("another orchestrator has taken the run over", "owner", d.run.Owner)
 		return false, ErrTakenOver
 	}
 	pending := d.pending

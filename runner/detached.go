@@ -75,7 +75,7 @@ func (d *driver) storeLate(ctx context.Context) error {
 	if _, err := p.storeRollup(ctx); err != nil {
 		return err
 	}
-	d.rolled = true
+	d.rolled, d.result = true, p.result
 	if err := p.releaseAll(ctx); err != nil {
 		d.log.Warn("gc has to release what is left of the workers", "error", err)
 	}

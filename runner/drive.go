@@ -49,6 +49,7 @@ const (
 	effectWait  = 10 * time.Second       // one attempt of an effect
 	callWait    = 5 * time.Second        // one call of a port, at most
 	commitTries = 5                      // races lost in one step
+	showPace    = time.Second            // between two observations without news
 )
 
 // driver is the state of one Drive.
@@ -85,7 +86,17 @@ type driver struct {
 	ended       time.Time // the run ended in memory
 	rolled      bool      // the result was stored
 	changed     bool      // something to observe
+	shown       time.Time // when it was observed last
 	spooled     bool      // the certificate is kept elsewhere
+
+	result      *ports.Progress // what is shown of the stored result
+	told        core.Run        // what was announced
+	outlined    core.Status     // of the outline that is stored
+	outlineNext time.Time       // not again before this
+	begun       bool            // the load was begun by this driver
+	counted     bool            // so the use of the template is
+	journal     *journal
+	journalNext time.Time // not again before this
 }
 
 // Drive claims a run and drives it until it is terminal, or until ctx ends: then
@@ -97,6 +108,11 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 	if err := d.claim(ctx, runID, options.Start); err != nil {
 		return d.run, err
 	}
+	d.journal = newJournal(runID, d.epoch)
+	own := *r
+	own.log = d.journal.tee(r.log)
+	d.Runner = &own
+	defer d.closeJournal(ctx)
 	d.measured = newSeries(len(d.run.Workers), d.measuredBefore())
 	d.effects = newEffects(ctx, d.log)
 	defer d.effects.wait()
@@ -104,7 +120,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 		if err := d.step(ctx); err != nil {
 			return d.run, err
 		}
-		if d.changed || d.run.Status.Terminal() {
+		if d.changed || d.run.Status.Terminal() || time.Since(d.shown) >= showPace {
 			d.observe()
 		}
 		if d.run.Status.Terminal() && !d.dirty {
@@ -128,6 +144,7 @@ func (d *driver) claim(ctx context.Context, runID string, start bool) error {
 			return err
 		}
 		d.adopt(record)
+		d.told = record.Run
 		if record.Run.Status.Terminal() {
 			return nil
 		}
@@ -188,7 +205,11 @@ func (d *driver) step(ctx context.Context) error {
 	if err := d.fold(d.observeWorld(ctx)...); err != nil {
 		return err
 	}
-	if err := d.fold(d.effects.finished(d.run)...); err != nil {
+	facts, result := d.effects.finished(d.run)
+	if result != nil {
+		d.result = result
+	}
+	if err := d.fold(facts...); err != nil {
 		return err
 	}
 	if err := d.listen(); err != nil { // before any command of this step
@@ -209,6 +230,7 @@ func (d *driver) step(ctx context.Context) error {
 		return err
 	}
 	d.execute(ctx)
+	d.announce(ctx)
 	return nil
 }
 

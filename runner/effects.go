@@ -42,10 +42,12 @@ type attempt struct {
 	once    bool  // it was done, and must not be done again
 }
 
-// outcome is what came of one try, and the run as the try knew it.
+// outcome is what came of one try, the run as the try knew it, and what is shown
+// of its result if that is stored now.
 type outcome struct {
-	fact core.Event
-	run  core.Run
+	fact   core.Event
+	run    core.Run
+	result *ports.Progress
 }
 
 func (a *attempt) running() bool {
@@ -68,21 +70,24 @@ func (e *effects) wait() {
 	e.group.Wait()
 }
 
-// finished returns the facts that effects have found since the last call. That
-// everything is released is no fact any more when the run was ended otherwise
-// meanwhile: then its stored result must be stored anew.
-func (e *effects) finished(now core.Run) []core.Event {
+// finished returns the facts that effects have found since the last call, and
+// what is shown of the result if they have stored it. That everything is released
+// is no fact any more when the run was ended otherwise meanwhile: then its stored
+// result must be stored anew.
+func (e *effects) finished(now core.Run) (facts []core.Event, result *ports.Progress) {
 	e.mu.Lock()
 	done := e.done
 	e.done = nil
 	e.mu.Unlock()
-	var facts []core.Event
 	for _, o := range done {
+		if o.result != nil {
+			result = o.result
+		}
 		if _, released := o.fact.(core.ResourcesReleased); !released || sameEnd(&o.run, &now) {
 			facts = append(facts, o.fact)
 		}
 	}
-	return facts
+	return facts, result
 }
 
 // sameEnd reports whether two states of a run give the same result.
@@ -140,7 +145,7 @@ func (e *effects) start(command core.Command, timeout time.Duration, p performan
 			return
 		}
 		e.mu.Lock()
-		e.done = append(e.done, outcome{fact, p.run})
+		e.done = append(e.done, outcome{fact, p.run, p.result})
 		e.mu.Unlock()
 		select {
 		case e.wake <- struct{}{}:
@@ -221,6 +226,7 @@ type performance struct {
 	beats    []core.Beat
 	clock    storeClock
 	measured *series
+	result   *ports.Progress // what is shown of the result, once it is stored
 }
 
 // perform returns the fact that answers the command, or nil when its answer is
@@ -236,9 +242,9 @@ func (p *performance) perform(ctx context.Context, command core.Command) (core.E
 	case core.CancelSessions:
 		return nil, p.cancelSessions(ctx)
 	case core.TerminateWorker:
-		return nil, p.ports.Launcher.Stop(ctx, p.run.Workers[c.Worker].Handle, ports.Gentle)
+		return nil, p.end(ctx, c.Worker, ports.Gentle, "asked a worker to end")
 	case core.KillWorker:
-		return nil, p.ports.Launcher.Stop(ctx, p.run.Workers[c.Worker].Handle, ports.Hard)
+		return nil, p.end(ctx, c.Worker, ports.Hard, "killed a worker")
 	case core.CountSessions:
 		return p.countSessions(ctx), nil
 	case core.StoreRollup:
@@ -248,6 +254,16 @@ func (p *performance) perform(ctx context.Context, command core.Command) (core.E
 	default:
 		return nil, fmt.Errorf("%w: unknown command %T", core.ErrInternal, command)
 	}
+}
+
+// end stops a worker through its launcher, and logs that it did.
+func (p *performance) end(ctx context.Context, worker int, force ports.Force, did string) error {
+	w := &p.run.Workers[worker]
+	err := p.ports.Launcher.Stop(ctx, w.Handle, force)
+	if err == nil {
+		p.log.Info(did, "worker", w.ID)
+	}
+	return err
 }
 
 func (p *performance) key(worker, epoch int) core.WorkerKey {

@@ -41,8 +41,15 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	if err := p.ports.Results.PutRollup(ctx, parent, children); err != nil {
 		return nil, err
 	}
+	p.result = shown(&parent)
 	p.storeLogs(ctx)
 	return core.RollupStored{At: p.clock.now()}, nil
+}
+
+// shown is what a list of runs shows of a result.
+func shown(parent *core.Rollup) *ports.Progress {
+	total := core.Total(parent.Kinds)
+	return &ports.Progress{Final: true, TotalOps: int64(total.Started), Errors: int64(total.Errors), QPS: parent.Throughput}
 }
 
 // storeRest stores the intervals of the last beats; those stored before are left
@@ -196,5 +203,6 @@ func (p *performance) isStored(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	want, err := json.Marshal(p.run.Certificate())
+	p.result = shown(&parent)
 	return bytes.Equal(have, want), err
 }

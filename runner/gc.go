@@ -22,10 +22,16 @@ type Collected struct {
 	Detail   string      `json:"detail"`
 }
 
-// Dead reports whether a run was started and nobody drives it any more.
+// forgotten is how long after its creation a run that nobody has started is
+// dead: whoever created it would have started it long ago.
+const forgotten = 10 * time.Minute
+
+// Dead reports whether a run goes on and nobody drives it any more, or whether it
+// was created and never started.
 func Dead(record ports.RunRecord) bool {
 	run := record.Run
-	return !run.Status.Terminal() && !run.StartedAt.IsZero() && record.Now.After(run.OwnerLeaseUntil)
+	started := !run.StartedAt.IsZero() || record.Now.Sub(record.CreatedAt) > forgotten
+	return !run.Status.Terminal() && started && record.Now.After(run.OwnerLeaseUntil)
 }
 
 // Close drives a dead run to its end: its workers are stopped if they still

@@ -23,7 +23,8 @@ func TestDead(t *testing.T) {
 		run   core.Run
 		deads bool
 	}{
-		{"never started", core.Run{Status: core.Prepared}, false},
+		{"never started, its owner lives", core.Run{Status: core.Prepared, OwnerLeaseUntil: now}, false},
+		{"never started", core.Run{Status: core.Prepared}, true},
 		{"started, lease lives", core.Run{Status: core.Running, StartedAt: now, OwnerLeaseUntil: now}, false},
 		{"started, lease over", core.Run{Status: core.Running, StartedAt: now, OwnerLeaseUntil: now.Add(-1)}, true},
 		{"preflight, lease over", core.Run{Status: core.Prepared, StartedAt: now, OwnerLeaseUntil: now.Add(-1)}, true},
@@ -32,9 +33,64 @@ func TestDead(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			is := is.New(t)
-			is.Equal(runner.Dead(ports.RunRecord{Run: tc.run, Now: now}), tc.deads)
+			is.Equal(runner.Dead(ports.RunRecord{Run: tc.run, CreatedAt: now.Add(-time.Hour), Now: now}), tc.deads)
 		})
 	}
+	t.Run("just created", func(t *testing.T) {
+		is := is.New(t)
+		is.True(!runner.Dead(ports.RunRecord{Run: core.Run{Status: core.Prepared}, CreatedAt: now.Add(-time.Minute), Now: now}))
+	})
+}
+
+// A run whose orchestrator died before it could claim it is closed: it was never
+// started, so nothing of it is.
+func TestCloseOfARunThatNobodyStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		b.create(t, b.runner(t, "first", nil), scenarioFor(t, 2, nil))
+		is.True(!runner.Dead(b.record(t)))
+		<-time.After(time.Hour)
+		is.True(runner.Dead(b.record(t)))
+		run, err := b.otherRunner(t, "gc").Close(t.Context(), "run", "its orchestrator died")
+		is.NoErr(err)
+		b.verify(t, run)
+		is.Equal(run.Status, core.Failed)
+		is.Equal(run.Detail, "its orchestrator died")
+		is.Equal(b.launches(), 0)
+		is.Equal(b.hooks.called("Target.Describe"), 0)
+	})
+}
+
+// Workers that have ended by their leases, because their orchestrator had died,
+// ended the load before gc could stop it: so the run says (docs/adr/0016).
+func TestCloseAfterTheWorkersEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := b.runner(t, "first", func(_ *runner.Ports, o *runner.Options) { reacting(o, reaction{inPhase(core.Measurement), cancel}) })
+		b.create(t, first, scenarioFor(t, 2, longLoad))
+		_, err := first.Drive(ctx, "run", runner.DriveOptions{Start: true})
+		is.True(errors.Is(err, context.Canceled))
+		for _, w := range b.record(t).Run.Workers { // each drains, reports and exits
+			is.NoErr(b.launcher.Stop(t.Context(), w.Handle, ports.Gentle))
+		}
+		<-time.After(time.Minute)
+		is.Equal(len(b.alive(t)), 0)
+		run, err := b.otherRunner(t, "gc").Close(t.Context(), "run", "its orchestrator died")
+		is.NoErr(err)
+		b.verify(t, run)
+		is.Equal(run.Status, core.Failed)
+		is.Equal(run.Reason, core.WorkerLost)
+		is.True(strings.HasPrefix(run.Detail, "worker-0 ended before the stop"))
+		is.Equal(b.count(t, core.EventWorkerLost), 1) // that ended the run
+		is.True(run.Certificate().Workers[0].BeforeStop)
+		for _, w := range run.Certificate().Workers {
+			is.True(w.Reported)
+			is.Equal(w.Ending, "drained, reported and exited")
+		}
+	})
 }
 
 // A run whose orchestrator died is closed: its workers stopped, its result

@@ -110,7 +110,11 @@ func (s hookStore) WorkerIntervals(ctx context.Context, runID string, offset flo
 }
 
 func (s hookStore) PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error {
-	return pass(ctx, s.hooks, "ResultStore.PutRollup", func() error { return s.Store.PutRollup(ctx, parent, children) })
+	method := "ResultStore.PutRollup"
+	if !parent.Status.Terminal() {
+		method = "ResultStore.PutRollup, outline"
+	}
+	return pass(ctx, s.hooks, method, func() error { return s.Store.PutRollup(ctx, parent, children) })
 }
 
 func (s hookStore) Rollup(ctx context.Context, runID string) (parent core.Rollup, children []core.Rollup, err error) {

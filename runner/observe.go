@@ -19,14 +19,22 @@ type Observation struct {
 	// Measured is everything measured so far in MEASUREMENT.
 	Measured []core.KindMetrics
 	Workers  []core.WorkerHealth
+	// Beats are the newest of all workers; shared, not to be changed.
+	Beats []core.Beat
+	// StoreTrouble is how long nothing could be committed; 0: it can.
+	StoreTrouble time.Duration
 }
 
 func (d *driver) observe() {
-	d.changed = false
+	d.changed, d.shown = false, time.Now()
 	if d.options.Observe == nil {
 		return
 	}
 	o := Observation{Run: d.run, Scenario: d.scenario, Now: d.clock.now(), Workers: d.health()}
+	o.Beats = d.beats
+	if !d.putTrouble.IsZero() {
+		o.StoreTrouble = time.Since(d.putTrouble)
+	}
 	o.Run.Workers = slices.Clone(d.run.Workers)
 	if d.measured.latest != nil {
 		latest := *d.measured.latest
@@ -41,11 +49,16 @@ func (d *driver) health() []core.WorkerHealth {
 	return core.HealthOf(d.run, d.beats, d.clock.now(), d.scenario.Load.Interval.Std())
 }
 
-// healthCounts count workers; ended are those that made their final report.
-type healthCounts struct{ healthy, stale, lost, ended int }
+// healthCounts count workers; ended are those that made their final report, and
+// completed, by index, those of them that ended in order.
+type healthCounts struct {
+	healthy, stale, lost, ended int
+	completed                   map[int]bool
+}
 
-func countHealth(list []core.WorkerHealth) (c healthCounts) {
-	for _, h := range list {
+func countHealth(list []core.WorkerHealth) healthCounts {
+	c := healthCounts{completed: map[int]bool{}}
+	for i, h := range list {
 		switch {
 		case h.Health == core.Healthy:
 			c.healthy++
@@ -55,6 +68,9 @@ func countHealth(list []core.WorkerHealth) (c healthCounts) {
 			c.lost++
 		case h.State.Final():
 			c.ended++
+			if h.State == core.WorkerCompleted {
+				c.completed[i] = true
+			}
 		}
 	}
 	return c

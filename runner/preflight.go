@@ -27,8 +27,10 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 		group.Go(func() { found[i] = check(ctx, scenario) })
 	}
 	group.Wait()
-	if slices.Contains(found[0], noTable(scenario)) {
-		found[1] = nil // without its table no statement can be prepared, which would only hide why
+	if slices.ContainsFunc(found[0], func(f core.Finding) bool {
+		return f.Message == noTable(scenario) || f.ID == "target.reachable" && f.Severity == core.SeverityError
+	}) {
+		found[1] = nil // no statement can be prepared, which would only hide why
 	}
 	return slices.Concat(found...)
 }
@@ -41,13 +43,30 @@ func refuse(id, mend, message string, args ...any) core.Finding {
 	return core.Finding{ID: id, Severity: core.SeverityError, Message: fmt.Sprintf(message, args...), Mend: mend}
 }
 
-// prepare is how a table is mended.
-func prepare(s core.Scenario) string {
-	return fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
+// prepare is how a table is mended. What the scenario has otherwise than its
+// template is said, or another table would be prepared.
+func (r *Runner) prepare(ctx context.Context, s core.Scenario) string {
+	command := fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
+	var t core.Template
+	if s.TemplateID != "" {
+		if record, err := r.ports.Templates.Get(ctx, s.TemplateID); err == nil { // else all of it is said
+			t = record.Template
+		}
+	}
+	if t.Table.Name != s.Table.Name {
+		command += " --set table.name=" + s.Table.Name
+	}
+	if t.Target.Endpoint != s.Target.Endpoint {
+		command += " --set target.endpoint=" + s.Target.Endpoint
+	}
+	return command
 }
 
-func noTable(s core.Scenario) core.Finding {
-	return refuse("target.table", prepare(s), "table %s does not exist", s.Table.Name)
+func noTable(s core.Scenario) string { return fmt.Sprintf("table %s does not exist", s.Table.Name) }
+
+// writes reports whether an operation of the mix writes.
+func writes(s core.Scenario) bool {
+	return slices.ContainsFunc(s.Operations, func(op core.Operation) bool { return op.Access == core.AccessWrite })
 }
 
 func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Finding {
@@ -58,15 +77,20 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 	findings := []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
 	switch {
 	case !info.Table.Exists:
-		findings = append(findings, noTable(s))
+		findings = append(findings, refuse("target.table", r.prepare(ctx, s), "%s", noTable(s)))
 	case info.Table.Rows < s.Table.Rows:
-		findings = append(findings, refuse("target.table", prepare(s), "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
+		findings = append(findings, refuse("target.table", r.prepare(ctx, s), "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
 	default:
 		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
 	}
 	if caps := r.ports.Launcher.Capabilities(); info.LocalFile && !caps.LocalFiles {
 		findings = append(findings, refuse("target.local_file", "use --launcher local, or a target that is a server",
 			"the target is a file of this host, which workers of the launcher %s cannot see", caps.Name))
+	}
+	if info.ReadOnly != "" && writes(s) {
+		findings = append(findings, refuse("target.read_only",
+			fmt.Sprintf("let the endpoint %q lead to a server and a user that may write, or take the writing operations out of the mix", s.Target.Endpoint),
+			"the mix writes, and the target accepts no writes: %s", info.ReadOnly))
 	}
 	if need := s.Load.Connections + 2; info.MaxConnections > 0 && need > info.MaxConnections {
 		findings = append(findings, refuse("target.connections", "lower load.connections, or let the target accept more",

@@ -52,12 +52,57 @@ func preflightCases() []preflightCase {
 		{"a file that workers cannot see", func(b B, p P, _ O, _ S) {
 			caps(b, p, func(c *ports.Capabilities) { c.LocalFiles = false })
 		}, "target.local_file", core.SeverityError, "the target is a file of this host", "use --launcher local"},
+		{"a target that takes no writes", func(b B, p P, _ O, s S) {
+			s.Operations[0].Access = core.AccessWrite
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.ReadOnly = "the server is a standby" }}
+		}, "target.read_only", core.SeverityError, "the mix writes, and the target accepts no writes: the server is a standby", `the endpoint "local"`},
 		{"launcher cannot be checked", func(b B, _ P, _ O, _ S) { fail(b, "Launcher.Check", unavailable()) }, "launcher.ready", core.SeverityError, "the launcher memory could not be checked: unavailable: away", "platform"},
 		{"launcher refuses", func(b B, p P, _ O, _ S) { p.Launcher = refusing{b.launcher} }, "launcher.image", core.SeverityError, "no image", "build it"},
 		{"too many workers", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.MaxWorkers = 1 }) }, "launcher.capacity", core.SeverityError, "starts at most 1 workers, not 2", "lower load.workers"},
 		{"an unstamped build", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.Unstamped = false }) }, "build.identity", core.SeverityError, "carries no revision", "task build"},
 		{"store cannot be written", func(b B, _ P, _ O, _ S) { fail(b, "Schema.Probe", core.ErrDenied) }, "store.write", core.SeverityError, "denied", "make the store writable"},
 		{"clocks apart", func(_ B, p P, _ O, _ S) { p.Schema = skewed{p.Schema} }, "store.write", core.SeverityWarning, "its clock is off by 1m0s", "synchronise the clocks"},
+	}
+}
+
+// A mix that only reads may run on a target that takes no writes.
+func TestPreflightOfReadsOnAReadOnlyTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		r := b.runner(t, "a", func(p *runner.Ports, _ *runner.Options) {
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.ReadOnly = "the server is a standby" }}
+		})
+		is.Equal(core.Refusal(r.Preflight(t.Context(), scenarioFor(t, 2, nil))), "")
+	})
+}
+
+// The command that mends a table prepares the table of the scenario, not that of
+// its template.
+func TestPreflightMendsTheTableThatIsUsed(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*core.Template)
+		mend   string
+	}{
+		{"as the template has it", func(tpl *core.Template) {}, "run: benchfleet prepare quick --rows 500"},
+		{"another table", func(tpl *core.Template) { tpl.Table.Name = "OTHER" }, "run: benchfleet prepare quick --rows 500 --set table.name=OTHER"},
+		{"another endpoint", func(tpl *core.Template) { tpl.Target.Endpoint = "far" }, "run: benchfleet prepare quick --rows 500 --set target.endpoint=far"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			is := is.New(t)
+			b := newBench(t, nil)
+			id := b.template(t)
+			s := scenarioFor(t, 2, func(tpl *core.Template) { tpl.Table.Rows = 500; tc.change(tpl) })
+			s.TemplateID = id
+			var mends []string
+			for _, f := range b.runner(t, "a", nil).Preflight(t.Context(), s) {
+				if f.ID == "target.table" {
+					mends = append(mends, f.Mend)
+				}
+			}
+			is.Equal(mends, []string{tc.mend})
+		})
 	}
 }
 

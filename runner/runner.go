@@ -24,18 +24,19 @@ import (
 
 // Ports are what an orchestrator reaches the world through. All are required.
 type Ports struct {
-	Runs     ports.RunStore
-	Workers  ports.WorkerStore
-	Results  ports.ResultStore
-	Schema   ports.Schema
-	Logs     ports.LogStore
-	Launcher ports.Launcher
-	Target   ports.Target
+	Runs      ports.RunStore
+	Workers   ports.WorkerStore
+	Results   ports.ResultStore
+	Templates ports.TemplateStore
+	Schema    ports.Schema
+	Logs      ports.LogStore
+	Launcher  ports.Launcher
+	Target    ports.Target
 }
 
 // FromStore fills in every role that a whole store plays.
 func FromStore(s ports.Store, launcher ports.Launcher, target ports.Target) Ports {
-	return Ports{Runs: s, Workers: s, Results: s, Schema: s, Logs: s.Logs(), Launcher: launcher, Target: target}
+	return Ports{Runs: s, Workers: s, Results: s, Templates: s.Templates(), Schema: s, Logs: s.Logs(), Launcher: launcher, Target: target}
 }
 
 // Options are the rest of what a Runner can be told. The zero value works where
@@ -68,7 +69,8 @@ type Options struct {
 	// StoreRetry is how long an attached runner goes on trying to store the end
 	// of a run. Default 5 min.
 	StoreRetry time.Duration
-	// Logger gets what happens; nil: nothing is logged.
+	// Logger gets what happens; nil: nothing is logged. What is logged of a run
+	// while it is driven is stored under it as well, at level INFO and above.
 	Logger *slog.Logger
 }
 
@@ -87,8 +89,8 @@ func New(p Ports, o Options) (*Runner, error) {
 		have bool
 	}{
 		{"Ports.Runs", p.Runs != nil}, {"Ports.Workers", p.Workers != nil}, {"Ports.Results", p.Results != nil},
-		{"Ports.Schema", p.Schema != nil}, {"Ports.Logs", p.Logs != nil}, {"Ports.Launcher", p.Launcher != nil},
-		{"Ports.Target", p.Target != nil}, {"Options.Owner", o.Owner != ""},
+		{"Ports.Templates", p.Templates != nil}, {"Ports.Schema", p.Schema != nil}, {"Ports.Logs", p.Logs != nil},
+		{"Ports.Launcher", p.Launcher != nil}, {"Ports.Target", p.Target != nil}, {"Options.Owner", o.Owner != ""},
 	} {
 		if !need.have {
 			missing = append(missing, need.name)

@@ -17,7 +17,7 @@ func TestNewNamesEverythingThatIsMissing(t *testing.T) {
 	is := is.New(t)
 	_, err := runner.New(runner.Ports{}, runner.Options{})
 	is.True(errors.Is(err, core.ErrInvalid))
-	is.Equal(err.Error(), "invalid: runner needs Ports.Runs, Ports.Workers, Ports.Results, Ports.Schema, Ports.Logs, Ports.Launcher, Ports.Target, Options.Owner")
+	is.Equal(err.Error(), "invalid: runner needs Ports.Runs, Ports.Workers, Ports.Results, Ports.Templates, Ports.Schema, Ports.Logs, Ports.Launcher, Ports.Target, Options.Owner")
 }
 
 func TestRunToItsNaturalEnd(t *testing.T) {

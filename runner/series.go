@@ -18,9 +18,6 @@ const windowOffsets = 120
 // oldest are given up: the time series lacks them, the counts do not.
 const maxUnsent = 50_000
 
-// sliver is how many seconds of an interval are too few to show.
-const sliver = 0.002
-
 // slot is one aggregate row: all workers' intervals of one phase that end at the
 // same offset from the run's origin.
 type slot struct {
@@ -103,6 +100,9 @@ func (s *series) take(health []core.WorkerHealth) batch {
 // complete makes the aggregate rows of all slots that the batch touches, from
 // what the window holds, or from the store for slots that it does not hold.
 func (s *series) complete(ctx context.Context, results ports.ResultStore, b *batch) error {
+	if err := refine(ctx, results, b); err != nil {
+		return err
+	}
 	for _, at := range b.touched {
 		parts, held := s.window[at]
 		if !held && at.offset <= s.horizon {
@@ -152,22 +152,29 @@ func (s *series) stored(b batch) {
 	})
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
-		full := workersIn(s.window[slotOfRun(*a)]) >= b.health.healthy+b.health.ended
+		full := len(workersIn(s.window[slotOfRun(*a)])) >= b.health.healthy+b.health.ended
 		// What ends after its phase is a few late operations, and no picture of it.
-		short := a.Seconds < sliver || s.latest != nil && a.Seconds < s.latest.Seconds/2
-		if full && !short && (s.latest == nil || a.Offset > s.latest.Offset) {
+		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
+		if full && !short && (s.latest == nil || later(a, s.latest)) {
 			s.latest = a
 		}
 	}
 }
 
-// workersIn counts the workers that the parts of a slot come from.
-func workersIn(parts []ports.WorkerInterval) int {
+// later reports whether an aggregate is newer than another: it ends later, or in
+// a later phase at the same time.
+func later(a, b *ports.RunInterval) bool {
+	phases := core.LoadPhases()
+	return a.Offset > b.Offset || a.Offset == b.Offset && slices.Index(phases, a.Phase) > slices.Index(phases, b.Phase)
+}
+
+// workersIn are the workers, by index, that the parts of a slot come from.
+func workersIn(parts []ports.WorkerInterval) map[int]bool {
 	groups := map[int]bool{}
 	for i := range parts {
 		groups[parts[i].GroupID] = true
 	}
-	return len(groups)
+	return groups
 }
 
 func (s slot) seconds() float64 { return float64(s.offset) / 1000 }
@@ -185,6 +192,11 @@ func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts) 
 	merged := ports.RunInterval{
 		Phase: at.phase, Offset: at.seconds(),
 		Healthy: health.healthy, Stale: health.stale, Lost: health.lost,
+	}
+	for group := range workersIn(parts) {
+		if health.completed[group] { // it has ended in order since
+			merged.Healthy++
+		}
 	}
 	for i := range parts {
 		w := &parts[i].Interval

@@ -103,7 +103,7 @@ func TestSeriesLatest(t *testing.T) {
 	is.Equal(s.latest.Offset, 1.2)
 
 	ended := countHealth([]core.WorkerHealth{{State: core.WorkerCompleted}, {Health: core.Healthy}, {State: core.WorkerRunning}, {Health: core.Stale}, {Health: core.Lost}})
-	is.Equal(ended, healthCounts{healthy: 1, stale: 1, lost: 1, ended: 1})
+	is.Equal(ended, healthCounts{healthy: 1, stale: 1, lost: 1, ended: 1, completed: map[int]bool{0: true}})
 }
 
 // A store that takes no intervals for hours does not fill the memory.
@@ -137,4 +137,25 @@ func TestSeriesWindow(t *testing.T) {
 	total := core.Total(rows[0].Kinds)
 	is.Equal(total.Started, uint64(6))
 	is.Equal(s.latest.Offset, float64(windowOffsets+10)) // the past is not the newest
+}
+
+// Late operations of a phase end at the same offset as the interval of the phase
+// after it, which is the one to show.
+func TestSeriesShowsTheLaterPhase(t *testing.T) {
+	for name, warmupFirst := range map[string]bool{"warm-up first": true, "measurement first": false} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			m, s := storeWithRun(t), newSeries(2, 0)
+			late := intervalAt(1, 2, 1)
+			late.Phase = core.Warmup
+			both := []core.Interval{late, intervalAt(2, 2, 900)}
+			if !warmupFirst {
+				both[0].Phase, both[1].Phase = core.Measurement, core.Warmup
+			}
+			s.add(beatOf(0, both...), 0)
+			s.add(beatOf(1, both...), 0)
+			store(t, s, m, 2)
+			is.Equal(s.latest.Phase, core.Measurement)
+		})
+	}
 }

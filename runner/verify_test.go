@@ -145,6 +145,16 @@ func (b *bench) verifyRollup(t testing.TB, run core.Run, launched int) {
 	if len(children) != launched {
 		t.Errorf("%d child rows for %d workers", len(children), launched)
 	}
+	list, err := b.store.List(context.Background(), ports.RunFilter{})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("list of runs: %v, %v", list, err)
+	}
+	total := core.Total(parent.Kinds)
+	shown, want := ports.Progress{TotalOps: list[0].TotalOps, Errors: list[0].Errors, QPS: list[0].QPS},
+		ports.Progress{TotalOps: int64(total.Started), Errors: int64(total.Errors), QPS: parent.Throughput}
+	if shown != want && want != (ports.Progress{}) { // nothing measured leaves what was shown before
+		t.Errorf("the list shows %+v, the result %+v", shown, want)
+	}
 	if parent.Certificate == nil || len(parent.Certificate.Workers) != len(run.Workers) {
 		t.Errorf("certificate: %+v", parent.Certificate)
 	}

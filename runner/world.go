@@ -214,8 +214,12 @@ func (d *driver) appendIntervals(ctx context.Context) map[int]int64 {
 	return batch.acknowledged
 }
 
-// progress sums up the beats for the list of runs.
+// progress is what the list of runs shows: the result once it is stored, and the
+// sum of the beats until then.
 func (d *driver) progress() ports.Progress {
+	if d.result != nil {
+		return *d.result
+	}
 	var p ports.Progress
 	for i := range d.beats {
 		c := d.beats[i].Report.Totals()

@@ -136,7 +136,7 @@ func TestFormatRefuses(t *testing.T) {
 
 func TestSchema(t *testing.T) {
 	is := is.New(t)
-	schema, err := templatefile.Schema()
+	schema, err := templatefile.Schema("sqlite", "other")
 	is.NoErr(err)
 	golden(t, "testdata/schema.json", string(schema))
 	is.True(!strings.Contains(string(schema), "$ref")) // one piece, for simple editors

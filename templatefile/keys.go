@@ -89,16 +89,27 @@ func simple(key string) string {
 }
 
 // nearest is the key that was probably meant, or "" when none is near: by the
-// letters that differ, or the beginning of a longer key.
+// letters that differ, or the beginning of a longer key, or one word of a key of
+// several that no other key has.
 func nearest(key string, known []string) string {
-	var words []string
+	var whole, parts []string
+	keyOfPart := map[string]string{}
 	for _, k := range known {
-		if words = append(words, simple(k)); len(key) >= 3 && strings.HasPrefix(simple(k), simple(key)) {
+		if whole = append(whole, simple(k)); len(key) >= 3 && strings.HasPrefix(simple(k), simple(key)) {
 			return k
 		}
+		for part := range strings.SplitSeq(k, "_") {
+			if _, again := keyOfPart[part]; again {
+				k = ""
+			}
+			parts, keyOfPart[part] = append(parts, part), k
+		}
 	}
-	if word, ok := core.Nearest(simple(key), words); ok {
-		return known[slices.Index(words, word)]
+	if word, ok := core.Nearest(simple(key), whole); ok {
+		return known[slices.Index(whole, word)]
+	}
+	if part, ok := core.Nearest(simple(key), parts); ok && len(key) >= 3 {
+		return keyOfPart[part]
 	}
 	return ""
 }

@@ -18,13 +18,19 @@ const durationPattern = `^(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$
 
 // Schema returns a JSON Schema (draft 2020-12) of a template, for editors: the
 // YAML language server takes it by a comment at the top of a file,
-// # yaml-language-server: $schema=FILE.
-func Schema() ([]byte, error) {
+// # yaml-language-server: $schema=FILE. kinds are the kinds of targets that can
+// be opened where the template is for; without any, a kind is any text.
+func Schema(kinds ...string) ([]byte, error) {
 	reflector := jsonschema.Reflector{DoNotReference: true, Anonymous: true, Mapper: mapped}
 	schema := reflector.Reflect(&core.Template{})
 	schema.ID = SchemaID
 	schema.Title = "benchfleet template"
 	tighten(schema, reflect.TypeFor[core.Template](), "")
+	if target, ok := schema.Properties.Get("target"); ok {
+		if kind, ok := target.Properties.Get("kind"); ok {
+			kind.Description, kind.Enum = "Kind of target", oneOf(kinds).Enum
+		}
+	}
 	out, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("%w: template schema: %w", core.ErrInternal, err)
@@ -110,8 +116,6 @@ func restrict(s *jsonschema.Schema, path string) {
 		s.Minimum, s.Maximum = "0", "100"
 	case "load.operations", "mix[].theta", "mix[].span":
 		s.Minimum = "0"
-	case "target.kind":
-		s.Examples = []any{"sqlite", "memory"}
 	case "mix[].kind":
 		for _, kind := range core.Kinds() {
 			s.Examples = append(s.Examples, kind)

@@ -32,7 +32,7 @@ func (w *worker) cutIntervals(ctx context.Context) {
 			if loading {
 				w.collector.cut(m, w.clock.now())
 			} else {
-				w.collector.sampleUsage()
+				w.collector.sampleUsage(w.clock.now())
 			}
 			w.beatSoon()
 		case <-w.learned: // the next moment may be another one now
@@ -91,8 +91,9 @@ func (w *worker) sendBeat(ctx context.Context, state core.WorkerState) error {
 func (w *worker) beat(state core.WorkerState) core.Beat {
 	now := w.clock.now()
 	duty := w.dutyNow()
+	working := min(now, duty.Schedule.End-1) // after the load its last phase stays
 	b := core.Beat{
-		Key: w.key, GroupID: w.config.GroupID, State: state, Phase: duty.Schedule.PhaseAt(now),
+		Key: w.key, GroupID: w.config.GroupID, State: state, Phase: duty.Schedule.PhaseAt(working),
 		Count: w.count.Add(1), Connections: w.load.openCount(), LastError: w.load.newestError(),
 		LastSequence: w.lastSequence.Load(), Acknowledged: w.acknowledged.Load(),
 		Sessions: w.load.sessionIDs(), Build: w.config.Build,
@@ -103,6 +104,7 @@ func (w *worker) beat(state core.WorkerState) core.Beat {
 	if state == core.WorkerDead {
 		b.LastError = duty.Cause
 	}
+	w.newest.Store(&b)
 	return b
 }
 

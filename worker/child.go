@@ -21,12 +21,15 @@ import (
 
 // Opener holds the constructors that a worker process needs of its program.
 type Opener struct {
-	// Store opens the store at the address of BENCHFLEET_STORE. Required.
-	Store func(ctx context.Context, address string) (ports.Store, error)
+	// Store opens the store at the address of BENCHFLEET_STORE, with the token of
+	// BENCHFLEET_STORE_TOKEN if there is one. Required.
+	Store func(ctx context.Context, address, token string) (ports.Store, error)
 	// Target connects to a target of that kind. Required.
 	Target func(ctx context.Context, kind string, endpoint ports.Endpoint) (ports.Target, error)
 	// Build is the identity of this binary. Required.
 	Build func() core.Build
+	// Observe is that of Config; may be nil.
+	Observe func(Observation)
 	// Usage is that of Ports; nil: unknown.
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
 }
@@ -88,10 +91,17 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 	}
 	config.Signals = signals
 	config.Build = open.Build()
+	config.Observe = open.Observe
 	hide := &redactor{}
 	address := env.get(ports.EnvStore)
 	hide.add(address, "the store's address")
-	store, signalled, err := openStore(ctx, signals, open, address)
+	token, err := env.secret(ports.EnvStoreToken)
+	if err != nil && core.CodeOf(err) != core.NotFound {
+		log.Error("the store's token cannot be read", "error", err.Error())
+		return Exit{Code: core.ExitEnvironment, Cause: err.Error()}
+	}
+	hide.addToken(token, "the store's token")
+	store, signalled, err := openStore(ctx, signals, open, address, token)
 	if signalled {
 		log.Info("a signal came before anything was begun")
 		if err == nil {
@@ -124,13 +134,13 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 
 // openStore opens the store, again and again while it is unavailable and no
 // signal comes.
-func openStore(ctx context.Context, signals <-chan struct{}, open Opener, address string) (store ports.Store, signalled bool, err error) {
+func openStore(ctx context.Context, signals <-chan struct{}, open Opener, address, token string) (store ports.Store, signalled bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	ctx, heard := untilSignal(ctx, signals)
 	defer func() { signalled = heard() }()
 	for failures := 1; ; failures++ {
-		store, err := open.Store(ctx, address)
+		store, err := open.Store(ctx, address, token)
 		if err == nil || !core.Retryable(err) || ctx.Err() != nil {
 			return store, false, err
 		}
@@ -253,19 +263,28 @@ func (e environment) endpoint(name string) (ports.Endpoint, error) {
 	if name == "" {
 		return ports.Endpoint{}, nil
 	}
-	variable := EndpointVariable(name)
-	if dsn, ok := e.lookup(variable); ok {
-		return ports.Endpoint{Name: name, DSN: dsn}, nil
+	dsn, err := e.secret(EndpointVariable(name))
+	if err != nil {
+		return ports.Endpoint{}, fmt.Errorf("endpoint %q: %w", name, err)
+	}
+	return ports.Endpoint{Name: name, DSN: dsn}, nil
+}
+
+// secret is the value of a variable, or the text of the file that the variable
+// with _FILE at its end names. Errors: NotFound when neither is set.
+func (e environment) secret(variable string) (string, error) {
+	if value, ok := e.lookup(variable); ok {
+		return value, nil
 	}
 	file, ok := e.lookup(variable + "_FILE")
 	if !ok {
-		return ports.Endpoint{}, fmt.Errorf("%w: endpoint %q: neither %s nor %s_FILE is set", core.ErrNotFound, name, variable, variable)
+		return "", fmt.Errorf("%w: neither %s nor %s_FILE is set", core.ErrNotFound, variable, variable)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return ports.Endpoint{}, fmt.Errorf("%w: endpoint %q: %w", core.ErrUnavailable, name, err)
+		return "", fmt.Errorf("%w: %s_FILE: %w", core.ErrUnavailable, variable, err)
 	}
-	return ports.Endpoint{Name: name, DSN: strings.TrimSpace(string(text))}, nil
+	return strings.TrimSpace(string(text)), nil
 }
 
 // EndpointFrom finds an endpoint in an environment as a worker does. Errors:

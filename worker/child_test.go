@@ -22,7 +22,7 @@ import (
 // The test binary is its own worker, as a program of a library user is.
 func TestMain(m *testing.M) {
 	RunIfChild(Opener{
-		Store: func(_ context.Context, address string) (ports.Store, error) {
+		Store: func(_ context.Context, address, _ string) (ports.Store, error) {
 			return nil, fmt.Errorf("%w: no store at %s", core.ErrDenied, address)
 		},
 		Build: func() core.Build { return core.Build{ID: "test"} },
@@ -151,7 +151,7 @@ func TestMainRunsAWorker(t *testing.T) {
 		core.PreflightFinished{At: f.now(), Findings: []core.Finding{{ID: "test", Severity: core.SeverityOK}}})
 	var out bytes.Buffer
 	exit := Main(t.Context(), Process{Environ: env, Log: &out, Signals: make(chan struct{})}, Opener{
-		Store: func(context.Context, string) (ports.Store, error) { return f.store.Reopen(), nil },
+		Store: func(context.Context, string, string) (ports.Store, error) { return f.store.Reopen(), nil },
 		Target: func(_ context.Context, kind string, endpoint ports.Endpoint) (ports.Target, error) {
 			is.Equal(kind, "memory")
 			is.Equal(endpoint.DSN, "db://bench:tops3cret@host/x")
@@ -189,4 +189,31 @@ func TestDrive(t *testing.T) {
 	is.Equal(m.Completed, uint64(5000))
 	is.Equal(m.OperationHash, quotaHash(t, scenario))
 	is.True(m.Seconds > 0)
+}
+
+// The store's token comes from its variable or from a file, reaches nobody but
+// the one who opens the store, and is hidden in what is told of that.
+func TestStoreToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("t0ken-of-the-run\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	for name, variable := range map[string]string{"variable": "BENCHFLEET_STORE_TOKEN=t0ken-of-the-run", "file": "BENCHFLEET_STORE_TOKEN_FILE=" + file} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			record := filepath.Join(t.TempDir(), "exit.json")
+			var out bytes.Buffer
+			exit := Main(t.Context(), Process{Environ: append(childEnvironment(record), variable), Log: &out, Signals: make(chan struct{})}, Opener{
+				Store: func(_ context.Context, address, token string) (ports.Store, error) {
+					is.Equal(address, "sqlite:/data/bench.db")
+					is.Equal(token, "t0ken-of-the-run")
+					return nil, fmt.Errorf("%w: %s is not the token", core.ErrDenied, token)
+				},
+				Build: func() core.Build { return core.Build{ID: "test"} },
+			})
+			is.Equal(exit.Code, core.ExitEnvironment)
+			is.True(strings.Contains(exit.Cause, "[the store's token] is not the token"))
+			is.True(!strings.Contains(out.String(), "t0ken"))
+		})
+	}
 }

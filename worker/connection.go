@@ -68,7 +68,7 @@ func (l *load) newConnection(index int, global int64) *connection {
 	if l.quotas {
 		c.left = core.Quota(l.scenario.Load.Operations, int64(l.scenario.Load.Connections), global)
 	}
-	c.buffer, c.kinds = &buffer{}, len(l.operations)
+	c.buffer, c.kinds, c.steps = &buffer{}, len(l.operations), newStepLog(l.operations)
 	c.rest()
 	c.renew()
 	return c
@@ -229,14 +229,14 @@ func (c *connection) execute(op *operation) (rows int64, err error) {
 		return 0, c.undo(err)
 	}
 	for i := range op.statements {
-		c.restamp(c.load.clock.now()) // each has the whole statement timeout
+		c.step(i, c.load.clock.now()) // each has the whole statement timeout
 		n, err := c.session.Exec(c.ctx, op.first+i, c.args[i])
 		if err != nil {
 			return 0, c.undo(err)
 		}
 		rows += n
 	}
-	c.restamp(c.load.clock.now())
+	c.step(op.statements, c.load.clock.now())
 	if err = c.session.Commit(c.ctx); err != nil {
 		return 0, c.undo(err)
 	}

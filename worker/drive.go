@@ -30,7 +30,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 	if err := l.openAll(target); err != nil {
 		return core.Report{}, err
 	}
-	c := newCollector(l, newStoreClock(clock.base), func() (cpuPercent, memoryPercent, cpuSeconds float64) { return 0, 0, 0 })
+	c := newCollector(l, newStoreClock(clock.base), unknownUsage)
 	var watcher part
 	watcher.start(l.ctx, func(ctx context.Context) { l.watch(ctx.Done()) })
 	schedule := core.LoadSchedule{Warmup: clock.now(), Cooldown: core.Never, End: core.Never}

@@ -70,6 +70,7 @@ func TestStopBeforeTheLoad(t *testing.T) {
 		beat := f.beats()[0]
 		is.Equal(beat.State, core.WorkerCompleted)
 		is.Equal(beat.Report.Totals(), core.Counts{})
+		is.Equal(beat.Phase, core.Phase("")) // it worked in none
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type fleet struct {
 	workers ports.WorkerStore
 	results ports.ResultStore
 	open    ports.Target
+	usage   usageReader
 	grace   time.Duration
 	build   core.Build
 	log     *slog.Logger
@@ -123,7 +125,7 @@ func (f *fleet) worker(ctx context.Context, index, epoch int) Exit {
 		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: f.scenario.Load.Workers,
 		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index],
 	}, Ports{
-		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log,
+		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage,
 		Target: func(context.Context, core.ScenarioTarget) (ports.Target, error) { return f.open, nil },
 	})
 }
@@ -280,6 +282,10 @@ func differ(a, b []core.KindMetrics) string {
 			return fmt.Sprintf("%s %+v and %s %+v", a[i].Kind, a[i].Counts, b[i].Kind, b[i].Counts)
 		case !a[i].Service.Equal(&b[i].Service):
 			return a[i].Kind + ": histograms"
+		case !slices.EqualFunc(a[i].Statements, b[i].Statements, func(a, b core.StatementMetrics) bool {
+			return a.Name == b.Name && a.Service.Equal(&b.Service)
+		}):
+			return a[i].Kind + ": statements"
 		case fmt.Sprint(a[i].Failures) != fmt.Sprint(b[i].Failures):
 			return fmt.Sprintf("%s: %v and %v", a[i].Kind, a[i].Failures, b[i].Failures)
 		}

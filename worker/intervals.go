@@ -24,32 +24,29 @@ type collector struct {
 	load     *load
 	clock    *storeClock
 	interval time.Duration
-	usage    func() (cpuPercent, memoryPercent, cpuSeconds float64)
+	usage    usageReader
 	keep     int // intervals that are kept one by one
 
-	mu         sync.Mutex
-	spare      *buffer
-	open       [phaseCount]tally         // collected, not cut yet
-	total      [phaseCount]tally         // cut
-	covered    [phaseCount]time.Duration // up to where a phase has been cut
-	list       []core.Interval           // not acknowledged, by sequence
-	sequence   int64
-	target     int
-	origin     time.Time             // store time of the load's beginning; zero: not known
-	switchedAt [phaseCount]time.Time // store time of each phase's beginning; zero: not known
-	until      time.Time             // store time of the load's end; zero: not known
-	marked     [phaseCount + 1]bool  // which of those switches have been cut
-	cuts       int64                 // whole intervals since the origin that have been cut
-	lastCut    time.Duration         // stamp of the newest cut
-	inFlight   uint64
-	lastStart  time.Duration
-	lastEnd    time.Duration
-	cpu        float64
-	memory     float64
-	cpuSeconds float64
+	mu        sync.Mutex
+	spare     *buffer
+	open      [phaseCount]tally         // collected, not cut yet
+	total     [phaseCount]tally         // cut
+	covered   [phaseCount]time.Duration // up to where a phase has been cut
+	list      []core.Interval           // not acknowledged, by sequence
+	sequence  int64
+	target    int
+	origin    time.Time                 // store time of the load's beginning; zero: not known
+	switches  [phaseCount + 1]time.Time // store time of each phase's beginning and the load's end; zero: not known
+	marked    [phaseCount + 1]bool      // which of those have been cut
+	cuts      int64                     // whole intervals since the origin that have been cut
+	lastCut   time.Duration             // stamp of the newest cut
+	inFlight  uint64
+	lastStart time.Duration
+	lastEnd   time.Duration
+	gauge     gauge
 }
 
-func newCollector(l *load, clock *storeClock, usage func() (float64, float64, float64)) *collector {
+func newCollector(l *load, clock *storeClock, usage usageReader) *collector {
 	interval := l.scenario.Load.Interval.Std()
 	if interval <= 0 {
 		interval = time.Second
@@ -60,6 +57,7 @@ func newCollector(l *load, clock *storeClock, usage func() (float64, float64, fl
 		keep:   int(lease/interval) + 2,
 		spare:  &buffer{},
 		target: len(l.connections),
+		gauge:  gauge{interval: interval},
 	}
 	for p := range phaseCount {
 		c.total[p].kinds = c.noKinds()
@@ -85,11 +83,11 @@ func (c *collector) learn(control core.Control) {
 		if c.origin.IsZero() {
 			c.origin = control.Origin
 		}
-		if p := phaseIndex(control.Phase); p != noPhase && c.switchedAt[p].IsZero() {
-			c.switchedAt[p] = control.PhaseAt
+		if p := phaseIndex(control.Phase); p != noPhase && c.switches[p].IsZero() {
+			c.switches[p] = control.PhaseAt
 		}
-		if c.until.IsZero() {
-			c.until = control.Until
+		if c.switches[phaseCount].IsZero() {
+			c.switches[phaseCount] = control.Until
 		}
 	}
 	c.list = slices.DeleteFunc(c.list, func(i core.Interval) bool { return i.Sequence <= control.Acknowledged })
@@ -99,7 +97,6 @@ func (c *collector) learn(control core.Control) {
 type mark struct {
 	at     time.Duration // stamp
 	offset float64       // seconds since the origin: the same on every worker
-	which  int           // the switch; -1: a whole interval
 }
 
 // next is the next moment to cut at; ok is false while the load has no
@@ -115,9 +112,9 @@ func (c *collector) nextMark() (m mark, ok bool) {
 		return m, false
 	}
 	whole := time.Duration(c.cuts+1) * c.interval
-	m = mark{at: c.origin.Add(whole).Sub(c.clock.origin()), offset: whole.Seconds(), which: -1}
+	m = mark{at: c.origin.Add(whole).Sub(c.clock.origin()), offset: whole.Seconds()}
 	schedule := c.load.schedule.Load()
-	for i, at := range []time.Time{c.switchedAt[warmup], c.switchedAt[measurement], c.switchedAt[cooldown], c.until} {
+	for i, at := range c.switches {
 		stamp := schedule.End
 		if i < phaseCount {
 			stamp, _ = schedule.Window(phaseName(i))
@@ -126,7 +123,7 @@ func (c *collector) nextMark() (m mark, ok bool) {
 			continue
 		}
 		if since := at.Sub(c.origin); since <= whole {
-			return mark{at: stamp, offset: since.Seconds(), which: i}, true
+			return mark{at: stamp, offset: since.Seconds()}, true
 		}
 	}
 	return m, true
@@ -137,9 +134,9 @@ func (c *collector) cut(m mark, now time.Duration) {
 	cpu, memory, seconds := c.usage()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
-	if m.which >= 0 {
-		c.marked[m.which] = true
+	c.gauge.take(now, cpu, memory, seconds)
+	for i, at := range c.switches { // those at the same moment are one cut
+		c.marked[i] = c.marked[i] || !at.IsZero() && at.Sub(c.origin).Seconds() <= m.offset
 	}
 	for whole := time.Duration(c.cuts+1) * c.interval; whole.Seconds() <= m.offset; whole += c.interval {
 		c.cuts++
@@ -154,7 +151,7 @@ func (c *collector) cutLast(now time.Duration) {
 	cpu, memory, seconds := c.usage()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
+	c.gauge.take(now, cpu, memory, seconds)
 	c.gather()
 	offset := 0.0
 	if !c.origin.IsZero() {
@@ -216,6 +213,9 @@ func (t *tally) add(from *phaseBuffer, noKinds func() []core.KindMetrics) {
 			Scheduled: k.started, Started: k.started, OK: k.ok, Errors: k.errors, Aborted: k.aborted, Lost: k.lost, Rows: k.rows,
 		})
 		to.Service.Merge(&k.service)
+		if k.ok > 0 {
+			to.Statements = core.MergeStatements(to.Statements, k.statements)
+		}
 		for _, f := range k.failures {
 			to.Failures = core.AddError(to.Failures, f)
 		}
@@ -243,18 +243,12 @@ func (c *collector) emit(markAt, now time.Duration, offset float64) {
 			}
 			from, to = min(c.lastCut, now-1), now
 		}
-		if !c.open[p].any && to-from < c.interval/20 {
-			if markAt == core.Never {
-				c.close(p)
-			}
-			continue // clocks that differ by a little cut a sliver in which nothing ended
-		}
 		c.covered[p] = to
 		kinds := c.close(p)
 		c.sequence++
 		c.list = append(c.list, core.Interval{
 			Sequence: c.sequence, Phase: phaseName(p), Start: zero.Add(from), Seconds: (to - from).Seconds(), Offset: offset,
-			Kinds: kinds, Connections: connections, Target: c.target, CPU: c.cpu, Memory: c.memory,
+			Kinds: kinds, Connections: connections, Target: c.target, CPU: c.gauge.cpu, Memory: c.gauge.memory,
 		})
 	}
 	c.lastCut = now
@@ -331,7 +325,7 @@ func (c *collector) report(now time.Duration) core.Report {
 		Intervals:         slices.Clone(c.list),
 		InFlight:          c.inFlight,
 		DroppedExecutions: c.load.dropped.Load(),
-		CPUSeconds:        c.cpuSeconds,
+		CPUSeconds:        c.gauge.cpuSeconds,
 		Reconnects:        c.load.reconnects.Load(),
 	}
 	r.ClockOffset, r.ClockError = c.clock.offset(now)
@@ -362,16 +356,16 @@ func (c *collector) report(now time.Duration) core.Report {
 }
 
 // sampleUsage refreshes the gauges outside a cut.
-func (c *collector) sampleUsage() {
+func (c *collector) sampleUsage(now time.Duration) {
 	cpu, memory, seconds := c.usage()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cpu, c.memory, c.cpuSeconds = cpu, memory, seconds
+	c.gauge.take(now, cpu, memory, seconds)
 }
 
 // gauges are the newest readings.
 func (c *collector) gauges() (target int, cpu, memory float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.target, c.cpu, c.memory
+	return c.target, c.gauge.cpu, c.gauge.memory
 }

@@ -34,8 +34,16 @@ func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
 	case <-ctx.Done():
 		w.log.Warn("not everything that was told to end has ended", "waited", leaveTimeout)
 	}
-	w.log.Info("exit", "code", duty.Code, "cause", duty.Cause)
+	w.log.Info("exit", withCause(duty.Cause, "code", duty.Code)...)
 	return Exit{Code: duty.Code, Cause: duty.Cause, LastSequence: w.lastSequence.Load()}
+}
+
+// withCause are the attributes of a log line, and the cause where there is one.
+func withCause(cause string, attributes ...any) []any {
+	if cause == "" {
+		return attributes
+	}
+	return append(attributes, "cause", cause)
 }
 
 // closeTarget closes every session, then the target.

@@ -208,45 +208,6 @@ func TestStatementTimeout(t *testing.T) {
 	})
 }
 
-// Each statement of a transaction has the whole timeout.
-func TestTransaction(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		is := is.New(t)
-		tmpl := template(1, 2)
-		lookup, _ := core.DefaultStatement(core.PointLookup)
-		update, _ := core.DefaultStatement(core.Update)
-		tmpl.Mix = []core.TemplateOp{
-			{Kind: core.PointLookup, Weight: 50},
-			{
-				Kind: "TRANSFER", Weight: 50,
-				Parameters: []core.Parameter{
-					{Name: "id", Type: core.ParamKey}, {Name: "balance", Type: core.ParamInt, Max: 10}, {Name: "status", Type: core.ParamLiteral, Value: "NEW"},
-				},
-				Statements: []core.TemplateStatement{{SQL: lookup, Bind: []string{"id"}}, {SQL: update, Bind: []string{"balance", "status", "id"}}},
-			},
-		}
-		tmpl.Limits.StatementTimeout = core.Duration(10 * time.Millisecond)
-		tmpl.Limits.DrainTimeout = core.Duration(50 * time.Millisecond)
-		f := newFleet(t, tmpl, 4*time.Millisecond)
-		failing, err := fault.New(1, fault.Rule{On: "Session.Exec", Fault: fault.FailBefore, Calls: []int64{500, 501, 502, 503}, Error: core.ErrConflict})
-		is.NoErr(err)
-		f.open = failing.Target(f.target)
-		run := f.drive(nil)
-		f.running.Wait()
-		is.Equal(run.Status, core.Completed)
-		b := f.beats()[0]
-		kinds := b.Report.PhaseOf(core.Measurement).Kinds
-		is.Equal(kinds[1].Kind, "TRANSFER")
-		is.Equal(kinds[1].Service.Min(), 16*time.Millisecond) // begin, two statements, commit: counted as one
-		total := b.Report.Totals()
-		is.Equal(total.Errors, uint64(4)) // none of them a timeout
-		is.Equal(core.Total(kinds).Failures[0].Class, "CONFLICT")
-		running, err := f.target.Running(t.Context(), b.Sessions)
-		is.NoErr(err)
-		is.Equal(running.Count, 0) // no transaction is left open
-	})
-}
-
 func TestThinkTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

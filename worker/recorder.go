@@ -57,6 +57,7 @@ type phaseBuffer struct {
 type kindBuffer struct {
 	started, ok, errors, aborted, lost, rows uint64
 	service                                  core.Histogram
+	statements                               []core.StatementMetrics // of a transaction; nil until one has succeeded
 	failures                                 []core.ErrorCount
 }
 
@@ -87,7 +88,10 @@ func (k *kindBuffer) reset() {
 		return
 	}
 	k.service.Reset()
-	*k = kindBuffer{service: k.service}
+	for i := range k.statements {
+		k.statements[i].Service.Reset()
+	}
+	*k = kindBuffer{service: k.service, statements: k.statements}
 }
 
 // An entry is one operation in the log of a recorder. What begin writes is never
@@ -139,6 +143,7 @@ type recorder struct {
 	published int64 // the state as it was last stored
 	tail      int   // entries in the log; the operation in flight is at tail
 	log       [logSize]entry
+	steps     *stepLog // beside the log; nil in a mix without transactions
 
 	mu        sync.Mutex
 	kinds     int     // of the mix
@@ -244,6 +249,9 @@ func (r *recorder) absorb(tail int) {
 		} else if e.window != noPhase {
 			r.buffer.phase(int(e.window), r.kinds).completed++
 		}
+	}
+	if r.steps != nil {
+		r.absorbSteps(tail)
 	}
 	last := &r.log[(tail-1)&logMask]
 	r.buffer.lastStart, r.buffer.lastEnd = last.start, last.end

@@ -38,6 +38,16 @@ func (r *redactor) add(address, name string) {
 	slices.SortStableFunc(r.secrets, func(a, b secret) int { return cmp.Compare(len(b.text), len(a.text)) })
 }
 
+// addToken hides a secret that is nothing else.
+func (r *redactor) addToken(token, name string) {
+	if len(token) < minSecret {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.secrets = append(r.secrets, secret{token, "[" + name + "]"})
+}
+
 // text replaces every secret in a text.
 func (r *redactor) text(text string) string {
 	r.mu.Lock()

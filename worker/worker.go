@@ -25,6 +25,9 @@ type Config struct {
 	// Signals are the platform's requests to end: the first drains, the second
 	// gives up what is in flight. May be nil.
 	Signals <-chan struct{}
+	// Observe is called at every turn of the machine, at least once per interval,
+	// from its goroutine. It must return soon. May be nil.
+	Observe func(Observation)
 }
 
 // Ports are what a worker works with.
@@ -70,6 +73,8 @@ type worker struct {
 	acknowledged atomic.Int64
 	quotaDone    atomic.Bool
 	count        atomic.Int64 // beats
+	newest       atomic.Pointer[core.Beat]
+	read         time.Duration // stamp of the newest control read
 
 	events  chan core.WorkerEvent
 	done    chan struct{} // closed when nobody listens to events any more
@@ -100,7 +105,7 @@ func Run(ctx context.Context, config Config, p Ports) Exit {
 		w.log = slog.New(slog.DiscardHandler)
 	}
 	if w.ports.Usage == nil {
-		w.ports.Usage = func() (cpuPercent, memoryPercent, cpuSeconds float64) { return 0, 0, 0 }
+		w.ports.Usage = unknownUsage
 	}
 	w.text = func(err error) string {
 		text := err.Error()
@@ -141,11 +146,12 @@ func (w *worker) live(ctx context.Context) Exit {
 	defer timer.Stop()
 	for {
 		duty := w.fulfil(ctx)
+		w.observe(duty)
 		if duty.Exit {
 			return w.leave(ctx, duty)
 		}
 		now := w.clock.now()
-		timer.Reset(w.machine.NextDeadline(now) - now)
+		timer.Reset(min(w.machine.NextDeadline(now)-now, w.collector.interval))
 		select {
 		case ev := <-w.events:
 			w.apply(ev)
@@ -182,6 +188,7 @@ func (w *worker) apply(ev core.WorkerEvent) {
 		if e.Control.Epoch != w.key.Epoch {
 			return
 		}
+		w.read = e.At
 		w.lastSequence.Store(max(w.lastSequence.Load(), e.Control.LastSequence))
 		w.acknowledged.Store(max(w.acknowledged.Load(), e.Control.Acknowledged))
 		w.load.publish(w.machine.Duty(e.At).Schedule) // before the collector looks for it
@@ -207,7 +214,7 @@ func (w *worker) fulfil(ctx context.Context) core.WorkerDuty {
 	}
 	w.load.publish(duty.Schedule)
 	if before.State != duty.State {
-		w.log.Info("state", "state", duty.State, "cause", duty.Cause)
+		w.log.Info("state", withCause(duty.Cause, "state", duty.State)...)
 		w.beatSoon()
 	}
 	if duty.State == core.WorkerRunning && !w.started {

@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -57,6 +60,7 @@ func TestLife(t *testing.T) {
 		is.Equal(parent.Verdict.Level, core.Valid)
 		for _, b := range f.beats() {
 			is.Equal(b.State, core.WorkerCompleted)
+			is.Equal(b.Phase, core.Cooldown) // the last one that it worked in
 			is.Equal(len(b.Report.Phases), 3)
 			m := b.Report.PhaseOf(core.Measurement)
 			is.Equal(m.Seconds, 3.0) // exactly the window that was asked for
@@ -76,4 +80,49 @@ func TestLife(t *testing.T) {
 			is.Equal(exit.LastSequence, run.Sequence)
 		}
 	})
+}
+
+// What a worker says at its end is of its load, and not of the moment after it.
+func TestFinalBeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := newFleet(t, template(1, 2), time.Millisecond)
+		var lines bytes.Buffer
+		f.log = slog.New(slog.NewJSONHandler(&lines, nil))
+		last := time.Now()
+		f.usage = func() (cpu, memory, seconds float64) { // busy, save in the instant after a cut
+			if time.Since(last) >= 500*time.Millisecond {
+				cpu = 50
+			}
+			last = time.Now()
+			return cpu, 3, 7
+		}
+		f.drive(nil)
+		f.running.Wait()
+		b := f.beats()[0]
+		is.Equal(b.State, core.WorkerCompleted)
+		is.Equal(b.Phase, core.Measurement)
+		is.True(b.CPU > 45 && b.CPU <= 50)
+		is.Equal(b.Memory, 3.0)
+		is.Equal(b.Report.CPUSeconds, 7.0)
+		is.True(strings.Contains(lines.String(), `"state":"RUNNING"}`))
+		is.True(strings.Contains(lines.String(), `"state":"DRAINING","cause":"the run is STOPPING"}`))
+		is.True(!strings.Contains(lines.String(), `"cause":""`))
+	})
+}
+
+func TestGauge(t *testing.T) {
+	is := is.New(t)
+	g := gauge{interval: time.Second}
+	reads := func(at time.Duration, cpu float64) float64 {
+		g.take(at, cpu, 1, 2)
+		return g.cpu
+	}
+	is.Equal(reads(400*time.Millisecond, 10), 10.0) // nothing better is known
+	is.Equal(reads(time.Second, 60), 40.0)          // 0.4 s of 10 and 0.6 s of 60
+	is.Equal(reads(2*time.Second, 20), 20.0)        // a whole interval stands for itself
+	is.Equal(reads(2250*time.Millisecond, 100), 36.0)
+	is.Equal(reads(2250*time.Millisecond, 5000), 36.0) // over no time
+	is.Equal(reads(2950*time.Millisecond, 100), 100.0) // a timer that is a little early
+	is.Equal(reads(2951*time.Millisecond, 0), 100*0.95/0.951)
 }

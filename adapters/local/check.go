@@ -59,10 +59,14 @@ func (l *Launcher) checkCommand() core.Finding {
 // checkFolder writes and locks a file where launches are recorded.
 func (l *Launcher) checkFolder() core.Finding {
 	err := func() error {
-		if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		folder := l.dir
+		if _, err := os.Lstat(l.root()); err == nil {
+			folder = l.root() // there have been launches: that is where the next are recorded
+		}
+		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
 		}
-		probe, err := os.CreateTemp(l.dir, ".probe-*")
+		probe, err := os.CreateTemp(folder, ".probe-*")
 		if err != nil {
 			return err
 		}
@@ -103,7 +107,7 @@ func checkRoom(free room, n int) []core.Finding {
 	return []core.Finding{
 		roughly("local.process_limit", "processes and threads", free.processes, count, count*free.each,
 			"raise the limit (ulimit -u, or the pids limit of the container), or use fewer workers"),
-		roughly("local.memory", "bytes of memory", free.memory, count*memoryEach/4, count*memoryEach,
+		roughly("local.memory", "MiB of memory", free.memory>>20, count*memoryEach/4>>20, count*memoryEach>>20, // unknown stays unknown
 			"free some memory, or use fewer workers"),
 		roughly("local.open_files", "open files of one process", free.files, filesEach/4, filesEach,
 			"raise the limit (ulimit -n)"),

@@ -16,6 +16,10 @@ func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	is.New(t).NoErr(os.WriteFile(file, nil, 0o600))
+	taken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(taken, "workers"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name    string
 		dir     string
@@ -26,6 +30,7 @@ func TestCheck(t *testing.T) {
 		{"no such program", dir, filepath.Join(dir, "missing"), "local.command"},
 		{"not executable", dir, file, "local.command"},
 		{"a folder is no program", dir, dir, "local.command"},
+		{"a file where launches are recorded", taken, os.Args[0], "local.folder"},
 		{"below a file", filepath.Join(file, "x"), os.Args[0], "local.folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,8 +44,8 @@ func TestCheck(t *testing.T) {
 				is.Equal(f.Severity == core.SeverityError, f.ID == c.refused) // the only refusal
 				is.Equal(f.Severity == core.SeverityOK, f.Mend == "")
 			}
-			_, err = os.Stat(filepath.Join(c.dir, "workers"))
-			is.True(err != nil) // checking launches nothing
+			info, err := os.Stat(filepath.Join(c.dir, "workers"))
+			is.True(err != nil || !info.IsDir()) // checking launches nothing
 			left, err := filepath.Glob(filepath.Join(c.dir, ".probe-*"))
 			is.NoErr(err)
 			is.Equal(len(left), 0)
@@ -63,6 +68,7 @@ func TestCheckRoom(t *testing.T) {
 	is.Equal(severities(room{processes: 48, each: 16, memory: 3 * memoryEach, files: filesEach}, 3), "OK OK OK")
 	is.Equal(severities(room{processes: 47, each: 16, memory: 3*memoryEach - 1, files: filesEach - 1}, 3), "WARNING WARNING WARNING")
 	is.Equal(severities(room{processes: 2, each: 16, memory: 1, files: 10}, 3), "ERROR ERROR ERROR")
+	is.Equal(checkRoom(room{memory: 100<<20 + 5}, 3)[1].Message, "room for 100 MiB of memory, these workers may need 192")
 	is.Equal(least(unknown, 3), int64(3))
 	is.Equal(least(3, unknown), int64(3))
 	is.Equal(least(0, 3), int64(0))

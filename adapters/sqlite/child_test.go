@@ -49,6 +49,8 @@ func runChild(ctx context.Context, role string, args []string) error {
 		return nil
 	case "apply": // path
 		return ApplySchema(ctx, args[0])
+	case "describe": // dsn
+		return describeInChild(ctx, args[0])
 	case "commit": // path, name, goroutines, commits of each
 		return commitInChild(ctx, args)
 	case "session": // dsn, table
@@ -56,6 +58,23 @@ func runChild(ctx context.Context, role string, args []string) error {
 	default:
 		return fmt.Errorf("no role %q", role)
 	}
+}
+
+// describeInChild prints "writable", or why the target is not.
+func describeInChild(ctx context.Context, dsn string) error {
+	target, err := OpenTarget(ctx, dsn, TargetOptions{})
+	if err != nil {
+		return err
+	}
+	info, err := target.Describe(ctx, core.TemplateTable{Name: "T", Rows: 10})
+	if err != nil {
+		return err
+	}
+	if info.ReadOnly == "" {
+		info.ReadOnly = "writable"
+	}
+	fmt.Println(info.ReadOnly)
+	return target.Close()
 }
 
 // commitInChild prints "won VERSION WHO" for each commit that it wins, and at

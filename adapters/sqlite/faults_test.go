@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -86,69 +84,6 @@ func TestOpenStoreRefuses(t *testing.T) {
 		wantError(t, err, core.Unavailable)
 		is.True(errors.Is(err, context.Canceled))
 	})
-}
-
-// unprivileged runs the role open as somebody whom file modes bind: root is not.
-func unprivileged(t *testing.T, binary, path string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, path)
-	if os.Geteuid() == 0 {
-		asNobody(cmd)
-	}
-	c := startCommand(t, cmd, "open")
-	line := c.line()
-	_ = c.cmd.Wait() // it has said what happened
-	return line
-}
-
-func TestFileModes(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("file modes bind nobody on Windows")
-	}
-	is := is.New(t)
-	directory, err := os.MkdirTemp("", "benchfleet-modes-")
-	is.NoErr(err)
-	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	is.NoErr(os.Chmod(directory, 0o777))
-	content, err := os.ReadFile(self(t))
-	is.NoErr(err)
-	binary := filepath.Join(directory, "child")
-	is.NoErr(os.WriteFile(binary, content, 0o755))
-	make := func(name string) (dir, path string) {
-		dir = filepath.Join(directory, name)
-		path = filepath.Join(dir, "store.db")
-		is.NoErr(ApplySchema(t.Context(), path))
-		is.NoErr(os.Chmod(dir, 0o777))
-		is.NoErr(os.Chmod(path, 0o666))
-		return dir, path
-	}
-	for _, tc := range []struct {
-		name      string
-		dir, file os.FileMode
-		want      []string
-	}{
-		{"writable", 0o777, 0o666, []string{"opened"}},
-		{"read-only file", 0o777, 0o444, []string{"error Denied", "is read-only"}},
-		{"unreadable file", 0o777, 0o000, []string{"error Denied", "must be readable"}},
-		{"read-only directory", 0o555, 0o666, []string{"error Denied", "its directory"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			is := is.New(t)
-			dir, path := make(strings.ReplaceAll(tc.name, " ", "-"))
-			is.NoErr(os.Chmod(path, tc.file))
-			is.NoErr(os.Chmod(dir, tc.dir))
-			t.Cleanup(func() { _ = os.Chmod(dir, 0o777) })
-			line := unprivileged(t, binary, path)
-			for _, want := range tc.want {
-				if !strings.Contains(line, want) {
-					t.Errorf("it says %q, want %q", line, want)
-				}
-			}
-			if tc.want[0] != "opened" {
-				is.True(strings.Contains(line, path))
-			}
-		})
-	}
 }
 
 // A store without room fails clearly, keeps what it has, and goes on when there

@@ -52,7 +52,17 @@ func fileError(what, path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		code = core.ErrDenied
 	}
+	var at *fs.PathError
+	if errors.As(err, &at) && at.Path == path {
+		err = at.Err // the path once is enough
+	}
 	return fmt.Errorf("%w: sqlite: %s %s: %w", code, what, path, err)
+}
+
+// rights says what a user must be allowed to do.
+func rights(path string) string {
+	name := filepath.Base(path)
+	return fmt.Sprintf("%s must be readable and writable, and so must its directory, in which SQLite keeps %s-wal and %s-shm", path, name, name)
 }
 
 // explain adds to an error what a user of the file can do about it.
@@ -67,22 +77,52 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%w; is the disk of %s full or gone?", err, directory)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
-		return fmt.Errorf("%w; %s must be readable and writable, and so must its directory, in which SQLite keeps %s-wal and %s-shm",
-			err, path, filepath.Base(path), filepath.Base(path))
+		for _, beside := range []string{path + "-wal", path + "-shm"} {
+			if fileReadOnly(beside) {
+				return fmt.Errorf("%w; %s is read-only for this user: remove it when nobody uses the database", err, beside)
+			}
+		}
+		return fmt.Errorf("%w; %s", err, rights(path))
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%w; %s is not a SQLite database, or is damaged: move it away with its -wal and -shm, and make a new one", err, path)
 	}
 	return err
 }
 
-// prepareFile makes the directories above path. created says that there was no
-// file: whoever makes it now may remove it.
+// checkWritable is checkFile for a file that is to be changed. SQLite would open
+// one that is read-only too, and leave -wal and -shm beside it that nobody can
+// write.
+func checkWritable(what, path string) error {
+	if err := checkFile(what, path); err != nil {
+		return err
+	}
+	if fileReadOnly(path) {
+		return fmt.Errorf("%w: sqlite: %s %s is read-only for this user; %s", core.ErrDenied, what, path, rights(path))
+	}
+	return nil
+}
+
+// prepareFile makes what is missing of a database that is to be changed: an
+// empty file, which SQLite takes for an empty database, and the directories above
+// it, all for their owner alone. -wal and -shm get the mode of the file. created
+// says that there was none: whoever made it may remove it.
 func prepareFile(what, path string) (created bool, err error) {
-	err = checkFile(what, path)
+	err = checkWritable(what, path)
 	if !errors.Is(err, core.ErrNotFound) {
 		return false, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return false, fileError(what, path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist): // somebody else was faster
+		return false, checkWritable(what, path)
+	case err != nil:
+		return false, fileError(what, path, err)
+	}
+	if err := file.Close(); err != nil {
+		removeFile(path)
 		return false, fileError(what, path, err)
 	}
 	return true, nil

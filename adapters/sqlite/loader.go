@@ -27,6 +27,9 @@ func (t *Target) Create(ctx context.Context, table core.TemplateTable) error {
 	if err := ctx.Err(); err != nil {
 		return targetError(ctx, "creating a table", err)
 	}
+	if err := t.checkLoadable(); err != nil && !errors.Is(err, core.ErrNotFound) {
+		return err
+	}
 	created, err := prepareFile("target", t.path)
 	if err != nil {
 		return err
@@ -87,6 +90,9 @@ func (t *Target) create(ctx context.Context, db *sql.DB, table core.TemplateTabl
 func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress func(rows int64)) error {
 	if err := ctx.Err(); err != nil {
 		return targetError(ctx, "loading", err)
+	}
+	if err := t.checkLoadable(); err != nil {
+		return err
 	}
 	db, err := t.database()
 	if err != nil {
@@ -169,10 +175,14 @@ func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
 	if err != nil {
 		return fmt.Errorf("%w: sqlite: %w", core.ErrInternal, err)
 	}
-	db, err := t.database()
+	err = t.checkLoadable()
 	if errors.Is(err, core.ErrNotFound) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	db, err := t.database()
 	if err != nil {
 		return err
 	}

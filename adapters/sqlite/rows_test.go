@@ -179,7 +179,7 @@ func TestResultColumns(t *testing.T) {
 		"TOTAL_OPERATIONS": int64(105), "OK_OPERATIONS": int64(100), "ERROR_OPERATIONS": int64(4), "ABORTED_OPERATIONS": int64(1),
 		"READ_OPERATIONS": int64(95), "WRITE_OPERATIONS": int64(10), "QPS": 9.5, "MIN_LATENCY_MS": 1.0, "MAX_LATENCY_MS": 100.0,
 		"AVG_LATENCY_MS": 50.5, "VERDICT": "DEGRADED", "VERDICT_REASONS": `["late"]`, "OPERATION_HASH": "ffffffffffffffff",
-		"ERRORS": `[{"class":"BUSY","count":4}]`,
+		"ERRORS": `[{"class":"BUSY","count":4}]`, "QUERY_TAG": "benchfleet:run-1",
 	} {
 		if parent[name] != want || row[name] != want {
 			t.Errorf("%s is %v of the parent and %v of the child, want %v", name, parent[name], row[name], want)
@@ -198,6 +198,25 @@ func TestResultColumns(t *testing.T) {
 	is.Equal(kinds[1]["kind"], core.Insert)
 	is.Equal(kinds[1]["started"], 10.0)
 	is.Equal(kinds[1]["max_latency_ms"], 100.0)
+}
+
+// A log line says who wrote it, and a template of SQLite not who made it.
+func TestWriterColumns(t *testing.T) {
+	is := is.New(t)
+	path := storeFile(t)
+	store := openStore(t, path)
+	defer func() { is.NoErr(store.Close()) }()
+	createRun(t, store)
+	is.NoErr(store.Logs().Append(t.Context(), []ports.LogLine{{RunID: "run-1", Sequence: 1}, {RunID: "run-1", WorkerID: "worker-1", Sequence: 1}}))
+	_, err := store.Templates().Put(t.Context(), core.Template{Name: "t"})
+	is.NoErr(err)
+	db := rawDB(t, path)
+	var loggers []string
+	is.NoErr(db.Select(&loggers, "SELECT LOGGER FROM TEST_LOGS ORDER BY WORKER_ID"))
+	is.Equal(loggers, []string{"orchestrator", "worker-1"})
+	var creator *string
+	is.NoErr(db.Get(&creator, "SELECT CREATED_BY FROM TEST_TEMPLATES"))
+	is.Equal(creator, nil)
 }
 
 // A store of an older version gets what it lacks, and keeps what it has.

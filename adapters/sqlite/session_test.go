@@ -164,7 +164,7 @@ func TestInterruptionsHitTheirOwnCallOnly(t *testing.T) {
 func TestDSN(t *testing.T) {
 	directory := t.TempDir()
 	path := filepath.Join(directory, "bench.db")
-	for _, dsn := range []string{path, "sqlite:" + path, "file:" + path, "file://" + path, path + "?_pragma=cache_size(-1000)&_busy_timeout=100&_txlock=deferred"} {
+	for _, dsn := range []string{path, "sqlite:" + path, "file:" + path, "file://" + path, path + "?_pragma=cache_size(-1000)&_busy_timeout=100&_txlock=deferred&mode=rw"} {
 		t.Run(dsn, func(t *testing.T) {
 			is := is.New(t)
 			target, err := OpenTarget(t.Context(), dsn, TargetOptions{})
@@ -174,7 +174,7 @@ func TestDSN(t *testing.T) {
 	}
 	for dsn, says := range map[string]string{
 		"": "must name a file", "sqlite:": "must name a file", ":memory:": "in memory", "file::memory:?cache=shared": "in memory",
-		path + "?mode=ro": `"mode"`, path + "?_busy_timeout=soon": `"soon"`, path + "?_txlock=exclusive": `"exclusive"`, path + "?_pragma=busy_timeout(1)": "_busy_timeout", path + "?a=%zz": "malformed",
+		path + "?cache=shared": `"cache"`, path + "?_busy_timeout=soon": `"soon"`, path + "?_txlock=exclusive": `"exclusive"`, path + "?_pragma=busy_timeout(1)": "_busy_timeout", path + "?a=%zz": "malformed",
 	} {
 		t.Run(dsn, func(t *testing.T) {
 			_, err := OpenTarget(t.Context(), dsn, TargetOptions{})

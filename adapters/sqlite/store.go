@@ -54,7 +54,7 @@ func OpenStore(ctx context.Context, path string, options Options) (ports.Store, 
 	if err != nil {
 		return nil, fmt.Errorf("%w: sqlite: %w", core.ErrInvalid, err)
 	}
-	if err := checkFile("store", path); err != nil {
+	if err := checkWritable("store", path); err != nil {
 		if errors.Is(err, core.ErrNotFound) {
 			err = fmt.Errorf("%w; make it with: %s", err, applyCommand(path))
 		}
@@ -158,14 +158,14 @@ func tryStore(ctx context.Context, path string, read, write *sqlx.DB) error {
 		return openError(ctx, path, err)
 	}
 	if readOnly {
-		return fmt.Errorf("%w: sqlite: store %s is read-only for this user", core.ErrDenied, path)
+		return fmt.Errorf("%w: sqlite: store %s is read-only for this user; %s", core.ErrDenied, path, rights(path))
 	}
 	var tables int
-	if err := read.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_master"); err != nil {
+	if err := read.GetContext(ctx, &tables, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'RUN_STATUS'"); err != nil {
 		return openError(ctx, path, err)
 	}
 	if tables == 0 {
-		return nil // leave it as it is: Check says what is missing
+		return nil // no store, and perhaps somebody else's: leave it as it is; Check says what is missing
 	}
 	if err := ensureWAL(ctx, conn); err != nil {
 		return openError(ctx, path, err)
@@ -208,7 +208,7 @@ func openError(ctx context.Context, path string, err error) error {
 // ApplySchema makes the store in the file path, or brings it up to date: missing
 // tables, columns and indexes are added in one transaction, nothing is ever
 // removed. It can be run at any time, also while runs are under way. It makes
-// the file and the directories above it.
+// the file and the directories above it, for their owner alone.
 // Errors: as OpenStore. A new file that could not be completed is removed.
 func ApplySchema(ctx context.Context, path string) error {
 	path, err := filepath.Abs(path)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +41,7 @@ type TargetOptions struct {
 type Target struct {
 	path       string
 	parameters url.Values // of every connection, without the mode
+	fixed      string     // what in the DSN makes it read-only: mode=ro or immutable=1
 	busy       time.Duration
 	begin      string // "" to choose by the statements of a session
 	origin     string // of session ids: host/pid/start/nonce
@@ -57,9 +57,10 @@ type Target struct {
 
 // OpenTarget opens the target that dsn names: a path, sqlite:PATH or file:PATH,
 // and behind a ? any of _pragma=NAME(VALUE), which may be repeated and runs on
-// every connection, _busy_timeout=MILLISECONDS and _txlock=deferred or
-// immediate. It touches nothing: a missing file is found by Describe, and made
-// by Create. Without pragmas connections use synchronous=NORMAL.
+// every connection, _busy_timeout=MILLISECONDS, _txlock=deferred or immediate,
+// mode=ro or rw, and immutable=1 for a file that nobody changes. It touches
+// nothing: a missing file is found by Describe, and made by Create. Without
+// pragmas connections use synchronous=NORMAL.
 //
 // A transaction begins IMMEDIATE when the session has a statement that changes
 // rows, since one that reads before it writes could not commit otherwise when
@@ -89,85 +90,6 @@ func OpenTarget(_ context.Context, dsn string, options TargetOptions) (*Target, 
 	return t, nil
 }
 
-// parse reads a DSN. Its text is not in errors: it is an endpoint.
-func (t *Target) parse(dsn string) error {
-	dsn = strings.TrimPrefix(dsn, "sqlite:")
-	name, query, _ := strings.Cut(dsn, "?")
-	if file, found := strings.CutPrefix(name, "file:"); found {
-		unescaped, err := url.PathUnescape(file)
-		if err != nil {
-			return fmt.Errorf("%w: sqlite: the DSN's file: URI is malformed", core.ErrInvalid)
-		}
-		name = strings.TrimPrefix(unescaped, "//")
-	}
-	if name == "" || strings.HasPrefix(name, ":memory:") {
-		return fmt.Errorf("%w: sqlite: the DSN must name a file; in memory every session would have a database of its own", core.ErrInvalid)
-	}
-	path, err := filepath.Abs(name)
-	if err != nil {
-		return fmt.Errorf("%w: sqlite: %w", core.ErrInvalid, err)
-	}
-	t.path = path
-	given, err := url.ParseQuery(query)
-	if err != nil {
-		return fmt.Errorf("%w: sqlite: the DSN's parameters are malformed", core.ErrInvalid)
-	}
-	return t.parseParameters(given)
-}
-
-// busySlice is how long SQLite itself waits for a lock before it gives the
-// session a chance to see that its context has ended.
-const busySlice = 20 * time.Millisecond
-
-func (t *Target) parseParameters(given url.Values) error {
-	t.parameters = url.Values{
-		"_pragma":       slices.Clone(given["_pragma"]),
-		"_busy_timeout": {strconv.FormatInt(min(busySlice, t.busy).Milliseconds(), 10)},
-		"_error_rc":     {"true"}, "_time_format": {"sqlite"},
-	}
-	if !slices.ContainsFunc(given["_pragma"], sets("synchronous")) {
-		t.parameters.Add("_pragma", "synchronous(NORMAL)")
-	}
-	if slices.ContainsFunc(given["_pragma"], sets("busy_timeout")) {
-		return fmt.Errorf("%w: sqlite: _pragma=busy_timeout is not allowed; write _busy_timeout=MILLISECONDS", core.ErrInvalid)
-	}
-	for key, values := range given {
-		value := values[len(values)-1]
-		switch key {
-		case "_pragma":
-		case "_busy_timeout":
-			ms, err := strconv.Atoi(value)
-			if err != nil || ms < 0 {
-				return fmt.Errorf("%w: sqlite: _busy_timeout is %q; allowed: milliseconds", core.ErrInvalid, value)
-			}
-			t.busy = time.Duration(ms) * time.Millisecond
-			t.parameters.Set("_busy_timeout", strconv.FormatInt(min(busySlice, t.busy).Milliseconds(), 10))
-		case "_txlock":
-			if value != "deferred" && value != "immediate" {
-				return fmt.Errorf("%w: sqlite: _txlock is %q; allowed: deferred, immediate", core.ErrInvalid, value)
-			}
-			t.begin = "BEGIN " + strings.ToUpper(value)
-		default:
-			return fmt.Errorf("%w: sqlite: the DSN has a parameter %q; allowed: _pragma, _busy_timeout, _txlock", core.ErrInvalid, key)
-		}
-	}
-	return nil
-}
-
-// sets recognises a pragma by its name.
-func sets(name string) func(pragma string) bool {
-	return func(pragma string) bool { return strings.HasPrefix(strings.ToLower(strings.TrimSpace(pragma)), name) }
-}
-
-// dsn is for a connection in a mode: "rw", or "rwc" to make the file.
-func (t *Target) dsn(mode string) string {
-	parameters := url.Values{"mode": {mode}}
-	for key, values := range t.parameters {
-		parameters[key] = values
-	}
-	return uri(t.path, parameters)
-}
-
 // database is a small pool for everything but sessions.
 func (t *Target) database() (*sql.DB, error) {
 	if err := checkFile("target", t.path); err != nil {
@@ -179,7 +101,11 @@ func (t *Target) database() (*sql.DB, error) {
 		return nil, fmt.Errorf("%w: sqlite: the target is closed", core.ErrUnavailable)
 	}
 	if t.admin == nil {
-		connector, err := modernc.NewConnector(t.dsn("rw"))
+		mode := "rw"
+		if t.idle() {
+			mode = "immutable"
+		}
+		connector, err := modernc.NewConnector(t.dsn(mode))
 		if err != nil {
 			return nil, fmt.Errorf("%w: sqlite: %w", core.ErrInvalid, err)
 		}
@@ -210,6 +136,7 @@ func (t *Target) Close() error {
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // Describe tells what the target is. A file that is not there has no table.
+// Whether a file accepts writes is found out by beginning one and taking it back.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
 	info := ports.TargetInfo{Kind: "sqlite", Version: sqlite3.SQLITE_VERSION, Database: t.path, LocalFile: true}
 	if err := ctx.Err(); err != nil {
@@ -230,8 +157,11 @@ func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.
 	if info.Settings, err = t.settings(ctx, conn); err != nil {
 		return info, targetError(ctx, "reading settings", explain(t.path, err))
 	}
-	info.Table, err = describeTable(ctx, conn, table)
-	return info, targetError(ctx, "describing table "+table.Name, err)
+	if info.Table, err = describeTable(ctx, conn, table); err != nil {
+		return info, targetError(ctx, "describing table "+table.Name, err)
+	}
+	info.ReadOnly, err = t.whyReadOnly(ctx)
+	return info, targetError(ctx, "trying to write", explain(t.path, err))
 }
 
 func (t *Target) settings(ctx context.Context, conn *sql.Conn) ([]core.Fact, error) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -54,6 +55,7 @@ func (s *Store) lineRow(line *ports.LogLine) row {
 	r.set("TEST_ID", test)
 	r.set("TIMESTAMP", s.stamp(line.Time))
 	r.set("LEVEL", line.Level)
+	r.set("LOGGER", cmp.Or(line.WorkerID, "orchestrator"))
 	r.set("MESSAGE", cut(line.Message))
 	return r
 }

@@ -166,13 +166,7 @@ func (s *Store) setInterval(r *row, i interval, total *core.KindMetrics) error {
 	r.set("WRITE_COUNT", int64(writes.Done()))
 	r.set("ERROR_COUNT", int64(total.Errors))
 	r.set("QPS", perSecond(total.OK, i.seconds))
-	latencies := latenciesOf(total.Latency())
-	r.set("P50_LATENCY_MS", latencies.p50)
-	r.set("P95_LATENCY_MS", latencies.p95)
-	r.set("P99_LATENCY_MS", latencies.p99)
-	r.set("AVG_LATENCY_MS", latencies.mean)
-	r.set("MIN_LATENCY_MS", latencies.least)
-	r.set("MAX_LATENCY_MS", latencies.most)
+	latenciesOf(total.Latency()).set(r)
 	r.set("ACTIVE_CONNECTIONS", i.connections)
 	r.set("TARGET_CONNECTIONS", i.target)
 	r.set("CPU_PERCENT", i.cpu)
@@ -196,6 +190,16 @@ func latenciesOf(h *core.Histogram) latencies {
 		p50: milliseconds(h.Quantile(0.5)), p90: milliseconds(h.Quantile(0.9)), p95: milliseconds(h.Quantile(0.95)),
 		p99: milliseconds(h.Quantile(0.99)), p999: milliseconds(h.Quantile(0.999)),
 	}
+}
+
+// set adds the latency columns that every table with latencies has.
+func (l latencies) set(r *row) {
+	r.set("AVG_LATENCY_MS", l.mean)
+	r.set("P50_LATENCY_MS", l.p50)
+	r.set("P95_LATENCY_MS", l.p95)
+	r.set("P99_LATENCY_MS", l.p99)
+	r.set("MIN_LATENCY_MS", l.least)
+	r.set("MAX_LATENCY_MS", l.most)
 }
 
 func perSecond(n uint64, seconds float64) float64 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -89,6 +88,7 @@ func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int,
 	r.set("MEASURED_SECONDS", rollup.Seconds)
 	r.set("CONCURRENT_CONNECTIONS", rollup.Connections)
 	r.set("QPS", rollup.Throughput)
+	r.set("QUERY_TAG", queryTag(rollup.RunID))
 	r.set("OPERATION_HASH", fmt.Sprintf("%016x", rollup.Hash))
 	r.set("VERDICT", string(rollup.Verdict.Level))
 	r.set("CREATED_AT", s.stamp(times.created))
@@ -98,6 +98,10 @@ func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int,
 	}
 	return r, s.setRollupJSON(&r, &rollup, scenario)
 }
+
+// queryTag is what the tags of all sessions of a run begin with at the target,
+// before "/", the worker and the connection: see ports.SessionOptions.
+func queryTag(runID string) string { return "benchfleet:" + runID }
 
 // setMeasured adds counts and latencies, as projected from the kinds.
 func (s *Store) setMeasured(r *row, rollup *core.Rollup) error {
@@ -114,14 +118,9 @@ func (s *Store) setMeasured(r *row, rollup *core.Rollup) error {
 	r.set("READ_OPERATIONS", int64(reads.Started))
 	r.set("WRITE_OPERATIONS", int64(writes.Started))
 	l := latenciesOf(total.Latency())
-	r.set("AVG_LATENCY_MS", l.mean)
-	r.set("P50_LATENCY_MS", l.p50)
+	l.set(r)
 	r.set("P90_LATENCY_MS", l.p90)
-	r.set("P95_LATENCY_MS", l.p95)
-	r.set("P99_LATENCY_MS", l.p99)
 	r.set("P999_LATENCY_MS", l.p999)
-	r.set("MIN_LATENCY_MS", l.least)
-	r.set("MAX_LATENCY_MS", l.most)
 	histogram, err := total.Latency().MarshalText()
 	if err != nil {
 		return s.invalid("a histogram cannot be stored: %v", err)
@@ -147,6 +146,8 @@ type kindSummary struct {
 	Min       any             `json:"min_latency_ms"`
 	Max       any             `json:"max_latency_ms"`
 	Histogram *core.Histogram `json:"histogram"`
+	// Statements are those inside a transaction.
+	Statements []core.StatementMetrics `json:"statements,omitempty"`
 }
 
 func summaryOfKind(kind *core.KindMetrics) kindSummary {
@@ -154,7 +155,7 @@ func summaryOfKind(kind *core.KindMetrics) kindSummary {
 	return kindSummary{
 		Kind: kind.Kind, Access: kind.Access, Counts: kind.Counts,
 		Mean: l.mean, P50: l.p50, P90: l.p90, P95: l.p95, P99: l.p99, P999: l.p999, Min: l.least, Max: l.most,
-		Histogram: kind.Latency(),
+		Histogram: kind.Latency(), Statements: kind.Statements,
 	}
 }
 

@@ -112,7 +112,8 @@ func sampleKinds(n int) []core.KindMetrics {
 			Service: sampleHistogram(time.Millisecond, 20+n), Response: &response,
 			Failures: []core.ErrorCount{{Class: "busy", Count: 3, Example: odd}, {Class: "timeout", Count: 1}},
 		},
-		{Kind: core.Update, Access: core.AccessWrite, Counts: core.Counts{Scheduled: 5, Started: 5, OK: 5, Rows: 5}, Service: sampleHistogram(90*time.Microsecond, 5)},
+		{Kind: core.Update, Access: core.AccessWrite, Counts: core.Counts{Scheduled: 5, Started: 5, OK: 5, Rows: 5}, Service: sampleHistogram(90*time.Microsecond, 5),
+			Statements: []core.StatementMetrics{{Name: "1", Service: sampleHistogram(50*time.Microsecond, 5)}, {Name: "COMMIT", Service: sampleHistogram(40*time.Microsecond, 5)}}},
 	}
 }
 

@@ -19,8 +19,11 @@ const (
 //go:embed */store/*.sql */target/*.sql
 var files embed.FS
 
-// Dialects returns the dialects that there is DDL for.
+// Dialects returns the dialects that there is a store's DDL for.
 func Dialects() []string { return []string{"sqlite"} }
+
+// targetDialects returns the dialects that there is a target's DDL for.
+func targetDialects() []string { return []string{"postgres", "sqlite"} }
 
 // Statements returns the DDL of one dialect and kind, in the order in which it
 // is executed: tables before their indexes. The error names an unknown dialect
@@ -64,8 +67,8 @@ func Script(dialect string) (string, error) {
 }
 
 func read(dialect, pattern string) ([]string, error) {
-	if !slices.Contains(Dialects(), dialect) {
-		return nil, fmt.Errorf("no DDL of the dialect %q; there is %q", dialect, Dialects())
+	if !slices.Contains(targetDialects(), dialect) {
+		return nil, fmt.Errorf("no DDL of the dialect %q; there is %q", dialect, targetDialects())
 	}
 	names, err := fs.Glob(files, pattern)
 	if err != nil {

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS TEST_RESULTS (
   MAX_LATENCY_MS            REAL,
   VERDICT                   TEXT    NOT NULL DEFAULT '',
   OPERATION_HASH            TEXT    NOT NULL DEFAULT '',
-  QUERY_TAG                 TEXT,
+  QUERY_TAG                 TEXT,                         -- what the tags of the run's operations begin with, where the target takes tags
   NOTES                     TEXT,
   CREATED_AT                TEXT,
   UPDATED_AT                TEXT,

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS TEST_TEMPLATES (
   VERSION       INTEGER NOT NULL DEFAULT 1,
   USAGE_COUNT   INTEGER NOT NULL DEFAULT 0,
   LAST_USED_AT  TEXT,
-  CREATED_BY    TEXT    NOT NULL DEFAULT '',
+  CREATED_BY    TEXT,                         -- null: SQLite has no users
   CREATED_AT    TEXT,
   UPDATED_AT    TEXT,
   TAGS          TEXT,                         -- JSON

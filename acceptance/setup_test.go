@@ -1,0 +1,72 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// setUpDocker builds the image around the command.
+func setUpDocker(dir string, undo []func()) ([]func(), error) {
+	image, err := buildImage(dir, binary)
+	if err != nil {
+		return undo, err
+	}
+	undo = append(undo, func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
+	fleet.witness = containers{}
+	fleet.env = []string{"BENCHFLEET_LAUNCHER=docker", "BENCHFLEET_LAUNCHER_OPTION=image=" + image}
+	return undo, nil
+}
+
+// buildImage builds the image of the Dockerfile around a binary, with a name of
+// its own.
+func buildImage(dir, binary string) (image string, err error) {
+	text, err := exec.Command(binary, "version", "--output", "json").Output()
+	if err != nil {
+		return "", err
+	}
+	var build core.Build
+	if err := json.Unmarshal(text, &build); err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp(dir, "image")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Link(binary, filepath.Join(folder, "benchfleet")); err != nil {
+		return "", err
+	}
+	image = fmt.Sprintf("benchfleet-acceptance:%d-%s", os.Getpid(), filepath.Base(folder))
+	revision, _, _ := strings.Cut(build.ID, "+")
+	cmd := exec.Command("docker", "build", "--quiet", "--tag", image, "--build-arg", "BUILD="+build.ID,
+		"--build-arg", "REVISION="+revision, "--file", "../Dockerfile", folder)
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("docker build: %w: %s", err, out)
+	}
+	return image, nil
+}
+
+// setUpPlugin builds the example of a third party's launcher.
+func setUpPlugin(dir string, undo []func()) ([]func(), error) {
+	path := filepath.Join(dir, "launcher")
+	if out, err := exec.Command("go", "build", "-o", path, "../examples/plugin").CombinedOutput(); err != nil {
+		return undo, fmt.Errorf("the plugin cannot be built: %w: %s", err, out)
+	}
+	fleet.env = []string{"BENCHFLEET_LAUNCHER=plugin:" + path}
+	return undo, nil
+}
+
+// database is the address of a new, empty database for one test.
+func database(t *testing.T) string {
+	t.Fatal("no server")
+	return ""
+}

@@ -1,0 +1,54 @@
+package core
+
+import (
+	"math"
+	"time"
+)
+
+// Never is a stamp that does not come.
+const Never = time.Duration(math.MaxInt64)
+
+// LoadSchedule says which phase an operation belongs to, by its intended start.
+// Its times are stamps of the worker's monotonic clock: the time since the
+// worker began. A phase that is not known to come starts Never.
+type LoadSchedule struct {
+	Warmup, Measurement, Cooldown time.Duration
+	End                           time.Duration // no operation starts from here on
+}
+
+// PhaseAt is the phase of an operation with that intended start; "" when none
+// may start.
+func (s LoadSchedule) PhaseAt(t time.Duration) Phase {
+	switch {
+	case t >= s.End:
+		return ""
+	case t >= s.Cooldown:
+		return Cooldown
+	case t >= s.Measurement:
+		return Measurement
+	case t >= s.Warmup:
+		return Warmup
+	default:
+		return ""
+	}
+}
+
+// Begin is when the first operation may start.
+func (s LoadSchedule) Begin() time.Duration { return min(s.Warmup, s.Measurement, s.Cooldown) }
+
+// Window is the time during which load of that phase is made; end may be Never.
+// A phase that does not occur starts at its end.
+func (s LoadSchedule) Window(p Phase) (start, end time.Duration) {
+	switch p {
+	case Warmup:
+		start, end = s.Warmup, min(s.Measurement, s.Cooldown)
+	case Measurement:
+		start, end = s.Measurement, s.Cooldown
+	case Cooldown:
+		start, end = s.Cooldown, Never
+	default:
+		return Never, Never
+	}
+	end = min(end, s.End)
+	return min(start, end), end
+}
