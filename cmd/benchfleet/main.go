@@ -4,8 +4,10 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // an image from scratch has no time zones
 
 	"github.com/benchfleet/benchfleet/cmd/benchfleet/cli"
+	_ "golang.org/x/crypto/x509roots/fallback" // and no CA roots
 )
 
 func main() {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,6 +24,8 @@ type app struct {
 	store     string
 	output    string
 	endpoints []string
+	launcher  string   // as --launcher says
+	options   []string // of the launcher
 	verbose   bool
 	drives    bool // a run, which interrupts stop
 }
@@ -84,6 +85,10 @@ from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.settings(cmd) },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		var invalid *pflag.InvalidValueError
+		if errors.As(err, &invalid) {
+			err = fmt.Errorf("--%s is %q; allowed: %s", invalid.GetFlag().Name, invalid.GetValue(), allowedFor(invalid.GetFlag()))
+		}
 		return usage("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
@@ -91,39 +96,17 @@ from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` (default sqlite:FOLDER/store.db)")
 	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
 	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
+	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; plugin: "+pluginOptions)
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
 		a.orchestratorCommand(), a.stopCommand(), a.watchCommand(), a.statusCommand(), a.runsCommand(),
-		a.resultCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.workerCommand(), a.versionCommand(),
+		a.resultCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	refuseStrayArguments(root)
 	return root
-}
-
-// refuseStrayArguments makes a misspelt subcommand an error instead of a help
-// text.
-func refuseStrayArguments(cmd *cobra.Command) {
-	for _, sub := range cmd.Commands() {
-		refuseStrayArguments(sub)
-	}
-	if cmd.HasSubCommands() && cmd.RunE == nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-				var names []string
-				for _, sub := range cmd.Commands() {
-					names = append(names, sub.Name())
-				}
-				if near, ok := core.Nearest(args[0], names); ok {
-					text += fmt.Sprintf("; did you mean %q?", near)
-				}
-				return usage("%s", text)
-			}
-			return nil
-		}
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	}
 }
 
 // settings fills in what flags leave open from the environment, then from the

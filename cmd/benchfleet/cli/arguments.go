@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/spf13/cobra"
 )
 
@@ -29,4 +31,49 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// refuseStrayArguments makes a misspelt subcommand an error instead of a help
+// text, after help too.
+func refuseStrayArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		refuseStrayArguments(sub)
+	}
+	if cmd.Name() == "help" {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = unknownCommand(found, rest[0])
+			}
+			return err
+		}
+	}
+	if cmd.HasSubCommands() && cmd.RunE == nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+}
+
+// unknownCommand names the subcommand that was probably meant, or all of them.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	text := fmt.Sprintf("unknown command %q for %q", name, cmd.CommandPath())
+	near, ok := core.Nearest(name, names)
+	switch {
+	case ok:
+		text += fmt.Sprintf("; did you mean %q?", near)
+	case len(names) > 0:
+		text += "; allowed: " + strings.Join(names, ", ")
+	}
+	return usage("%s", text)
 }

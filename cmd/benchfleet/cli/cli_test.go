@@ -52,6 +52,11 @@ func TestUsage(t *testing.T) {
 	}{
 		{args: "rnu", says: []string{`"rnu"`, `did you mean "run"`}},
 		{args: "template shwo", says: []string{`did you mean "show"`}},
+		{args: "schema foo", says: []string{`"foo"`, "allowed: apply, check, print"}},
+		{args: "completion foo", says: []string{`"foo"`, "allowed: bash"}},
+		{args: "help foo", says: []string{`"foo"`, "allowed: "}},
+		{args: "help tempalte", says: []string{`did you mean "template"`}},
+		{args: "help template shwo", says: []string{`did you mean "show"`}},
 		{args: "run", says: []string{"TEMPLATE is missing", "run --help"}},
 		{args: "run a b", says: []string{"TEMPLATE", `"b" is too much`}},
 		{args: "run ''", says: []string{"TEMPLATE is empty"}},
@@ -59,6 +64,8 @@ func TestUsage(t *testing.T) {
 		{args: "run oltp --wrokers 3", says: []string{"unknown flag: --wrokers", "--help"}},
 		{args: "runs --limit 0", says: []string{"--limit is 0", "1 to 1000"}},
 		{args: "runs --limit 1001", says: []string{"1 to 1000"}},
+		{args: "runs --limit abc", says: []string{`--limit is "abc"`, "a whole number", "runs --help"}},
+		{args: "runs --verbose=maybe", says: []string{`--verbose is "maybe"`, "true, false"}},
 		{args: "runs", env: "BENCHFLEET_LIMIT=x", says: []string{`BENCHFLEET_LIMIT is "x"`, "a whole number"}},
 		{args: "version", env: "BENCHFLEET_VERBOSE=maybe", says: []string{`BENCHFLEET_VERBOSE is "maybe"`, "true, false"}},
 		{args: "version", env: "BENCHFLEET_OUTPUT=yaml", says: []string{`"yaml"`, "text, json"}},
@@ -78,7 +85,7 @@ func TestUsage(t *testing.T) {
 		{args: "run oltp", env: "BENCHFLEET_ENDPOINT_LOCAL_FILE=/nowhere", says: []string{`"local"`, "/nowhere"}},
 		{args: "run oltp --set target.endpoint=prod", says: []string{"BENCHFLEET_ENDPOINT_PROD", "--endpoint prod=FILE"}},
 		{args: "run oltp --set target.kind=oracle", says: []string{`target.kind is "oracle"`, "allowed: sqlite"}},
-		{args: "run oltp --launcher docker", says: []string{`--launcher is "docker"`, "allowed: local"}},
+		{args: "run oltp --launcher podman", says: []string{`--launcher is "podman"`, "allowed: local, docker, plugin:PATH"}},
 		{args: "run oltp --workers 0", says: []string{"load.workers"}},
 		{args: "run oltp --workers three", says: []string{"--workers", `"three"`, "a whole number"}},
 		{args: "run oltp --workers 1000000", says: []string{"load.workers is 1000000", "1 to 1000"}},
@@ -267,6 +274,7 @@ func TestHelp(t *testing.T) {
 			is.True(!strings.Contains(got.stdout, " string ")) // the value of a flag has a name
 		})
 	}
+	is.New(t).Equal(run(t, nil, "help", "template", "show").stdout, run(t, nil, "template", "show", "--help").stdout)
 	is.New(t).True(strings.Contains(run(t, nil, "run", "--help").stdout, "7  the run completed, but its verdict is INVALID"))
 }
 

@@ -25,13 +25,13 @@ const (
 // runDetached creates the run and starts an orchestrator for it in a session of
 // its own. It returns once that owns the run and preflight has let it start.
 func (a *app) runDetached(ctx context.Context, found *admitted) error {
-	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{})
+	id := newRunID(time.Now())
+	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{}, home{run: id, reserve: true})
 	if err != nil {
 		return cannotOpen(found.findings, err, a.refused)
 	}
 	defer s.Close()
-	id, err := a.create(ctx, s, found, a.err)
-	if err != nil {
+	if err := a.create(ctx, s, id, found, a.err); err != nil {
 		return err
 	}
 	logPath := filepath.Join(a.dir, "orchestrator-"+id+".log")
@@ -74,6 +74,12 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--store", a.store, "--verbose"}
 	for _, e := range a.endpoints {
 		args = append(args, "--endpoint", e)
+	}
+	for _, o := range a.options {
+		args = append(args, "--launcher-option", o)
+	}
+	if a.launcher != "" {
+		args = append(args, "--launcher", a.launcher)
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = a.environ, log, log
@@ -138,6 +144,7 @@ alone.
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the `RUN` to drive")
+	a.addLauncher(cmd)
 	return cmd
 }
 
@@ -158,7 +165,12 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 	if ctx.Err() != nil {
 		return exitWith(ExitCancelled, errors.New("interrupted: the run was left as it is"))
 	}
-	s, err := a.openFor(d.ctx, store, record, display, runner.Options{Observe: display.Observe})
+	observe, endHealth, err := a.observed(d.ctx, display)
+	if err != nil {
+		return err
+	}
+	defer endHealth()
+	s, err := a.openFor(d.ctx, store, record, display, runner.Options{Observe: observe})
 	if err != nil {
 		return err
 	}
@@ -177,7 +189,7 @@ func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRe
 	if record.Host != "" && record.Host != host {
 		return nil, fmt.Errorf("%w: the workers of run %s live on the host %s; run this command there", core.ErrRefused, record.Run.ID, record.Host)
 	}
-	return a.open(ctx, store, record.Scenario, say, options)
+	return a.open(ctx, store, record.Scenario, say, options, home{run: record.Run.ID, gateway: record.Gateway})
 }
 
 // awaitDead waits for the lease of a run's owner to end. An owner that renews it

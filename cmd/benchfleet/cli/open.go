@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/benchfleet/benchfleet/adapters/local"
+	"github.com/benchfleet/benchfleet/adapters/postgres"
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -27,7 +27,7 @@ type targetAndLoader interface {
 // Opener opens what a worker needs; RunIfChild takes it.
 func Opener() worker.Opener {
 	return worker.Opener{
-		Store: func(ctx context.Context, address string) (ports.Store, error) { return openStore(ctx, address) },
+		Store: openWorkerStore,
 		Target: func(ctx context.Context, kind string, e ports.Endpoint) (ports.Target, error) {
 			return openTarget(ctx, kind, e)
 		},
@@ -50,12 +50,21 @@ func openStore(ctx context.Context, address string) (ports.Store, error) {
 	return sqlite.OpenStore(ctx, path, sqlite.Options{})
 }
 
+// targetKinds are the kinds of targets that openTarget knows.
+func targetKinds() []string { return []string{"sqlite", "postgres"} }
+
+func unknownKind(kind string) error {
+	return fmt.Errorf("%w: target.kind is %q; allowed: %s", core.ErrInvalid, kind, strings.Join(targetKinds(), ", "))
+}
+
 func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLoader, error) {
 	switch kind {
 	case "sqlite":
 		return sqlite.OpenTarget(ctx, e.DSN, sqlite.TargetOptions{})
+	case "postgres":
+		return postgres.New(e.DSN, postgres.Options{})
 	default:
-		return nil, fmt.Errorf("%w: target.kind is %q; allowed: sqlite", core.ErrInvalid, kind)
+		return nil, unknownKind(kind)
 	}
 }
 
@@ -134,8 +143,8 @@ func filled(e ports.Endpoint, from string) (ports.Endpoint, error) {
 }
 
 func (a *app) openTarget(ctx context.Context, target core.ScenarioTarget) (targetAndLoader, ports.Endpoint, error) {
-	if target.Kind != "sqlite" {
-		return nil, ports.Endpoint{}, usage("target.kind is %q; allowed: sqlite", target.Kind)
+	if !slices.Contains(targetKinds(), target.Kind) {
+		return nil, ports.Endpoint{}, exitWith(ExitUsage, unknownKind(target.Kind))
 	}
 	e, err := a.endpoint(target.Kind, target.Endpoint)
 	if err != nil {
@@ -143,23 +152,6 @@ func (a *app) openTarget(ctx context.Context, target core.ScenarioTarget) (targe
 	}
 	t, err := openTarget(ctx, target.Kind, e)
 	return t, e, err
-}
-
-func (a *app) openLauncher(name string, say io.Writer) (ports.Launcher, func() error, error) {
-	switch name {
-	case "local":
-		command, err := os.Executable()
-		if err != nil {
-			return nil, nil, err
-		}
-		l, err := local.New(a.dir, local.Options{Command: []string{command, "worker"}, Environ: a.workerEnviron(), Logger: a.logger(say)})
-		if err != nil {
-			return nil, nil, err
-		}
-		return l, l.Close, nil
-	default:
-		return nil, nil, usage("--launcher is %q; allowed: local", name)
-	}
 }
 
 // workerEnviron is what a local worker inherits: everything but what is ours,
@@ -179,6 +171,24 @@ type session struct {
 	close    []func() error
 }
 
+// unopened is an error of a part that could not be opened: target, launcher,
+// store.
+type unopened struct {
+	part string
+	error
+}
+
+// Unwrap returns what the part said.
+func (u *unopened) Unwrap() error { return u.error }
+
+// home is the run that a session is for. Without an id it is for none, and
+// nothing is served.
+type home struct {
+	run     string
+	gateway string // where its gateway is; empty: nowhere yet
+	reserve bool   // another process will serve there
+}
+
 // Close closes everything, last opened first.
 func (s *session) Close() error {
 	var first error
@@ -193,33 +203,41 @@ func (s *session) Close() error {
 
 // open opens everything that a run of the scenario needs. What it has to say
 // while the run goes on it says on say.
-func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenario, say io.Writer, options runner.Options) (*session, error) {
+func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenario, say io.Writer, options runner.Options, home home) (_ *session, err error) {
 	s := &session{store: store}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
 	target, endpoint, err := a.openTarget(ctx, scenario.Target)
 	if err != nil {
 		return nil, err
 	}
 	s.target, s.close = target, append(s.close, target.Close)
-	launcher, closeLauncher, err := a.openLauncher(scenario.Launcher, say)
+	launcher, closeLauncher, err := a.openLauncherOf(ctx, scenario, say)
 	if err != nil {
-		s.Close()
-		return nil, err
+		return nil, &unopened{"launcher", err}
 	}
 	s.launcher, s.close = launcher, append(s.close, closeLauncher)
 	if err := identify(&options); err != nil {
-		s.Close()
 		return nil, err
 	}
-	options.Environment = append(options.Environment, ports.EnvVar{Name: ports.EnvStore, Value: a.store})
+	if home.run != "" {
+		door, err := a.openDoor(ctx, store, launcher, home)
+		if err != nil {
+			return nil, &unopened{"store", err}
+		}
+		s.store, s.close = door.store, append(s.close, door.close)
+		options.Gateway = door.address
+		options.Environment = append(options.Environment, door.environment...)
+		options.Secrets = append(options.Secrets, door.secrets...)
+	}
 	options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
 	options.Spool = spoolIn(a.dir, say)
 	options.Logger = a.logger(say)
-	s.runner, err = runner.New(runner.FromStore(store, launcher, target), options)
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	s.runner, err = runner.New(runner.FromStore(s.store, launcher, target), options)
+	return s, err
 }
 
 // identify fills in who this orchestrator is.

@@ -194,7 +194,7 @@ func (a *app) watchCommand() *cobra.Command {
 func (a *app) logsCommand() *cobra.Command {
 	var workerID string
 	var follow bool
-	cmd := a.reading("logs RUN", "Show what the workers of a run wrote", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
+	cmd := a.reading("logs RUN", "Show what the orchestrator and the workers of a run wrote", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
 		return a.logs(ctx, store, args[0], workerID, follow)
 	})
 	cmd.Example = `  benchfleet logs RUN
@@ -205,8 +205,8 @@ func (a *app) logsCommand() *cobra.Command {
 }
 
 // logs shows the lines of living workers as their launcher has them, and those
-// of ended ones as they were kept. As JSON they are one list, or one object on
-// each line when they are followed.
+// of the orchestrator and of ended workers as they were kept. As JSON they are
+// one list, or one object on each line when they are followed.
 func (a *app) logs(ctx context.Context, store ports.Store, id, workerID string, follow bool) error {
 	shown := map[string]int64{}
 	tick := time.NewTicker(watchGap)
@@ -254,12 +254,18 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 	if record.Run.Status.Terminal() {
 		return store.Logs().Read(ctx, record.Run.ID, workerID, time.Time{}, maxLogLines)
 	}
-	launcher, closeLauncher, err := a.openLauncher(record.Scenario.Launcher, a.err)
+	launcher, closeLauncher, err := a.openLauncherOf(ctx, record.Scenario, a.err)
 	if err != nil {
 		return nil, err
 	}
 	defer closeLauncher()
 	var lines []ports.LogLine
+	if workerID == "" {
+		if lines, err = store.Logs().Read(ctx, record.Run.ID, "", time.Time{}, maxLogLines); err != nil {
+			return nil, err
+		}
+		lines = slices.DeleteFunc(lines, func(l ports.LogLine) bool { return l.WorkerID != "" }) // those are read where they live
+	}
 	for _, w := range record.Run.Workers {
 		if w.Handle.Zero() || workerID != "" && w.ID != workerID {
 			continue

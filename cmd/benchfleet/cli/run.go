@@ -28,12 +28,13 @@ func (a *app) preflightCommand() *cobra.Command {
 				return err
 			}
 			defer found.store.Close()
-			s, err := a.open(cmd.Context(), found.store, found.scenario, a.err, runner.Options{})
+			s, err := a.open(cmd.Context(), found.store, found.scenario, a.err, runner.Options{}, home{})
 			if err != nil {
 				return cannotOpen(found.findings, err, a.showFindings)
 			}
 			defer s.Close()
-			return a.showFindings(append(found.findings, s.runner.Preflight(cmd.Context(), found.scenario)...))
+			findings := append(found.findings, s.runner.Preflight(cmd.Context(), found.scenario)...)
+			return a.showFindings(append(findings, a.checkDoor(cmd.Context(), s.launcher)...))
 		},
 	}
 	o.add(cmd)
@@ -47,7 +48,12 @@ func cannotOpen(found []core.Finding, err error, refuse refuse) error {
 	if errors.As(err, &exit) {
 		return err
 	}
-	return refuse(append(found, core.Finding{ID: "target.reachable", Severity: core.SeverityError, Message: err.Error()}))
+	finding := core.Finding{ID: "target.reachable", Severity: core.SeverityError, Message: err.Error()}
+	var shut *unopened
+	if errors.As(err, &shut) {
+		finding.ID = shut.part + ".reachable"
+	}
+	return refuse(append(found, finding))
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -104,14 +110,19 @@ func (a *app) runHere(ctx context.Context, found *admitted) error {
 	if ctx.Err() != nil {
 		return exitWith(ExitCancelled, errors.New("interrupted: no run was made"))
 	}
-	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: display.Observe})
+	id := newRunID(time.Now())
+	observe, endHealth, err := a.observed(d.ctx, display)
+	if err != nil {
+		return err
+	}
+	defer endHealth()
+	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: observe}, home{run: id})
 	if err != nil {
 		display.Close()
 		return cannotOpen(found.findings, err, a.refused)
 	}
 	defer s.Close()
-	id, err := a.create(d.ctx, s, found, display)
-	if err != nil {
+	if err := a.create(d.ctx, s, id, found, display); err != nil {
 		return err
 	}
 	run, err := d.drive(s.runner, id)
@@ -157,18 +168,17 @@ func (d *driving) drive(r *runner.Runner, id string) (core.Run, error) {
 // showWait bounds the reading of a result that is to be shown.
 const showWait = 15 * time.Second
 
-// create stores the new run and counts the use of its template.
-func (a *app) create(ctx context.Context, s *session, found *admitted, say io.Writer) (string, error) {
+// create stores the new run under that id.
+func (a *app) create(ctx context.Context, s *session, id string, found *admitted, say io.Writer) error {
 	info, err := s.target.Describe(ctx, found.scenario.Table)
 	if err == nil { // what preflight will find wrong is its to say
 		found.scenario.Target.Host, found.scenario.Target.Database, found.scenario.Target.User = info.Host, info.Database, info.User
 	}
-	id := newRunID(time.Now())
 	if _, err := s.runner.Create(ctx, id, found.scenario); err != nil {
-		return "", err
+		return err
 	}
 	fmt.Fprintf(say, "run %s: %s on %s\n", id, found.scenario.Name, a.store)
-	return id, found.store.Templates().Used(ctx, found.template.ID)
+	return nil
 }
 
 // ended shows the end of a run and returns the error that carries its exit code.
@@ -210,16 +220,16 @@ func (a *app) refusedRun(result report.Result) error {
 	return exitWith(ExitRefused, nil)
 }
 
-// loadResult reads what is stored of a run's result. A run that ended before
-// anything was stored has none.
+// loadResult reads what is stored of a run's result. A run that goes on, or that
+// ended before anything was stored, has none: an outline is no result.
 func (a *app) loadResult(ctx context.Context, store ports.Store, run core.Run) (report.Result, error) {
 	result := report.Result{Run: run, Location: a.store}
 	parent, children, err := store.Rollup(ctx, run.ID)
-	switch core.CodeOf(err) {
-	case "":
+	switch {
+	case err == nil && parent.Status.Terminal():
 		result.Parent, result.Children = &parent, children
 		return result, nil
-	case core.NotFound:
+	case err == nil || core.CodeOf(err) == core.NotFound:
 		record, err := store.Load(ctx, run.ID)
 		if err == nil {
 			result.Scenario = &record.Scenario

@@ -40,7 +40,7 @@ func (o *overrides) add(cmd *cobra.Command) {
 		o.flags.String(f.name, "", f.help+"; "+f.key)
 	}
 	o.flags.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE` changes one field of the template, like load.think_time=5ms; repeatable")
-	o.flags.StringVar(&o.launcher, "launcher", "local", "where workers run: `local` (subprocesses)")
+	o.flags.StringVar(&o.launcher, "launcher", "local", launcherHelp)
 }
 
 // apply changes the template. --operations alone bounds the run by operations
@@ -95,7 +95,6 @@ func resolution(caps ports.Capabilities) core.Resolution {
 type admitted struct {
 	store    ports.Store
 	scenario core.Scenario
-	template ports.TemplateRecord
 	findings []core.Finding
 }
 
@@ -104,7 +103,8 @@ type refuse func([]core.Finding) error
 
 // admit makes the checks of group 1. When they refuse, the store is closed.
 func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refuse) (*admitted, error) {
-	launcher, closeLauncher, err := a.openLauncher(o.launcher, a.err)
+	a.launcher = o.launcher
+	launcher, closeLauncher, err := a.openLauncher(ctx, o.launcher, a.err)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (a *app) resolve(ctx context.Context, found *admitted, name string, o *over
 		if err != nil {
 			return core.Scenario{}, builtIn(name, err)
 		}
-		found.template, defaults.TemplateID = record, record.ID
+		defaults.TemplateID = record.ID
 		changed, err := o.apply(record.Template)
 		if err != nil {
 			flagErr = err

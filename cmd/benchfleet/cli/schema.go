@@ -74,9 +74,12 @@ func sqlitePath(address string) (string, error) {
 }
 
 func (a *app) checkSchema(ctx context.Context) error {
+	if _, err := sqlitePath(a.store); err != nil {
+		return err
+	}
 	store, err := a.openStore(ctx)
 	if err != nil {
-		return err
+		return a.showFindings([]core.Finding{{ID: "store.reachable", Severity: core.SeverityError, Message: err.Error()}})
 	}
 	defer store.Close()
 	findings, err := store.Check(ctx)

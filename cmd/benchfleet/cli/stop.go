@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -55,6 +56,7 @@ this command. The exit code is 0 when the run is over, however it ended.`,
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in `WORDS`; stored with the run")
 	cmd.Flags().BoolVar(&kill, "kill", false, "go straight to killing the workers")
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "return once the stop is published")
+	a.addLauncher(cmd)
 	return cmd
 }
 
@@ -124,11 +126,12 @@ func (a *app) showStopped(ctx context.Context, store ports.Store, run core.Run) 
 }
 
 func (a *app) gcCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Find and end what dead runs have left: runs without an orchestrator, workers without a run",
-		Long: `Closes every run that was started and that nobody drives any more, and ends every
-worker whose run is over. It can be run at any time: what lives is left alone.`,
+		Long: `Closes every run that nobody drives any more, or that nobody has started for 10
+minutes, and ends every worker whose run is over. It can be run at any time: what
+lives is left alone.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, err := a.openStore(cmd.Context())
@@ -146,6 +149,8 @@ worker whose run is over. It can be run at any time: what lives is left alone.`,
 			return err
 		},
 	}
+	a.addLauncher(cmd)
+	return cmd
 }
 
 func (a *app) showCollected(done []runner.Collected) error {
@@ -190,13 +195,48 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 		}
 		done = append(done, closed)
 	}
-	launcher, closeLauncher, err := a.openLauncher("local", a.err)
+	names, err := a.launchersOf(ctx, store)
 	if err != nil {
 		return done, errors.Join(append(failed, err)...)
 	}
+	for _, name := range names {
+		launches, err := a.collectFrom(ctx, store, name)
+		done = append(done, launches...)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("launcher %s: %w", name, err))
+		}
+	}
+	return done, errors.Join(failed...)
+}
+
+// launchersOf are the launchers that may have left something: that of
+// subprocesses, the one that --launcher names, and that of containers if any of
+// the newest runs was its.
+func (a *app) launchersOf(ctx context.Context, store ports.Store) ([]string, error) {
+	names := []string{"local"}
+	if a.launcher != "" && a.launcher != "local" {
+		names = append(names, a.launcher)
+	}
+	runs, err := store.List(ctx, ports.RunFilter{Limit: maxRuns})
+	docker := slices.ContainsFunc(runs, func(r ports.RunSummary) bool { return r.Launcher == "docker" })
+	if docker && a.launcher != "docker" {
+		names = append(names, "docker")
+	}
+	return names, err
+}
+
+// collectFrom ends the launches of one launcher that outlived their runs.
+func (a *app) collectFrom(ctx context.Context, store ports.Store, name string) ([]runner.Collected, error) {
+	if name == "local" {
+		defer func(options []string) { a.options = options }(a.options)
+		a.options = nil // they are another launcher's
+	}
+	launcher, closeLauncher, err := a.openLauncher(ctx, name, a.err)
+	if err != nil {
+		return nil, err
+	}
 	defer closeLauncher()
-	launches, err := runner.CollectLaunches(ctx, store, launcher)
-	return append(done, launches...), errors.Join(append(failed, err)...)
+	return runner.CollectLaunches(ctx, store, launcher)
 }
 
 func (a *app) closeDead(ctx context.Context, store ports.Store, record ports.RunRecord) (runner.Collected, error) {

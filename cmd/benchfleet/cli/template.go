@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Nam
 			Short: "Print a JSON Schema of templates, for editors",
 			Args:  noArguments,
 			RunE: func(*cobra.Command, []string) error {
-				text, err := templatefile.Schema()
+				text, err := templatefile.Schema(targetKinds()...)
 				if err != nil {
 					return err
 				}
@@ -145,7 +146,12 @@ func (a *app) templateShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TEMPLATE",
 		Short: "Print a stored or built-in template as YAML, or as JSON",
-		Args:  exactly("TEMPLATE"),
+		Long: `Prints a stored template, or a built-in one that is not stored: every key that it
+has, in the order of the schema, ready to be imported again. The store keeps no
+comments; a built-in template that nobody has changed is printed with its own.`,
+		Example: `  benchfleet template show oltp > mine.yaml
+  benchfleet template show oltp --output json`,
+		Args: exactly("TEMPLATE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.findTemplate(cmd.Context(), args[0])
 			if err != nil {
@@ -154,7 +160,7 @@ func (a *app) templateShow() *cobra.Command {
 			if a.json() {
 				return writeJSON(a.out, t)
 			}
-			text, err := templatefile.Format(t)
+			text, err := templateText(t)
 			if err != nil {
 				return err
 			}
@@ -162,6 +168,27 @@ func (a *app) templateShow() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// templateText is a template as YAML: a built-in one that nobody has changed as it
+// comes, with its comments.
+func templateText(t core.Template) ([]byte, error) {
+	text, err := templatefile.Format(t)
+	if err != nil {
+		return nil, err
+	}
+	builtIn, err := library.Get(t.Name)
+	if core.CodeOf(err) == core.NotFound {
+		return text, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	same, err := templatefile.Format(builtIn)
+	if err == nil && bytes.Equal(text, same) {
+		return library.Source(t.Name)
+	}
+	return text, err
 }
 
 // findTemplate reads a stored template, or a built-in one when there is no store
@@ -176,13 +203,16 @@ func (a *app) findTemplate(ctx context.Context, name string) (core.Template, err
 		}
 		err = getErr
 	}
+	if core.CodeOf(err) != core.NotFound {
+		return core.Template{}, err // it may hold another template of that name
+	}
 	if t, libErr := library.Get(name); libErr == nil {
 		return t, nil
 	}
-	if core.CodeOf(err) == core.NotFound && store != nil {
-		err = fmt.Errorf("%w; see: benchfleet template list; built in: %s", err, strings.Join(library.Names(), ", "))
+	if store != nil {
+		err = fmt.Errorf("%w; see: benchfleet template list", err)
 	}
-	return core.Template{}, err
+	return core.Template{}, fmt.Errorf("%w; built in: %s", err, strings.Join(library.Names(), ", "))
 }
 
 func (a *app) templateValidate() *cobra.Command {

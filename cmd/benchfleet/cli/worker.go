@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/worker"
 	"github.com/spf13/cobra"
 )
@@ -13,8 +15,10 @@ func (a *app) workerCommand() *cobra.Command {
 		Short: "Be a worker: started by a launcher, with everything in environment variables",
 		Long: `Runs one worker of a run. A launcher starts it; nobody needs to by hand. It reads
 BENCHFLEET_RUN_ID, BENCHFLEET_WORKER_ID, BENCHFLEET_WORKER_GROUP_ID,
-BENCHFLEET_WORKER_GROUP_COUNT, BENCHFLEET_EPOCH, BENCHFLEET_STORE and
-BENCHFLEET_ENDPOINT_<NAME>.
+BENCHFLEET_WORKER_GROUP_COUNT, BENCHFLEET_EPOCH, BENCHFLEET_STORE,
+BENCHFLEET_STORE_TOKEN and BENCHFLEET_ENDPOINT_<NAME>; secrets also from the file
+that the name with _FILE at its end names. /health and /metrics are served at
+BENCHFLEET_HEALTH, else at a free port of loopback, which the log names.
 
 Exit codes of a worker:
   0  drained and reported
@@ -28,9 +32,16 @@ Exit codes of a worker:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A worker obeys its run and its launcher, so the interrupt that ends
 			// other commands does not end it.
-			exit := worker.Main(context.WithoutCancel(cmd.Context()), worker.Process{Environ: a.environ, Log: a.err}, Opener())
-			if exit.Code == 0 {
-				return nil
+			ctx := context.WithoutCancel(cmd.Context())
+			open := Opener()
+			address, _ := a.lookup(ports.EnvHealth)
+			server, err := serveWorker(ctx, address, &open, a.err)
+			if err != nil {
+				return exitWith(core.ExitEnvironment, err)
+			}
+			exit := worker.Main(ctx, worker.Process{Environ: a.environ, Log: a.err}, open)
+			if err := server.Close(); exit.Code == 0 {
+				return err
 			}
 			return exitWith(exit.Code, nil)
 		},

@@ -29,8 +29,10 @@ type Snapshot struct {
 	// Interval is the newest one; nil before the first.
 	Interval *ports.RunInterval
 	// Measured is everything measured so far in MEASUREMENT.
-	Measured []core.KindMetrics
-	Workers  []core.WorkerHealth
+	Measured     []core.KindMetrics
+	Workers      []core.WorkerHealth
+	Beats        []core.Beat
+	StoreTrouble time.Duration
 }
 
 // Display shows a run. All methods may be called concurrently, return at once
