@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
 	"github.com/benchfleet/benchfleet/core"
 )
 
@@ -21,6 +22,9 @@ func setUpDocker(dir string, undo []func()) ([]func(), error) {
 		return undo, err
 	}
 	undo = append(undo, func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
+	if err := listen(); err != nil {
+		return undo, err
+	}
 	fleet.witness = containers{}
 	fleet.env = []string{"BENCHFLEET_LAUNCHER=docker", "BENCHFLEET_LAUNCHER_OPTION=image=" + image}
 	return undo, nil
@@ -65,8 +69,24 @@ func setUpPlugin(dir string, undo []func()) ([]func(), error) {
 	return undo, nil
 }
 
+// server is the PostgreSQL server of all tests. It starts with the first that
+// needs it.
+var server postgrestest.Shared
+
+// listen makes the server listen where containers reach it, too.
+func listen() error {
+	out, err := exec.Command("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge").Output()
+	if err != nil {
+		return fmt.Errorf("docker network inspect: %w", err)
+	}
+	fleet.host = strings.TrimSpace(string(out))
+	server.Options.Listen = "127.0.0.1," + fleet.host
+	return nil
+}
+
 // database is the address of a new, empty database for one test.
 func database(t *testing.T) string {
-	t.Fatal("no server")
-	return ""
+	t.Helper()
+	s := server.Server(t)
+	return s.DSNAt(fleet.host, postgrestest.Superuser, s.Database(t))
 }

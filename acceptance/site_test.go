@@ -38,6 +38,7 @@ var binary string
 var fleet struct {
 	witness witness
 	env     []string // of every command
+	host    string   // where workers and this host reach the server
 }
 
 func TestMain(m *testing.M) {
@@ -47,7 +48,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "acceptance:", err)
 	} else {
-		code = m.Run()
+		code = server.Run(m)
 	}
 	for _, f := range slices.Backward(undo) {
 		f()
@@ -71,7 +72,7 @@ func setUp() (undo []func(), err error) {
 	if err := build.Run(); err != nil {
 		return undo, fmt.Errorf("the command cannot be built: %w", err)
 	}
-	fleet.witness = processes{}
+	fleet.witness, fleet.host = processes{}, "127.0.0.1"
 	switch *launcherFlag {
 	case "local":
 	case "docker":

@@ -63,12 +63,15 @@ func (f front) Beat(ctx context.Context, beats ...core.Beat) error {
 	return f.s.beatTogether(ctx, beats)
 }
 
-// Control is answered at once: the owner is told by its own commits, and must
-// not wait.
+// Control is answered at once: the owner must not wait. What it finds that others
+// have committed, those who wait are told as well.
 func (f front) Control(ctx context.Context, runID, workerID string) (core.Control, error) {
 	begin := time.Now()
 	control, err := f.Store.Control(ctx, runID, workerID)
 	f.s.clock.heard(control.Now, begin)
+	if err == nil {
+		f.s.noticed(runID, control.Version)
+	}
 	return control, err
 }
 

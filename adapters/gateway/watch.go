@@ -251,6 +251,21 @@ func (w *watch) publish(v view) {
 	w.news = make(chan struct{})
 }
 
+// noticed takes it that somebody has seen a version of the run.
+func (s *Server) noticed(runID string, version int64) {
+	r, ok := s.known(runID)
+	if !ok {
+		return
+	}
+	defer s.leave(r)
+	r.watch.mu.Lock()
+	news := r.watch.running && r.watch.view.version != version
+	r.watch.mu.Unlock()
+	if news {
+		r.watch.ask()
+	}
+}
+
 // committed shows what this process has just committed.
 func (s *Server) committed(run core.Run, version int64, begun time.Time) {
 	r, ok := s.known(run.ID)

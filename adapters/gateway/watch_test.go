@@ -121,6 +121,22 @@ func TestReadsWakeOnCommits(t *testing.T) {
 		is.Equal(foreign.control.Version, version)
 		is.True(foreign.took <= 333*time.Millisecond+DefaultPoll)
 	})
+	synctest.Test(t, func(t *testing.T) { // the owner finds it before the next poll
+		is := is.New(t)
+		store := newStore()
+		s := New(store, Options{Key: testKey, Poll: time.Hour})
+		defer s.Close()
+		newRun(t, store, "run", 1)
+		<-s.read(0, 0, 0).done
+		held := s.read(0, 1, maxHold)
+		time.Sleep(time.Second)
+		version := stop(t, store)
+		_, err := s.Store().Control(t.Context(), "run", "worker-0")
+		is.NoErr(err)
+		<-held.done
+		is.Equal(held.control.Version, version)
+		is.Equal(held.took, time.Second)
+	})
 	synctest.Test(t, func(t *testing.T) { // between two reads of a worker
 		is := is.New(t)
 		s := newServer(t, newStore())

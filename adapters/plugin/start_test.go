@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +24,11 @@ func TestNotAPlugin(t *testing.T) {
 		is.New(t).NoErr(os.WriteFile(path, []byte(text), mode))
 		return path
 	}
+	program := func(name string) string {
+		path, err := exec.LookPath(name)
+		is.New(t).NoErr(err)
+		return path
+	}
 	for name, c := range map[string]struct {
 		path string
 		code core.Code
@@ -36,8 +42,8 @@ func TestNotAPlugin(t *testing.T) {
 		"not executable":    {file("text", "hello", 0o600), core.Invalid, "not executable"},
 		"no program":        {file("data", "hello", 0o700), core.Invalid, "no executable"},
 		"no interpreter":    {file("script", "#!/no/such/shell\n", 0o700), core.NotFound, "interpreter"},
-		"true":              {"/bin/true", core.Invalid, "no benchfleet launcher plugin"},
-		"false":             {"/bin/false", core.Unavailable, "exited with code 1"},
+		"true":              {program("true"), core.Invalid, "no benchfleet launcher plugin"},
+		"false":             {program("false"), core.Unavailable, "exited with code 1"},
 		"a script that ran": {file("script2", "#!/bin/sh\necho hello\n", 0o700), core.Invalid, `"hello"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,7 @@ const (
 	quitIn       = 3 * time.Second // from the end of stdin to the end of a plugin by itself
 	killIn       = 5 * time.Second // from the end of stdin until it is killed
 	buriedIn     = 5 * time.Second // from the kill to the end
-	exitKnownIn  = time.Second     // from the loss of a connection until the end of the process is known
+	exitKnownIn  = 2 * time.Second // from the loss of a connection until the end of the process is known
 	outputEndsIn = time.Second     // from the end of a process until its output is no longer waited for
 )
 

@@ -38,8 +38,9 @@ type Options struct {
 	// TLS makes a certificate authority and a certificate for 127.0.0.1 and
 	// localhost, signed by it. Server.CA is the authority's file.
 	TLS bool
-	// Listen is what the server listens on besides its Unix socket; "127.0.0.1"
-	// when empty.
+	// Listen is what the server listens on besides its Unix socket, with commas;
+	// "127.0.0.1" when empty. Hosts of the networks of those addresses are let in
+	// with a password, so that containers are.
 	Listen string
 }
 
@@ -173,6 +174,9 @@ func (s *Server) initialise(options Options) error {
 	}
 	if options.Listen != "" {
 		config["listen_addresses"] = options.Listen
+		if err := s.letIn("samenet"); err != nil {
+			return err
+		}
 	}
 	if options.TLS {
 		if err := s.certify(config); err != nil {
@@ -198,12 +202,28 @@ func (s *Server) Configure(config map[string]string) (err error) {
 	return nil
 }
 
+// letIn lets hosts of an address in with a password.
+func (s *Server) letIn(address string) (err error) {
+	file, err := os.OpenFile(filepath.Join(s.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "host all all %s scram-sha-256\n", address)
+	return errors.Join(err, file.Close())
+}
+
 // DSN is the address of a database for a user that this package made, on
 // loopback. Without a database it is the user's default.
-func (s *Server) DSN(user, database string) string {
+func (s *Server) DSN(user, database string) string { return s.DSNAt("127.0.0.1", user, database) }
+
+// DSNAt is DSN at another address that the server listens on.
+func (s *Server) DSNAt(host, user, database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(user, Password),
-		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)), Path: "/" + database,
+		Host: net.JoinHostPort(host, strconv.Itoa(s.Port)), Path: "/" + database,
+	}
+	if host != "127.0.0.1" {
+		u.RawQuery = "sslmode=disable"
 	}
 	return u.String()
 }

@@ -1,0 +1,196 @@
+//go:build unix
+
+package parity_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/benchfleet/benchfleet/adapters/docker/dockertest"
+	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
+	"github.com/benchfleet/benchfleet/adapters/sqlite"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/parity"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/matryer/is"
+)
+
+var (
+	launchers = flag.String("launchers", "local,docker,plugin", "`LIST` of the launchers to compare, with commas")
+	update    = flag.Bool("update", false, "rewrite the golden files, from the first launcher")
+)
+
+const (
+	connections = 15
+	runLimit    = 2 * time.Minute
+	bridge      = "172.17.0.1" // where containers reach this host
+)
+
+// TestParity runs one scenario over 1, 3 and 5 workers through every launcher.
+// There is one golden file for each number of workers, which all launchers share,
+// and the operations are the same for all of them.
+func TestParity(t *testing.T) {
+	s := newSite(t)
+	hashes := map[string]string{}
+	for _, workers := range []int{1, 3, 5} {
+		golden := filepath.Join("testdata", fmt.Sprintf("workers-%d.golden", workers))
+		for i, launcher := range strings.Split(*launchers, ",") {
+			name := fmt.Sprintf("%d-%s", workers, launcher)
+			t.Run(name, func(t *testing.T) {
+				is := is.New(t)
+				got, hash := s.run(t, workers, s.launcher(t, launcher))
+				hashes[hash] = name
+				if *update && i == 0 {
+					is.NoErr(os.WriteFile(golden, []byte(got), 0o644))
+				}
+				want, err := os.ReadFile(golden)
+				is.NoErr(err)
+				if got != string(want) {
+					t.Errorf("%d workers of %s are another run than the golden one\ngot:\n%swant:\n%s", workers, launcher, got, want)
+				}
+			})
+		}
+	}
+	if len(hashes) > 1 {
+		t.Errorf("the operations depend on who runs them: %v", hashes)
+	}
+}
+
+// site is what all launchers share: a store, a server with a table, and the
+// command.
+type site struct {
+	t                          *testing.T // of all runs
+	dir, binary, plugin, image string
+	env                        []string
+}
+
+// newSite builds the command and prepares store and table.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	host, listen := "127.0.0.1", "127.0.0.1"
+	if slices.Contains(strings.Split(*launchers, ","), "docker") && here(bridge) {
+		host, listen = bridge, listen+","+bridge
+	}
+	server := postgrestest.Start(t, postgrestest.Options{Listen: listen})
+	dir := t.TempDir()
+	s := &site{
+		t: t, dir: filepath.Join(dir, "data"), binary: filepath.Join(dir, "benchfleet"), plugin: filepath.Join(dir, "launcher"),
+		env: append(os.Environ(), "BENCHFLEET_ENDPOINT_PARITY="+server.DSNAt(host, postgrestest.Superuser, server.Database(t))),
+	}
+	s.build(t, s.binary, "../cmd/benchfleet")
+	s.build(t, s.plugin, "../examples/plugin")
+	s.do(t, "schema", "apply")
+	s.do(t, "template", "import", "testdata/parity.yaml")
+	s.do(t, "prepare", "parity")
+	return s
+}
+
+// here reports whether an address is one of this host.
+func here(address string) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func (s *site) build(t *testing.T, out, folder string) {
+	t.Helper()
+	s.exec(t, append(os.Environ(), "CGO_ENABLED=0"), "go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s", "-o", out, folder)
+}
+
+// do runs the command, which must succeed.
+func (s *site) do(t *testing.T, args ...string) {
+	t.Helper()
+	s.exec(t, s.env, s.binary, append([]string{"--dir", s.dir}, args...)...)
+}
+
+func (s *site) exec(t *testing.T, env []string, name string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+}
+
+// launcher is what the command is told for a launcher. What this machine does
+// not have is skipped, unless it is required.
+func (s *site) launcher(t *testing.T, name string) []string {
+	t.Helper()
+	switch name {
+	case "local":
+		return []string{"--launcher", "local"}
+	case "plugin":
+		return []string{"--launcher", "plugin:" + s.plugin}
+	case "docker":
+		dockertest.Require(t)
+		if s.image == "" {
+			s.image = s.buildImage(t)
+		}
+		return []string{"--launcher", "docker", "--launcher-option", "image=" + s.image}
+	default:
+		t.Fatalf("-launchers names %q; allowed: local, docker, plugin", name)
+		return nil
+	}
+}
+
+// buildImage builds the image of the Dockerfile around the command.
+func (s *site) buildImage(t *testing.T) string {
+	t.Helper()
+	version, err := exec.Command(s.binary, "version", "--output", "json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var build core.Build
+	if err := json.Unmarshal(version, &build); err != nil {
+		t.Fatal(err)
+	}
+	image := fmt.Sprintf("benchfleet-parity:%d", os.Getpid())
+	folder := t.TempDir()
+	if err := os.Link(s.binary, filepath.Join(folder, "benchfleet")); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, append(os.Environ(), "DOCKER_BUILDKIT=0"), "docker", "build", "--quiet", "--tag", image,
+		"--build-arg", "BUILD="+build.ID, "--build-arg", "REVISION="+build.ID, "--file", "../Dockerfile", folder)
+	s.t.Cleanup(func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
+	return image
+}
+
+// run runs the scenario and returns the normal form of the run, and the hash of
+// its operations.
+func (s *site) run(t *testing.T, workers int, launcher []string) (normal, hash string) {
+	t.Helper()
+	s.do(t, slices.Concat([]string{"run", "parity", "--workers", strconv.Itoa(workers), "--connections", strconv.Itoa(connections / workers)}, launcher)...)
+	store, err := sqlite.OpenStore(t.Context(), filepath.Join(s.dir, "store.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	runs, err := store.List(t.Context(), ports.RunFilter{Limit: 1})
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	events, err := store.Events(t.Context(), runs[0].ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, _, err := store.Rollup(t.Context(), runs[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parity.Normal(events, result), fmt.Sprintf("%016x", result.Hash)
+}
