@@ -3,7 +3,9 @@
 package acceptance
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/benchfleet/benchfleet/adapters/docker"
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
 	"github.com/benchfleet/benchfleet/core"
 )
@@ -75,12 +78,15 @@ var server postgrestest.Shared
 
 // listen makes the server listen where containers reach it, too.
 func listen() error {
-	out, err := exec.Command("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge").Output()
+	launcher, err := docker.New(docker.Options{})
 	if err != nil {
-		return fmt.Errorf("docker network inspect: %w", err)
+		return err
 	}
-	fleet.host = strings.TrimSpace(string(out))
-	server.Options.Listen = "127.0.0.1," + fleet.host
+	reach, err := launcher.Reach(context.Background())
+	if err := errors.Join(err, launcher.Close()); err != nil {
+		return err
+	}
+	fleet.host, server.Options.Listen = reach.Listen, "127.0.0.1,"+reach.Listen
 	return nil
 }
 

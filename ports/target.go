@@ -74,7 +74,8 @@ type SessionOptions struct {
 //
 // After an error with the code Unavailable the session is broken: it must be
 // closed and another opened. After any other error it can go on, outside any
-// transaction.
+// transaction: a statement whose context has ended is Refused when the session
+// is whole, and wraps the context's error as ever.
 type Session interface {
 	// ID is what CancelSessions and Running know the session by.
 	ID() string

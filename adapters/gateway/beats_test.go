@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -312,4 +313,64 @@ func TestBoundedRuns(t *testing.T) {
 	for _, r := range entered {
 		s.leave(r)
 	}
+}
+
+// Who waits for a store that fails while the Server closes is told so.
+func TestCloseAnswersEveryChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		slow, err := fault.New(1,
+			fault.Rule{On: "WorkerStore.Beat", Fault: fault.Delay, Delay: time.Second, Probability: 1},
+			fault.Rule{On: "WorkerStore.Beat", Fault: fault.FailBefore, Probability: 1})
+		is.NoErr(err)
+		s := New(slow.Store(newStore()), Options{Key: testKey})
+		newRun(t, s.Store(), "run", 3)
+		errs := make([]error, 3)
+		var group sync.WaitGroup
+		for i := range errs {
+			time.Sleep(100 * time.Millisecond) // the first is being stored, the others wait
+			group.Go(func() { errs[i] = s.Store().Beat(t.Context(), aBeat(i, 1, core.WorkerStarting)) })
+		}
+		time.Sleep(100 * time.Millisecond)
+		is.NoErr(s.Close())
+		group.Wait()
+		for _, err := range errs {
+			is.True(errors.Is(err, core.ErrUnavailable))
+		}
+	})
+}
+
+func TestExecutionsAreStoredTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		store := newStore()
+		s := newServer(t, store)
+		newRun(t, s.Store(), "run", 1)
+		var group sync.WaitGroup
+		for i := range 200 {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				is.NoErr(s.Store().AppendExecutions(t.Context(), []core.Execution{{ID: fmt.Sprint(i), RunID: "run"}}))
+				list, err := store.Executions(t.Context(), "run", "", 1000)
+				is.NoErr(err)
+				is.True(slices.ContainsFunc(list, func(e core.Execution) bool { return e.ID == fmt.Sprint(i) })) // when it is acknowledged
+			})
+		}
+		group.Wait()
+		is.Equal(store.executionCalls.Load(), int64(3))
+		err := s.Store().AppendExecutions(t.Context(), []core.Execution{{ID: "1", RunID: "unknown"}})
+		is.True(errors.Is(err, core.ErrNotFound))
+	})
+}
+
+func TestBoundedExecutions(t *testing.T) {
+	is := is.New(t)
+	e := newExecutions()
+	for range 3 {
+		_, err := e.take(&sending{list: make([]core.Execution, maxExecutions)})
+		is.NoErr(err)
+	}
+	_, err := e.take(&sending{list: make([]core.Execution, 1)})
+	is.True(errors.Is(err, core.ErrUnavailable))
+	is.Equal(len(e.begin()), 1) // no batch is larger than maxExecutions
 }

@@ -82,7 +82,7 @@ func (s *Server) control(ctx context.Context, stopping <-chan struct{}, a *contr
 // await returns a view that is not older than the question: at once if its
 // version was not seen, else when it has changed or the hold is over. held is for
 // how long the question was kept waiting on purpose.
-func (s *Server) await(ctx context.Context, stopping <-chan struct{}, r *runState, arrived time.Time, a *controlArgs) (v view, held time.Duration, err error) {
+func (s *Server) await(ctx context.Context, stopping <-chan struct{}, r *runState, arrived time.Time, a *controlArgs) (view, time.Duration, error) {
 	w := &r.watch
 	s.startWatch(r)
 	defer s.endWatch(r)
@@ -91,6 +91,7 @@ func (s *Server) await(ctx context.Context, stopping <-chan struct{}, r *runStat
 	closing := s.closing
 	holding := a.Seen > 0 && a.Hold > 0
 	patient := holding
+	var held time.Duration
 	for {
 		w.mu.Lock()
 		v, news := w.view, w.news

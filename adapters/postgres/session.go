@@ -129,7 +129,10 @@ func (s *session) Exec(ctx context.Context, number int, args []any) (int64, erro
 
 // fail gives an error its code.
 func (s *session) fail(ctx context.Context, what string, err error) error {
-	return fault(ctx, what, err, s.conn.IsClosed())
+	if broken := s.conn.IsClosed(); broken || ctx.Err() == nil {
+		return fault(ctx, what, err, broken)
+	}
+	return fmt.Errorf("%w: postgres: %s: %w", core.ErrRefused, what, ctx.Err()) // the server has cancelled it, and the session goes on
 }
 
 // inTransaction reports whether the server has one open, failed or not.

@@ -75,7 +75,7 @@ func TestTimeoutKeepsTheSession(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 			defer cancel()
 			_, err := s.Exec(ctx, 0, nil)
-			is.Equal(core.CodeOf(err), core.Unavailable)
+			is.Equal(core.CodeOf(err), core.Refused)
 			is.Equal(core.ErrorClass(err), core.ClassTimeout)
 			is.True(!s.inTransaction()) // it was rolled back
 			for n := range int64(20) {  // the cancel hits nothing that comes later

@@ -233,6 +233,9 @@ func (s *session) fail(ctx context.Context, err error) error {
 	if core.CodeOf(err) != core.Internal {
 		return err
 	}
+	if ended := ctx.Err(); ended != nil && !s.broken {
+		return fmt.Errorf("%w: sqlite: executing a statement: %w", core.ErrRefused, ended) // the session goes on
+	}
 	return targetError(ctx, "executing a statement", err)
 }
 

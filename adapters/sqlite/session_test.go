@@ -84,7 +84,7 @@ func TestSessionWaitsForALock(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, err = waiter.Exec(ctx, 1, newRow(101))
-	wantError(t, err, core.Unavailable)
+	wantError(t, err, core.Refused)
 	is.True(errors.Is(err, context.DeadlineExceeded))
 	is.Equal(core.ErrorClass(err), core.ClassTimeout)
 	is.True(time.Since(start) < 300*time.Millisecond)
@@ -151,7 +151,7 @@ func TestInterruptionsHitTheirOwnCallOnly(t *testing.T) {
 		if _, err := session.Exec(ctx, 0, []any{int64(0), int64(999)}); err != nil {
 			cut++
 			is.True(errors.Is(err, context.DeadlineExceeded))
-			is.Equal(core.CodeOf(err), core.Unavailable)
+			is.Equal(core.CodeOf(err), core.Refused) // the session goes on
 		}
 		rows, err := session.Exec(t.Context(), 0, []any{int64(0), int64(99)})
 		is.NoErr(err) // not its context

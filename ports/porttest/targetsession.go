@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -247,7 +248,7 @@ func targetCancel(t testing.TB, h TargetHarness) {
 	done := h.slow(t, ctx, target, session)
 	execute(t, other, 1, lookUp, int64(1)) // others go on meanwhile
 	cancel()
-	wantEnded(t, endedSoon(t, done), ctx, "a cancelled statement")
+	wantCut(t, session, endedSoon(t, done), ctx, "a cancelled statement")
 	wantRunning(t, target, 0, session, other)
 	execute(t, other, 1, lookUp, int64(1))
 
@@ -259,7 +260,7 @@ func targetCancel(t testing.TB, h TargetHarness) {
 		_, err := late.Exec(ctx, extra, nil)
 		failed <- err
 	}()
-	wantEnded(t, endedSoon(t, failed), ctx, "a statement past its deadline")
+	wantCut(t, late, endedSoon(t, failed), ctx, "a statement past its deadline")
 
 	inside := h.session(t, target, h.Slow)
 	must(t, inside.Begin(within(t)), "Begin")
@@ -267,10 +268,24 @@ func targetCancel(t testing.TB, h TargetHarness) {
 	ctx, cancel = context.WithCancel(within(t))
 	done = h.slow(t, ctx, target, inside)
 	cancel()
-	wantEnded(t, endedSoon(t, done), ctx, "a cancelled statement of a transaction")
+	wantCut(t, inside, endedSoon(t, done), ctx, "a cancelled statement of a transaction")
 	must(t, inside.Close(), "Close")
 	execute(t, other, 0, lookUp, int64(5000))
 	execute(t, other, 1, insert, rowArgs(5000)...) // no lock is left
+}
+
+// wantCut fails the case unless err says that the context of a statement has
+// ended, and leaves the session either whole (Refused) or broken (Unavailable).
+func wantCut(t testing.TB, session ports.Session, err error, ctx context.Context, what string) {
+	t.Helper()
+	if core.CodeOf(err) != core.Refused {
+		wantEnded(t, err, ctx, what)
+		return
+	}
+	if !errors.Is(err, ctx.Err()) {
+		t.Errorf("%s: %v, want an error that wraps %q", what, err, ctx.Err())
+	}
+	execute(t, session, 1, lookUp, int64(1))
 }
 
 func targetRunning(t testing.TB, h TargetHarness) {
@@ -285,7 +300,7 @@ func targetRunning(t testing.TB, h TargetHarness) {
 	wantRunning(t, target, 1, idle, busy)
 	wantRunning(t, target, 0, idle)
 	cancel()
-	wantEnded(t, endedSoon(t, done), ctx, "a cancelled statement")
+	wantCut(t, busy, endedSoon(t, done), ctx, "a cancelled statement")
 	wantRunning(t, target, 0, idle, busy)
 }
 
@@ -300,7 +315,7 @@ func targetCancelSessions(t testing.TB, h TargetHarness) {
 	err := target.CancelSessions(within(t), []string{session.ID()})
 	if core.CodeOf(err) == core.Unsupported {
 		cancel()
-		wantEnded(t, endedSoon(t, done), ctx, "a cancelled statement")
+		wantCut(t, session, endedSoon(t, done), ctx, "a cancelled statement")
 		return
 	}
 	must(t, err, "CancelSessions")
@@ -325,8 +340,8 @@ func targetContexts(t testing.TB, h TargetHarness) {
 		wantEnded(t, target.Load(ctx, h.table(), nil), ctx, "Load")
 		wantEnded(t, target.Drop(ctx, h.table()), ctx, "Drop")
 		_, err = session.Exec(ctx, insert, rowArgs(5000))
-		wantEnded(t, err, ctx, "Exec")
-		wantEnded(t, session.Begin(ctx), ctx, "Begin")
+		wantCut(t, session, err, ctx, "Exec with an ended context")
+		wantCut(t, session, session.Begin(ctx), ctx, "Begin with an ended context")
 	}
 	wantTable(t, target, h.table(), true, targetRows)
 	fresh := h.session(t, target)

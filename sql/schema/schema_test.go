@@ -135,8 +135,14 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		t.Run(dialect, func(t *testing.T) { testTarget(t, dialect) })
+	}
+}
+
+func testTarget(t *testing.T, dialect string) {
 	is := is.New(t)
-	create, err := schema.Statements("sqlite", schema.TargetCreate)
+	create, err := schema.Statements(dialect, schema.TargetCreate)
 	is.NoErr(err)
 	is.Equal(len(create), 1)
 	table, err := schema.Parse(create[0])
@@ -147,7 +153,7 @@ func TestTarget(t *testing.T) {
 		names = append(names, column.Name)
 	}
 	is.Equal(names, []string{"ID", "CUSTOMER_ID", "BALANCE", "STATUS", "PAYLOAD"})
-	drop, err := schema.Statements("sqlite", schema.TargetDrop)
+	drop, err := schema.Statements(dialect, schema.TargetDrop)
 	is.NoErr(err)
 	is.Equal(drop, []string{"DROP TABLE IF EXISTS {table}"})
 }

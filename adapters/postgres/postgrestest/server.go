@@ -68,11 +68,21 @@ func Start(tb testing.TB, options Options) *Server {
 		tb.Fatalf("starting PostgreSQL: %v", err)
 	}
 	tb.Cleanup(func() {
-		if err := s.remove(); err != nil {
+		if err := s.Remove(); err != nil {
 			tb.Errorf("stopping PostgreSQL: %v", err)
 		}
 	})
 	return s
+}
+
+// Throwaway starts a server outside any test, for somebody who wants to try
+// something. Remove ends it.
+func Throwaway(options Options) (*Server, error) {
+	binaries, err := find()
+	if err != nil {
+		return nil, err
+	}
+	return start(binaries, options)
 }
 
 // need finds the binaries, or ends the test.
@@ -125,7 +135,7 @@ func start(binaries string, options Options) (_ *Server, err error) {
 	s := &Server{binaries: binaries, directory: directory, Socket: directory}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.remove())
+			err = errors.Join(err, s.Remove())
 		}
 	}()
 	if err := s.initialise(options); err != nil {
@@ -334,7 +344,8 @@ func (s *Server) Stop() error {
 	return p.stop()
 }
 
-func (s *Server) remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.directory)) }
+// Remove stops the server and removes its files.
+func (s *Server) Remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.directory)) }
 
 // process is the server's process below a shell, which stops it when its own
 // standard input ends: so it does not outlive the process of the test.

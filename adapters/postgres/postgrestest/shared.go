@@ -28,7 +28,7 @@ func (s *Shared) Run(m *testing.M) int {
 	if s.server == nil {
 		return code
 	}
-	if err := s.server.remove(); err != nil {
+	if err := s.server.Remove(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping PostgreSQL:", err)
 		return max(code, 1)
 	}

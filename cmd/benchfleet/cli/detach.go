@@ -25,7 +25,7 @@ const (
 // runDetached creates the run and starts an orchestrator for it in a session of
 // its own. It returns once that owns the run and preflight has let it start.
 func (a *app) runDetached(ctx context.Context, found *admitted) error {
-	id := newRunID(time.Now())
+	id := NewRunID()
 	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{}, home{run: id, reserve: true})
 	if err != nil {
 		return cannotOpen(found.findings, err, a.refused)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -21,6 +20,8 @@ type Fleet struct {
 	Launcher    ports.Launcher
 	Environment []ports.EnvVar // of every worker
 	Secrets     []ports.EnvVar // of every worker
+	RunID       string         // default: NewRunID()
+	Gateway     string         // host:port at which Store is served to the workers; empty: they open it themselves
 }
 
 // DriveHere runs the scenario in this process, shows it, and returns the exit
@@ -33,6 +34,7 @@ func DriveHere(ctx context.Context, f Fleet, scenario core.Scenario) (int, error
 	defer d.close()
 	options := runner.Options{
 		Attached: true, Observe: display.Observe, Environment: f.Environment, Secrets: f.Secrets, Spool: spoolIn(f.Dir, display),
+		Gateway: f.Gateway,
 	}
 	if err := identify(&options); err != nil {
 		return ExitInternal, err
@@ -41,7 +43,10 @@ func DriveHere(ctx context.Context, f Fleet, scenario core.Scenario) (int, error
 	if err != nil {
 		return ExitInternal, err
 	}
-	id := newRunID(time.Now())
+	id := f.RunID
+	if id == "" {
+		id = NewRunID()
+	}
 	if _, err := r.Create(d.ctx, id, scenario); err != nil {
 		return exitCode(err), err
 	}

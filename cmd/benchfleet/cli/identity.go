@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// NewRunID makes an id for a run, unique and sorted by time.
+func NewRunID() string { return newRunID(time.Now()) }
+
 // newRunID is unique and sorts by time: 20261123-154200-3f9a1c.
 func newRunID(now time.Time) string {
 	return now.UTC().Format("20060102-150405") + "-" + randomHex(3)

@@ -201,6 +201,7 @@ func (a *app) logsCommand() *cobra.Command {
   benchfleet logs RUN --worker worker-1 --follow`
 	cmd.Flags().StringVar(&workerID, "worker", "", "of one `WORKER` only, like worker-0")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on showing new lines until the run ends")
+	a.addLauncher(cmd)
 	return cmd
 }
 

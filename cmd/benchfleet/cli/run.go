@@ -110,7 +110,7 @@ func (a *app) runHere(ctx context.Context, found *admitted) error {
 	if ctx.Err() != nil {
 		return exitWith(ExitCancelled, errors.New("interrupted: no run was made"))
 	}
-	id := newRunID(time.Now())
+	id := NewRunID()
 	observe, endHealth, err := a.observed(d.ctx, display)
 	if err != nil {
 		return err

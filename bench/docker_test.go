@@ -1,0 +1,241 @@
+//go:build unix
+
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/benchfleet/benchfleet/adapters/docker"
+	"github.com/benchfleet/benchfleet/adapters/docker/dockertest"
+	"github.com/benchfleet/benchfleet/adapters/gateway"
+	"github.com/benchfleet/benchfleet/adapters/postgres"
+	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/runner"
+	"github.com/benchfleet/benchfleet/worker"
+)
+
+var fleets = flag.Int("fleets", 5, "how many pairs of fleets of containers are measured")
+
+// shipped builds the command as task image does, in a folder of its own.
+func shipped(b *testing.B) (binary string) {
+	b.Helper()
+	binary = filepath.Join(b.TempDir(), "benchfleet")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s", "-o", binary, "../cmd/benchfleet")
+	build.Env, build.Stderr = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0"), os.Stderr
+	must(b, build.Run())
+	return binary
+}
+
+// imageOf builds the image around a binary, and removes it at the end.
+func imageOf(b *testing.B, binary string) (image string) {
+	b.Helper()
+	image = "benchfleet-bench:" + strings.ToLower(rand.Text())
+	build := exec.Command("docker", "build", "--quiet", "--tag", image, "--file", "../Dockerfile", filepath.Dir(binary))
+	build.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("docker build: %v: %s", err, out)
+	}
+	b.Cleanup(func() {
+		if out, err := exec.Command("docker", "image", "rm", "--force", image).CombinedOutput(); err != nil {
+			b.Errorf("docker image rm: %v: %s", err, out)
+		}
+	})
+	return image
+}
+
+// buildIn is the build of the binary in an image, as it tells itself.
+func buildIn(b *testing.B, image string) (build core.Build) {
+	b.Helper()
+	text, err := exec.Command("docker", "run", "--rm", "--network", "none", image, "version", "--output", "json").Output()
+	must(b, err)
+	must(b, json.Unmarshal(text, &build))
+	return build
+}
+
+// BenchmarkContainersReady compares N workers in containers, from the first launch
+// to the last READY in the store, with N docker runs of the same image at once,
+// whose program only tells its version, from their start to the end of all. A
+// worker has one connection to a PostgreSQL server, and a gateway to the store.
+func BenchmarkContainersReady(b *testing.B) {
+	f := newContainers(b)
+	for _, n := range []int{1, 4, 8} {
+		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
+			var ratios []float64
+			var ours, bare []time.Duration
+			for i := range b.N * *fleets {
+				run := dockerRuns(b, f.image, n)
+				ready := f.start(b, fmt.Sprintf("ready-%d-%d-%d", n, b.N, i), n)
+				ours, bare, ratios = append(ours, ready), append(bare, run), append(ratios, float64(ready)/float64(run))
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(ms(quantile(ours, 0.5)), "ready-ms")
+			b.ReportMetric(ms(quantile(bare, 0.5)), "docker-run-ms")
+			b.ReportMetric(quantile(ratios, 0.5), "ratio")
+			b.Log("promised: ratio ≤ 1.25")
+		})
+	}
+}
+
+// dockerRuns is how long n docker runs at once take.
+func dockerRuns(b *testing.B, image string, n int) time.Duration {
+	b.Helper()
+	failed := make([]error, n)
+	var group sync.WaitGroup
+	begin := time.Now()
+	for i := range n {
+		group.Go(func() { failed[i] = exec.Command("docker", "run", "--rm", image, "version").Run() })
+	}
+	group.Wait()
+	took := time.Since(begin)
+	must(b, errors.Join(failed...))
+	return took
+}
+
+// containers is a fleet in containers.
+type containers struct {
+	image   string
+	ports   runner.Ports
+	options runner.Options
+	key     []byte // of the gateway
+	starting
+}
+
+func newContainers(b *testing.B) *containers {
+	b.Helper()
+	host, ctx := dockertest.Require(b), context.Background()
+	f := &containers{image: imageOf(b, shipped(b)), key: storeKey(b)}
+	build := buildIn(b, f.image)
+	l, err := docker.New(docker.Options{Host: host, Image: f.image, Command: []string{"/benchfleet", "worker"}})
+	must(b, err)
+	b.Cleanup(func() { l.Close() })
+	reach, err := l.Reach(ctx)
+	must(b, err)
+
+	database := postgrestest.Start(b, postgrestest.Options{Listen: "127.0.0.1," + reach.Listen})
+	target, err := postgres.New(database.DSN(postgrestest.Superuser, postgrestest.Superuser), postgres.Options{})
+	must(b, err)
+	b.Cleanup(func() { target.Close() })
+	must(b, target.Create(ctx, table()))
+	must(b, target.Load(ctx, table(), func(int64) {}))
+
+	server := gateway.New(watchedStore{openStore(b, storeFile(b)), &f.starting}, gateway.Options{Key: f.key})
+	b.Cleanup(func() { server.Close() })
+	address, _ := listening(b, server, net.JoinHostPort(reach.Listen, "0"))
+	_, port, err := net.SplitHostPort(address)
+	must(b, err)
+	f.ports = runner.FromStore(server.Store(), watchedLauncher{l, &f.starting}, target)
+	f.options = runner.Options{
+		Owner: "bench", Attached: true, Build: build, Gateway: address,
+		Environment: []ports.EnvVar{{Name: ports.EnvStore, Value: "http://" + net.JoinHostPort(reach.Dial, port)}},
+		Secrets:     []ports.EnvVar{{Name: worker.EndpointVariable("local"), Value: database.DSNAt(reach.Dial, postgrestest.Superuser, postgrestest.Superuser)}},
+	}
+	return f
+}
+
+// start starts a run of n workers, stops it when all are READY, and returns how
+// long that took.
+func (f *containers) start(b *testing.B, id string, n int) time.Duration {
+	b.Helper()
+	template := lookupTemplate(n, 1, time.Minute)
+	template.Target.Kind = "postgres"
+	s, err := template.Resolve(core.Resolution{Launcher: "docker", StartTimeout: time.Minute})
+	must(b, err)
+	options := f.options
+	options.Secrets = append([]ports.EnvVar{{Name: ports.EnvStoreToken, Value: gateway.Token(f.key, id)}}, options.Secrets...)
+	r, err := runner.New(f.ports, options)
+	must(b, err)
+	_, err = r.Create(context.Background(), id, s)
+	must(b, err)
+	stop := make(chan core.StopRequested, 1)
+	f.expect(n, func() { stop <- core.StopRequested{Reason: core.UserRequested, By: "bench"} })
+	run, err := r.Drive(context.Background(), id, runner.DriveOptions{Start: true, Stop: stop})
+	must(b, err)
+	took := f.took()
+	if c := run.Certificate(); run.Status != core.Cancelled || !c.Clean || took <= 0 {
+		b.Fatalf("%s: %s %s, ready after %s, %+v", id, run.Status, run.Detail, took, c)
+	}
+	return took
+}
+
+// starting tells how long workers take from the first launch to the last READY.
+type starting struct {
+	mu          sync.Mutex
+	first, last time.Time
+	ready       map[core.WorkerKey]bool
+	wanted      int
+	done        func() // called once, when all are READY
+}
+
+func (s *starting) expect(n int, done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first, s.last, s.ready, s.wanted, s.done = time.Time{}, time.Time{}, map[core.WorkerKey]bool{}, n, done
+}
+
+// took is negative unless all were READY.
+func (s *starting) took() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last.Sub(s.first)
+}
+
+func (s *starting) launching() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first.IsZero() {
+		s.first = time.Now()
+	}
+}
+
+func (s *starting) beaten(beats []core.Beat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, beat := range beats {
+		if beat.State != core.WorkerReadyNow || s.ready[beat.Key] {
+			continue
+		}
+		s.ready[beat.Key] = true
+		if len(s.ready) == s.wanted {
+			s.last = time.Now()
+			s.done()
+		}
+	}
+}
+
+type watchedLauncher struct {
+	ports.Launcher
+	starting *starting
+}
+
+func (l watchedLauncher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Handle, error) {
+	l.starting.launching()
+	return l.Launcher.Launch(ctx, spec)
+}
+
+type watchedStore struct {
+	ports.Store
+	starting *starting
+}
+
+func (s watchedStore) Beat(ctx context.Context, beats ...core.Beat) error {
+	err := s.Store.Beat(ctx, beats...)
+	if err == nil {
+		s.starting.beaten(beats)
+	}
+	return err
+}
