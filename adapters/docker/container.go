@@ -88,7 +88,7 @@ func (l *Launcher) config(spec ports.WorkerSpec, u user) *container.Config {
 	}
 	maps.Copy(labels, labelsOf(spec))
 	grace := int((l.options.Grace + time.Second - 1) / time.Second)
-	return &container.Config{
+	c := &container.Config{
 		Image:       l.options.Image,
 		Entrypoint:  slices.Clone(l.options.Command),
 		User:        u.text,
@@ -97,6 +97,10 @@ func (l *Launcher) config(spec ports.WorkerSpec, u user) *container.Config {
 		StopSignal:  "SIGTERM",
 		StopTimeout: &grace,
 	}
+	if l.options.Network == hostNetwork { // where nobody knows which port is free
+		c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+	}
+	return c
 }
 
 // hostConfig is what the daemon's host gives to a container.
@@ -120,7 +124,11 @@ func (l *Launcher) hostConfig(extraHosts []string) *container.HostConfig {
 // environment is the worker's: the base, then the spec's, then the contract's.
 // Of two values of one name the later is kept.
 func (l *Launcher) environment(spec ports.WorkerSpec) []string {
-	all := slices.Clone(l.options.Env)
+	var all []string
+	if l.options.Network == hostNetwork { // the image's own health address is one worker's at most
+		all = append(all, ports.EnvHealth+"=127.0.0.1:0")
+	}
+	all = append(all, l.options.Env...)
 	for _, v := range spec.Environment {
 		all = append(all, v.Name+"="+v.Value)
 	}

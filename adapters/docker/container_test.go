@@ -323,3 +323,21 @@ func withVolume(t testing.TB, l *Launcher) string {
 	})
 	return made.ID
 }
+
+// On the host's own network the health address of the image would be fought for.
+func TestHealthAddress(t *testing.T) {
+	for network, want := range map[string]string{"": "", "bridge": "", "host": "BENCHFLEET_HEALTH=127.0.0.1:0"} {
+		is := is.New(t)
+		l, err := New(Options{Network: network})
+		is.NoErr(err)
+		c := l.config(ports.WorkerSpec{}, user{})
+		is.Equal(slices.Contains(c.Env, want), want != "")
+		is.Equal(c.Healthcheck != nil, want != "")
+		is.NoErr(l.Close())
+		if l, err = New(Options{Network: network, Env: []string{"BENCHFLEET_HEALTH=127.0.0.1:9000"}}); err != nil {
+			t.Fatal(err)
+		}
+		is.True(slices.Contains(l.config(ports.WorkerSpec{}, user{}).Env, "BENCHFLEET_HEALTH=127.0.0.1:9000")) // a user's wins
+		is.NoErr(l.Close())
+	}
+}

@@ -66,6 +66,7 @@ const (
 	defaultImage        = "benchfleet:latest"
 	defaultHost         = client.DefaultDockerHost
 	defaultNetwork      = "bridge"
+	hostNetwork         = "host"
 	defaultUser         = "65532:65532" // nobody in particular
 	defaultGrace        = 30 * time.Second
 	defaultStartTimeout = time.Minute
