@@ -44,13 +44,14 @@ func must(b *testing.B, err error) {
 
 // fleet is a store, a loaded target and a launcher of the built command.
 type fleet struct {
-	binary   string
-	dir      string
-	store    ports.Store
-	target   string // path of the SQLite target
-	ports    runner.Ports
-	options  runner.Options
-	launcher *local.Launcher
+	binary    string
+	dir       string
+	store     ports.Store
+	storePath string
+	target    string // path of the SQLite target
+	ports     runner.Ports
+	options   runner.Options
+	launcher  *local.Launcher
 }
 
 func newFleet(b *testing.B) *fleet {
@@ -65,7 +66,7 @@ func newFleet(b *testing.B) *fleet {
 	store, err := sqlite.OpenStore(ctx, storePath, sqlite.Options{})
 	must(b, err)
 	b.Cleanup(func() { store.Close() })
-	f.store = store
+	f.store, f.storePath = store, storePath
 	target := openLoaded(b, f.target)
 	f.launcher, err = local.New(dir, local.Options{Command: []string{f.binary, "worker"}, Environ: os.Environ()})
 	must(b, err)
