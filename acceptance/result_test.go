@@ -72,7 +72,7 @@ func TestAcceptanceSameOperations(t *testing.T) {
 // have exit codes of their own.
 func TestAcceptanceVerdicts(t *testing.T) {
 	s := newSite(t)
-	s.must("template", "import", "testdata/verdicts.yaml")
+	s.must("template", "import", s.templates("verdicts.yaml"))
 	for _, tt := range []struct {
 		template, verdict string
 		code              int
@@ -98,7 +98,7 @@ func TestAcceptanceVerdicts(t *testing.T) {
 func TestAcceptanceJSON(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
-	s.env = []string{"BENCHFLEET_OUTPUT=json", "BENCHFLEET_DURATION=500ms"}
+	s.with("BENCHFLEET_OUTPUT=json", "BENCHFLEET_DURATION=500ms")
 	run := s.must("run", "short").result(t).RunID
 	for _, args := range [][]string{
 		{"runs"}, {"status", run}, {"result", run}, {"events", run}, {"logs", run}, {"watch", run}, {"stop", run},
@@ -124,6 +124,8 @@ func TestAcceptanceJSON(t *testing.T) {
 // TestAcceptanceExample: the example as its reader runs it: interrupted, then to
 // its end.
 func TestAcceptanceExample(t *testing.T) {
+	needs(t, launcherFlag, "local", "the example starts subprocesses")
+	needs(t, targetFlag, "sqlite", "the example has a target of its own")
 	is := is.New(t)
 	example := filepath.Join(t.TempDir(), "local")
 	build := exec.Command("go", "build", "-o", example, "../examples/local")

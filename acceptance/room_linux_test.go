@@ -45,9 +45,9 @@ func TestAcceptanceDiskFull(t *testing.T) {
 	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), "FAILED")
 	is.Equal(s.text(db, "SELECT REASON FROM RUN_STATUS WHERE RUN_ID = ?", run), "GUARDRAIL")
 	s.checkFile("store.db")
-	s.checkFile("target.db")
+	s.checkTarget()
 	is.Equal(s.must("result", run, "--output", "json").result(t).Status, "FAILED")
-	is.True(strings.Contains(s.must("gc").stdout, "nothing to collect"))
+	is.Equal(s.collected("gc"), "")
 }
 
 // endless is a reader of zeros.
@@ -69,6 +69,8 @@ func (s *site) nobody(args ...string) outcome {
 // TestAcceptanceNotWritable: a data directory or a store that this user may not
 // write to is refused, says so, and is left as it is.
 func TestAcceptanceNotWritable(t *testing.T) {
+	needs(t, launcherFlag, "local", "the rights of subprocesses are in question")
+	needs(t, targetFlag, "sqlite", "the rights to a file are in question")
 	base, err := os.MkdirTemp("", "benchfleet-rights")
 	is.New(t).NoErr(err)
 	t.Cleanup(func() {
@@ -115,7 +117,7 @@ func TestAcceptanceNotWritable(t *testing.T) {
 		is.NoErr(os.Mkdir(store, 0o777))
 		is.NoErr(os.Chmod(store, 0o777))
 		is.NoErr(os.Rename(target, filepath.Join(store, "target.db")))
-		s.env = []string{"BENCHFLEET_STORE=sqlite:" + filepath.Join(store, "store.db"), "BENCHFLEET_ENDPOINT_LOCAL=" + filepath.Join(store, "target.db")}
+		s.with("BENCHFLEET_STORE=sqlite:"+filepath.Join(store, "store.db"), "BENCHFLEET_ENDPOINT_LOCAL="+filepath.Join(store, "target.db"))
 		is.Equal(s.nobody("schema", "apply").code, 0)
 		text, err := os.ReadFile("testdata/short.yaml")
 		is.NoErr(err)

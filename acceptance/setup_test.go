@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing"
 
 	"github.com/benchfleet/benchfleet/adapters/docker"
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
@@ -20,30 +19,34 @@ import (
 
 // setUpDocker builds the image around the command.
 func setUpDocker(dir string, undo []func()) ([]func(), error) {
-	image, err := buildImage(dir, binary)
+	build, err := buildOf(binary)
 	if err != nil {
 		return undo, err
 	}
+	image, err := buildImage("", dir, binary, build)
 	undo = append(undo, func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
-	if err := listen(); err != nil {
+	if err != nil {
 		return undo, err
 	}
-	fleet.witness = containers{}
+	fleet.witness, fleet.image = containers{}, image
 	fleet.env = []string{"BENCHFLEET_LAUNCHER=docker", "BENCHFLEET_LAUNCHER_OPTION=image=" + image}
-	return undo, nil
+	return undo, listen()
 }
 
-// buildImage builds the image of the Dockerfile around a binary, with a name of
-// its own.
-func buildImage(dir, binary string) (image string, err error) {
-	text, err := exec.Command(binary, "version", "--output", "json").Output()
-	if err != nil {
-		return "", err
-	}
+// buildOf is what a binary says that it was built from.
+func buildOf(binary string) (core.Build, error) {
 	var build core.Build
-	if err := json.Unmarshal(text, &build); err != nil {
-		return "", err
+	text, err := exec.Command(binary, "version", "--output", "json").Output()
+	if err == nil {
+		err = json.Unmarshal(text, &build)
 	}
+	return build, err
+}
+
+// buildImage builds the image of the Dockerfile around a binary, by the daemon
+// at host ("": that of this machine), with a name of its own. Its labels tell of
+// a build.
+func buildImage(host, dir, binary string, build core.Build) (image string, err error) {
 	folder, err := os.MkdirTemp(dir, "image")
 	if err != nil {
 		return "", err
@@ -53,11 +56,14 @@ func buildImage(dir, binary string) (image string, err error) {
 	}
 	image = fmt.Sprintf("benchfleet-acceptance:%d-%s", os.Getpid(), filepath.Base(folder))
 	revision, _, _ := strings.Cut(build.ID, "+")
-	cmd := exec.Command("docker", "build", "--quiet", "--tag", image, "--build-arg", "BUILD="+build.ID,
+	cmd := exec.Command("docker", "build", "--quiet", "--force-rm", "--tag", image, "--build-arg", "BUILD="+build.ID,
 		"--build-arg", "REVISION="+revision, "--file", "../Dockerfile", folder)
 	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	if host != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+host)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("docker build: %w: %s", err, out)
+		return image, fmt.Errorf("docker build: %w: %s", err, out)
 	}
 	return image, nil
 }
@@ -88,11 +94,4 @@ func listen() error {
 	}
 	fleet.host, server.Options.Listen = reach.Listen, "127.0.0.1,"+reach.Listen
 	return nil
-}
-
-// database is the address of a new, empty database for one test.
-func database(t *testing.T) string {
-	t.Helper()
-	s := server.Server(t)
-	return s.DSNAt(fleet.host, postgrestest.Superuser, s.Database(t))
 }

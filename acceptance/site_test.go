@@ -38,6 +38,7 @@ var binary string
 var fleet struct {
 	witness witness
 	env     []string // of every command
+	image   string   // of containers
 	host    string   // where workers and this host reach the server
 }
 
@@ -72,6 +73,9 @@ func setUp() (undo []func(), err error) {
 	if err := build.Run(); err != nil {
 		return undo, fmt.Errorf("the command cannot be built: %w", err)
 	}
+	if *launcherFlag == "docker" && *targetFlag == "sqlite" {
+		return undo, errors.New("containers see no file of this host: -launcher docker needs -target postgres")
+	}
 	fleet.witness, fleet.host = processes{}, "127.0.0.1"
 	switch *launcherFlag {
 	case "local":
@@ -90,6 +94,10 @@ type site struct {
 	t   *testing.T
 	dir string
 	env []string
+
+	kind     string // of the target
+	database string // of a target that is a server
+	daemon   string // of its containers; "": that of this machine
 }
 
 func newSite(t *testing.T) *site {
@@ -99,7 +107,17 @@ func newSite(t *testing.T) *site {
 
 func newSiteIn(t *testing.T, dir string) *site {
 	t.Helper()
+	return newSiteOf(t, dir, *targetFlag)
+}
+
+// newSiteOf is a site with that kind of target.
+func newSiteOf(t *testing.T, dir, kind string) *site {
+	t.Helper()
 	s := emptySite(t, dir)
+	s.kind = kind
+	if kind == "postgres" {
+		s.createDatabase()
+	}
 	s.must("schema", "apply")
 	s.must("template", "import", s.templates("short.yaml"))
 	s.must("prepare", "short")
@@ -119,11 +137,11 @@ func emptySite(t *testing.T, dir string) *site {
 			fleet.witness.kill(id)
 		}
 	})
-	if *targetFlag == "postgres" {
-		s.env = append(slices.Clip(s.env), "BENCHFLEET_ENDPOINT_LOCAL="+database(t))
-	}
 	return s
 }
+
+// with sets variables of every command of the site.
+func (s *site) with(variables ...string) { s.env = append(slices.Clip(s.env), variables...) }
 
 // templates is a file of testdata, for the kind of target that is under test.
 func (s *site) templates(name string) string {
@@ -133,7 +151,7 @@ func (s *site) templates(name string) string {
 		s.t.Fatal(err)
 	}
 	file := filepath.Join(s.t.TempDir(), name)
-	text = bytes.ReplaceAll(text, []byte("kind: sqlite"), []byte("kind: "+*targetFlag))
+	text = bytes.ReplaceAll(text, []byte("kind: sqlite"), []byte("kind: "+s.kind))
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		s.t.Fatal(err)
 	}
@@ -184,6 +202,20 @@ func (s *site) must(args ...string) outcome {
 		s.t.Fatalf("%v: %v", args, o)
 	}
 	return o
+}
+
+// collected is what gc says of the runs of this site. Those of others it leaves
+// alone.
+func (s *site) collected(args ...string) string {
+	s.t.Helper()
+	var ours strings.Builder
+	runs := s.runs()
+	for line := range strings.Lines(s.must(args...).stdout) {
+		if slices.ContainsFunc(runs, func(id string) bool { return strings.Contains(line, id) }) {
+			ours.WriteString(line)
+		}
+	}
+	return ours.String()
 }
 
 // running is a command that has been started.

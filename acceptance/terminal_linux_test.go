@@ -55,7 +55,7 @@ func TestAcceptanceOnATerminal(t *testing.T) {
 			is := is.New(t)
 			s := newSite(t)
 			db := s.db()
-			s.env = []string{"TERM=xterm", "NO_COLOR=", tt.env}
+			s.with("TERM=xterm", "NO_COLOR=", tt.env)
 			person, program := terminal(t, 100, 30)
 			r := s.command("run", "short", "--duration", "1m")
 			r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = program, program, program

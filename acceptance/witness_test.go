@@ -100,8 +100,12 @@ func (containers) list(s *site, run, worker string, states ...string) []string {
 	if run == "" {
 		runs = s.runs()
 	}
-	out, err := exec.Command("docker", "ps", "--all", "--no-trunc", "--filter", "label=benchfleet.run",
-		"--format", `{{.ID}} {{.State}} {{.Label "benchfleet.run"}} {{.Label "benchfleet.worker"}}`).Output()
+	cmd := exec.Command("docker", "ps", "--all", "--no-trunc", "--filter", "label=benchfleet.run",
+		"--format", `{{.ID}} {{.State}} {{.Label "benchfleet.run"}} {{.Label "benchfleet.worker"}}`)
+	if s.daemon != "" {
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+s.daemon)
+	}
+	out, err := cmd.Output()
 	if err != nil {
 		s.t.Fatal("docker ps:", err)
 	}
@@ -142,10 +146,10 @@ func (c containers) kill(id string) error   { return c.docker("kill", id) }
 func (c containers) freeze(id string) error { return c.docker("pause", id) }
 func (c containers) thaw(id string) error   { return c.docker("unpause", id) }
 
-// needs skips a test that another fleet cannot run.
-func needs(t *testing.T, launcher, why string) {
+// needs skips a test that makes no sense with another launcher or target.
+func needs(t *testing.T, setting *string, value, why string) {
 	t.Helper()
-	if *launcherFlag != launcher {
-		t.Skipf("not with -launcher %s: %s", *launcherFlag, why)
+	if *setting != value {
+		t.Skipf("not with %s: %s", *setting, why)
 	}
 }

@@ -343,7 +343,7 @@ func (p *performance) countSessions(ctx context.Context) core.Event {
 	count, err := p.ports.Target.Running(ctx, p.sessions())
 	switch untold := p.untold(); {
 	case err != nil:
-		count = core.RunningCount{Why: err.Error()}
+		count = core.RunningCount{Why: p.hide.text(err.Error())}
 	case count.Known && count.Count == 0 && len(untold) > 0:
 		count = core.RunningCount{Why: "the sessions of " + strings.Join(untold, ", ") + " were never told"}
 	}

@@ -90,7 +90,7 @@ func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts
 	defer cancel()
 	info, err := p.ports.Target.Describe(ctx, p.scenario.Table)
 	if err != nil {
-		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + err.Error()}), false
+		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + p.hide.text(err.Error())}), false
 	}
 	facts = append(facts, core.Fact{Name: "target", Value: info.Kind + " " + info.Version})
 	for _, s := range info.Settings {

@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +34,7 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 	}) {
 		found[1] = nil // no statement can be prepared, which would only hide why
 	}
-	return slices.Concat(found...)
+	return r.hide.findings(slices.Concat(found...))
 }
 
 func ok(id, message string, args ...any) core.Finding {
@@ -87,6 +89,7 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 		findings = append(findings, refuse("target.local_file", "use --launcher local, or a target that is a server",
 			"the target is a file of this host, which workers of the launcher %s cannot see", caps.Name))
 	}
+	findings = append(findings, r.checkLoopback(ctx, info.Host)...)
 	if info.ReadOnly != "" && writes(s) {
 		findings = append(findings, refuse("target.read_only",
 			fmt.Sprintf("let the endpoint %q lead to a server and a user that may write, or take the writing operations out of the mix", s.Target.Endpoint),
@@ -97,6 +100,41 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
 	}
 	return findings
+}
+
+// checkLoopback refuses a target on this host's loopback for workers that have
+// one of their own: it answers here, and not there.
+func (r *Runner) checkLoopback(ctx context.Context, target string) []core.Finding {
+	caps := r.ports.Launcher.Capabilities()
+	if caps.LocalFiles || !loopback(target) {
+		return nil
+	}
+	reach, err := r.ports.Launcher.Reach(ctx)
+	switch {
+	case err == nil && loopback(reach.Dial):
+		return nil
+	case err == nil:
+		return []core.Finding{refuse("target.loopback",
+			fmt.Sprintf("let the target listen where workers reach this host, at %s (to them %s), and name that in its endpoint", reach.Listen, reach.Dial),
+			"the target is at %s, which workers of the launcher %s would look for in themselves", target, caps.Name)}
+	case core.CodeOf(err) == core.Unsupported: // something at their own loopback may lead there
+		f := refuse("target.loopback", "name an address of the target that workers reach", "the target is at %s, and workers of the launcher %s are not on this host", target, caps.Name)
+		f.Severity = core.SeverityWarning
+		return []core.Finding{f}
+	default:
+		return nil // checkLauncher says it
+	}
+}
+
+// loopback reports whether an address, with or without a port, leads to whoever
+// uses it.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Finding {

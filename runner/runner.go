@@ -79,6 +79,7 @@ type Runner struct {
 	ports   Ports
 	options Options
 	log     *slog.Logger
+	hide    redaction // of what is stored
 }
 
 // New returns a Runner, or an error that names everything that is missing.
@@ -105,7 +106,9 @@ func New(p Ports, o Options) (*Runner, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{ports: p, options: o, log: o.Logger}, nil
+	hide := redactionOf(o.Secrets)
+	p.Launcher = discreet{p.Launcher, hide}
+	return &Runner{ports: p, options: o, log: o.Logger, hide: hide}, nil
 }
 
 // Create stores a new run of the scenario, PREPARED.

@@ -33,6 +33,7 @@ type fleet struct {
 	grace   time.Duration
 	build   core.Build
 	log     *slog.Logger
+	observe func(Observation)
 
 	signals []chan struct{}
 	stops   chan core.StopRequested
@@ -123,7 +124,7 @@ func (f *fleet) launch(ctx context.Context, index, epoch int) {
 func (f *fleet) worker(ctx context.Context, index, epoch int) Exit {
 	return Run(ctx, Config{
 		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: f.scenario.Load.Workers,
-		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index],
+		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index], Observe: f.observe,
 	}, Ports{
 		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage,
 		Target: func(context.Context, core.ScenarioTarget) (ports.Target, error) { return f.open, nil },

@@ -3,8 +3,6 @@
 package docker
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +17,6 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/ports/porttest"
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/matryer/is"
 )
 
@@ -136,49 +132,17 @@ func open(t testing.TB, o Options) *Launcher {
 
 func harness(t testing.TB) porttest.LauncherHarness {
 	host := dockertest.Require(t)
-	o := options(t, host)
-	c := dockertest.Client(t, host)
-	return porttest.LauncherHarness{
+	o, platform := options(t, host), dockertest.NewPlatform(t, host)
+	h := porttest.LauncherHarness{
 		New:         func(t testing.TB) ports.Launcher { return open(t, o) },
 		StartWithin: 30 * time.Second,
 		EndWithin:   30 * time.Second,
-		Count: func(runID string) (int, error) {
-			all, err := c.ContainerList(context.Background(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", labelRun+"="+runID))})
-			return len(all), err
-		},
-		Shows: func(launch ports.Launch, text string) ([]string, error) { return shows(t, host, launch, text) },
+		Count:       platform.Count,
+		Shows:       func(l ports.Launch, text string) ([]string, error) { return platform.Shows(l.Handle.Data, text) },
+		Left:        platform.Left,
 	}
-}
-
-// shows finds text in what Docker tells of a container: inspect, the list of
-// its processes, its log and its changed files' names.
-func shows(t testing.TB, host string, launch ports.Launch, text string) ([]string, error) {
-	h, err := decode(launch.Handle)
-	if err != nil {
-		return nil, err
+	if platform.SeesProcesses() {
+		h.Alive = func(handle core.Handle, pid int) (bool, error) { return platform.Alive(handle.Data, pid) }
 	}
-	c, ctx := dockertest.Client(t, host), context.Background()
-	_, inspect, err := c.ContainerInspectWithRaw(ctx, h.Container, true)
-	if err != nil {
-		return nil, err
-	}
-	top, err := c.ContainerTop(ctx, h.Container, []string{"-eo", "pid,args"})
-	if err != nil {
-		return nil, err
-	}
-	diff, err := c.ContainerDiff(ctx, h.Container)
-	if err != nil {
-		return nil, err
-	}
-	var places []string
-	for place, shown := range map[string]any{"inspect": json.RawMessage(inspect), "top": top, "diff": diff} {
-		data, err := json.Marshal(shown)
-		if err != nil {
-			return nil, err
-		}
-		if strings.Contains(string(data), text) {
-			places = append(places, place)
-		}
-	}
-	return places, nil
+	return h
 }

@@ -131,7 +131,7 @@ func TestSecretsOfTheLiving(t *testing.T) {
 	launches, err := l.List(t.Context(), t.Name())
 	is.NoErr(err)
 	is.Equal(len(launches), 1)
-	places, err := shows(t, l.options.Host, launches[0], "s3cret")
+	places, err := dockertest.NewPlatform(t, l.options.Host).Shows(launches[0].Handle.Data, "s3cret")
 	is.NoErr(err)
 	is.Equal(len(places), 0)
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")

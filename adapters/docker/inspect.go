@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -168,7 +169,8 @@ func size(bytes int64) string {
 }
 
 // List implements ports.Launcher by the labels of the containers. A container
-// with labels that name no key is not a launch.
+// with labels that name no key, or with another name than a launch of that key
+// has, is not a launch.
 func (l *Launcher) List(ctx context.Context, runID string) ([]ports.Launch, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
@@ -186,7 +188,7 @@ func (l *Launcher) List(ctx context.Context, runID string) ([]ports.Launch, erro
 	var launches []ports.Launch
 	for _, c := range all {
 		key, ok := keyOf(c.Labels)
-		if !ok || runID != "" && key.RunID != runID {
+		if !ok || !slices.Contains(c.Names, "/"+nameOf(key)) || runID != "" && key.RunID != runID {
 			continue
 		}
 		launches = append(launches, ports.Launch{

@@ -11,7 +11,8 @@
 //     maker is taken for dead: the container is removed by its id, which only one
 //     can do, and made anew. A slow maker then finds its own gone.
 //   - What a container is, its labels tell: run, worker, epoch, expiry. Its name
-//     holds them too, for people, with a hash of the exact key.
+//     holds them too, for people, with a hash of the exact key. Labels alone make
+//     no launch: a container of the image of a committed worker inherits them.
 //   - Handles name the daemon and the container. Only the daemon that made a
 //     container says that it is gone; any other answers with an error.
 //   - Secrets are files, copied into the created container before it starts:

@@ -192,21 +192,30 @@ func logs(t testing.TB, l *Launcher, h core.Handle, text string) string {
 	return string(log)
 }
 
+// filesWith names the files and folders below dir with text in path or content.
+func filesWith(dir, text string) ([]string, error) {
+	var places []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		var data []byte
+		if err == nil && !d.IsDir() {
+			data, err = os.ReadFile(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if strings.Contains(string(data)+path, text) {
+			places = append(places, path)
+		}
+		return err
+	})
+	return places, err
+}
+
 // shows finds text in the files of the launches and in the command line of the
 // worker's process.
 func shows(dir string) func(ports.Launch, string) ([]string, error) {
 	return func(launch ports.Launch, text string) ([]string, error) {
-		var places []string
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			data, err := os.ReadFile(path)
-			if strings.Contains(string(data)+path, text) {
-				places = append(places, path)
-			}
-			return err
-		})
+		places, err := filesWith(dir, text)
 		if err != nil {
 			return nil, err
 		}
@@ -219,5 +228,18 @@ func shows(dir string) func(ports.Launch, string) ([]string, error) {
 			places = append(places, "command line")
 		}
 		return places, err
+	}
+}
+
+// left finds the files and processes of a run. Paths hold the last word of its
+// id as it is.
+func left(dir string) func(runID string) ([]string, error) {
+	return func(runID string) ([]string, error) {
+		files, err := filesWith(dir, runID[strings.LastIndexByte(runID, ' ')+1:])
+		if err != nil {
+			return nil, err
+		}
+		processes, err := processesOf(runID)
+		return append(files, processes...), err
 	}
 }

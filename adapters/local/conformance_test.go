@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/ports/porttest"
 )
@@ -23,7 +24,8 @@ func harness(t testing.TB) porttest.LauncherHarness {
 	return porttest.LauncherHarness{
 		New:   func(t testing.TB) ports.Launcher { return open(t, dir) },
 		Count: countWorkers(),
-		Alive: osAlive,
+		Alive: func(_ core.Handle, pid int) (bool, error) { return osAlive(pid) },
 		Shows: shows(dir),
+		Left:  left(dir),
 	}
 }

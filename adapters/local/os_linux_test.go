@@ -43,17 +43,10 @@ func statusOf(dir string) (map[string]string, error) {
 // environment.
 func countWorkers() func(runID string) (int, error) {
 	return func(runID string) (int, error) {
-		files, err := filepath.Glob("/proc/[0-9]*/environ")
-		if err != nil {
-			return 0, err
-		}
+		all, err := processesOf(runID)
 		n := 0
-		for _, file := range files {
-			environ, err := os.ReadFile(file)
-			if err != nil || !strings.Contains("\x00"+string(environ), "\x00BENCHFLEET_RUN_ID="+runID+"\x00") {
-				continue
-			}
-			status, err := statusOf(filepath.Dir(file))
+		for _, dir := range all {
+			status, err := statusOf(dir)
 			if err != nil {
 				continue // ended meanwhile
 			}
@@ -61,6 +54,23 @@ func countWorkers() func(runID string) (int, error) {
 				n++
 			}
 		}
-		return n, nil
+		return n, err
 	}
+}
+
+// processesOf finds the processes with the run in their environment; one that
+// has ended and is not reaped yet has none.
+func processesOf(runID string) ([]string, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, file := range files {
+		environ, err := os.ReadFile(file)
+		if err == nil && strings.Contains("\x00"+string(environ), "\x00BENCHFLEET_RUN_ID="+runID+"\x00") {
+			all = append(all, filepath.Dir(file))
+		}
+	}
+	return all, nil
 }

@@ -26,7 +26,7 @@ func (l *Launcher) Check(ctx context.Context, n int) ([]core.Finding, error) {
 	findings := []core.Finding{{ID: "plugin.process", Severity: core.SeverityOK, Message: "the launcher is the plugin " + l.path}}
 	for _, f := range answer.GetFindings() {
 		findings = append(findings, core.Finding{
-			ID: f.GetId(), Severity: severityFrom(f.GetSeverity()), Message: f.GetMessage(), Mend: f.GetMend(),
+			ID: short(f.GetId()), Severity: severityFrom(f.GetSeverity()), Message: short(f.GetMessage()), Mend: short(f.GetMend()),
 		})
 	}
 	return findings, nil
@@ -59,8 +59,11 @@ func (l *Launcher) Launch(ctx context.Context, spec ports.WorkerSpec) (core.Hand
 		return core.Handle{}, err
 	}
 	handle := handleFrom(answer.GetHandle())
-	if handle.Zero() {
+	switch size := sizeOf(handle); {
+	case handle.Zero():
 		return core.Handle{}, l.nonsense("launch of %s: neither a handle nor an error", spec.Key.WorkerID)
+	case size > maxHandle:
+		return core.Handle{}, l.nonsense("launch of %s: a handle of %d bytes; allowed: %d", spec.Key.WorkerID, size, maxHandle)
 	}
 	return handle, nil
 }
@@ -83,7 +86,7 @@ func (l *Launcher) Inspect(ctx context.Context, handles []core.Handle) ([]ports.
 	}
 	statuses := make([]ports.WorkerStatus, len(handles))
 	for i, w := range answer.GetStatuses() {
-		statuses[i] = ports.WorkerStatus{State: stateFrom(w.GetState()), ExitCode: int(w.GetExitCode()), Cause: w.GetCause()}
+		statuses[i] = ports.WorkerStatus{State: stateFrom(w.GetState()), ExitCode: int(w.GetExitCode()), Cause: short(w.GetCause())}
 		if statuses[i].State == "" {
 			return nil, l.nonsense("inspect: unknown state %d", w.GetState())
 		}
@@ -125,8 +128,8 @@ func (l *Launcher) List(ctx context.Context, runID string) ([]ports.Launch, erro
 	var launches []ports.Launch
 	for _, w := range answer.GetLaunches() {
 		launch := ports.Launch{Key: keyFrom(w.GetKey()), Handle: handleFrom(w.GetHandle()), State: stateFrom(w.GetState()), ExpiresAt: timeFrom(w.GetExpiresAt())}
-		if launch.State == "" || launch.Handle.Zero() {
-			return nil, l.nonsense("list: launch of %s with state %d, handle of launcher %q", launch.Key.WorkerID, w.GetState(), launch.Handle.Launcher)
+		if size := sizeOf(launch.Handle); launch.State == "" || launch.Handle.Zero() || size > maxHandle {
+			return nil, l.nonsense("list: launch of %s with state %d, handle of launcher %q, %d bytes", short(launch.Key.WorkerID), w.GetState(), short(launch.Handle.Launcher), size)
 		}
 		launches = append(launches, launch)
 	}

@@ -67,6 +67,14 @@ func severityFrom(s launcherpb.Severity) core.Severity {
 	return core.SeverityError
 }
 
+// short is a text of a plugin as far as it is kept.
+func short(text string) string {
+	if len(text) > maxText {
+		return clean(text[:maxText]) + "…"
+	}
+	return text
+}
+
 // clean makes text fit for a field that must be UTF-8.
 func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
@@ -85,6 +93,9 @@ func handleTo(h core.Handle) *launcherpb.Handle {
 func handleFrom(h *launcherpb.Handle) core.Handle {
 	return core.Handle{Launcher: h.GetLauncher(), Version: int(h.GetVersion()), Data: h.GetData()}
 }
+
+// sizeOf is the length of a handle in bytes.
+func sizeOf(h core.Handle) int { return len(h.Launcher) + len(h.Data) }
 
 func variablesTo(vars []ports.EnvVar) []*launcherpb.Variable {
 	list := make([]*launcherpb.Variable, len(vars))

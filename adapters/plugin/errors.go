@@ -39,11 +39,7 @@ func toStatus(err error) error {
 			wire = row.grpc
 		}
 	}
-	text := err.Error()
-	if len(text) > maxText {
-		text = text[:maxText] + "…"
-	}
-	text = clean(text)
+	text := clean(short(err.Error()))
 	st, detailErr := status.New(wire, text).WithDetails(&launcherpb.Failure{
 		Code: string(code), Message: text,
 		ContextEnded: errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled),
@@ -68,7 +64,7 @@ func failureOf(st *status.Status) *launcherpb.Failure {
 // and with the name of the plugin in front of its text.
 func (l *Launcher) said(f *launcherpb.Failure) error {
 	sentinel := core.SentinelOf(core.Code(f.GetCode()))
-	text := strings.TrimPrefix(f.GetMessage(), sentinel.Error()+": ")
+	text := strings.TrimPrefix(short(f.GetMessage()), sentinel.Error()+": ")
 	return fmt.Errorf("%w: plugin %s: %s", sentinel, l.path, text)
 }
 
@@ -107,6 +103,6 @@ func (l *Launcher) failure(ctx context.Context, p *process, what string, err err
 	case codes.ResourceExhausted:
 		return fmt.Errorf("%w: plugin %s: %s: more than %d MiB in one message: %s", core.ErrInternal, l.path, what, maxMessage>>20, st.Message())
 	default:
-		return fmt.Errorf("%w: plugin %s: %s: %s", core.ErrInternal, l.path, what, st.Message())
+		return fmt.Errorf("%w: plugin %s: %s: %s", core.ErrInternal, l.path, what, short(st.Message()))
 	}
 }

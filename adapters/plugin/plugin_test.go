@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 var roles = map[string]func(){
 	"memory":       func() { Serve(memory.NewLauncher(script), ServeOptions{}) },
 	"odd":          func() { Serve(odd{}, ServeOptions{}) },
+	"huge":         func() { Serve(huge{}, ServeOptions{}) },
 	"talks":        func() { Serve(odd{}, ServeOptions{Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil))}) },
 	"never leaves": func() { Serve(odd{}, ServeOptions{}); select {} },
 	"is silent":    func() { time.Sleep(time.Minute) },

@@ -19,7 +19,8 @@ const (
 	namePrefix = "plugin:"
 
 	maxMessage  = 64 << 20 // bytes of one message; logs come in pieces
-	maxText     = 8 << 10  // bytes of an error's text
+	maxText     = 8 << 10  // bytes of a text that is stored or shown: an error's, a finding's, a cause
+	maxHandle   = 64 << 10 // bytes of a handle, which is stored with its run
 	logPiece    = 1 << 20  // bytes
 	defaultLogs = 64 << 10 // bytes that Logs returns when nothing is said
 

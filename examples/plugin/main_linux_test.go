@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/benchfleet/benchfleet/adapters/plugin"
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/ports/porttest"
 )
@@ -42,13 +44,27 @@ func open(t testing.TB, dir string) *plugin.Launcher {
 func TestLauncher(t *testing.T) {
 	dir := t.TempDir()
 	porttest.TestLauncher(t, porttest.LauncherHarness{
-		New:   func(t testing.TB) ports.Launcher { return open(t, dir) },
+		New: func(t testing.TB) ports.Launcher { return open(t, dir) },
+		Count: func(runID string) (int, error) {
+			all, err := processes(runID)
+			return len(all), err
+		},
 		Alive: alive,
+		Left:  processes,
 	})
 }
 
+// processes finds the processes with the run in their environment.
+func processes(runID string) ([]string, error) {
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	return slices.DeleteFunc(all, func(file string) bool {
+		environ, _ := os.ReadFile(file) // of one that has just ended there is none
+		return !strings.Contains(string(environ), ports.EnvRunID+"="+runID+"\x00")
+	}), err
+}
+
 // alive sees no process in one that has ended and is not reaped yet.
-func alive(pid int) (bool, error) {
+func alive(_ core.Handle, pid int) (bool, error) {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false, nil
 	}

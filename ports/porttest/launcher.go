@@ -19,7 +19,8 @@ import (
 // steps of EnvScript: HelperMain or RunScript.
 type LauncherHarness struct {
 	// New returns a fresh Launcher over the same platform, as another process
-	// would have it. It is called many times in a case.
+	// would have it. It is called many times in a case, and at its end, when the
+	// context of t has ended.
 	New func(t testing.TB) ports.Launcher
 	// StartWithin bounds the time from Launch to the worker's first line;
 	// default 10 s.
@@ -30,13 +31,18 @@ type LauncherHarness struct {
 	// Count asks the platform itself, not the launcher, how many workers of a
 	// run live. Nil: it cannot be asked.
 	Count func(runID string) (int, error)
-	// Alive asks the platform itself whether a process lives whose id a worker
-	// wrote into its log. Nil: it cannot be asked, or nothing can be spawned.
-	Alive func(pid int) (bool, error)
+	// Alive asks the platform itself whether a process lives whose id the worker
+	// of handle wrote into its log. Nil: it cannot be asked, or nothing can be
+	// spawned.
+	Alive func(handle core.Handle, pid int) (bool, error)
 	// Shows returns every place where the platform itself would show text, such
 	// as command lines, labels and files, while the launch lives. Nil: there is
 	// none.
 	Shows func(launch ports.Launch, text string) ([]string, error)
+	// Left names what the platform itself holds of a run, such as containers,
+	// files and processes; of one that is released it must be nothing. Nil: it
+	// cannot be asked.
+	Left func(runID string) ([]string, error)
 }
 
 // TestLauncher runs the suite of a launcher.
@@ -117,6 +123,13 @@ func (f *fleet) sweep() {
 		f.Errorf("after the release of all, List still shows %d launches", len(left))
 	}
 	f.count(0)
+	if f.h.Left == nil {
+		return
+	}
+	f.poll(f.h.EndWithin, "platform holds nothing after the release of all", func() (bool, any) {
+		left, err := f.h.Left(f.run)
+		return err == nil && len(left) == 0, fmt.Sprint(left, " ", err)
+	})
 }
 
 // inOrder joins the steps of a helper.

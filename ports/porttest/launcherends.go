@@ -113,30 +113,30 @@ func launcherDescendants(t testing.TB, h LauncherHarness) {
 	if f.h.Alive == nil {
 		t.Skip("the platform cannot be asked for single processes")
 	}
-	dead := func(pid int, what string) {
+	dead := func(handle core.Handle, pid int, what string) {
 		f.poll(f.h.EndWithin, what+" is dead", func() (bool, any) {
-			alive, err := f.h.Alive(pid)
+			alive, err := f.h.Alive(handle, pid)
 			return err == nil && !alive, fmt.Sprint(alive, err)
 		})
 	}
 	deep := inOrder("ignore=TERM", "spawn="+query("ignore=TERM hold=1m"), "hold=1m")
 	handle := f.launch(0, inOrder("spawn="+query(deep), "hold=1m"))
 	child := f.number(handle, "spawned")
-	alive, err := f.h.Alive(child)
+	alive, err := f.h.Alive(handle, child)
 	must(t, err, "Alive")
 	if !alive {
 		t.Fatal("the harness does not see the living")
 	}
 	must(t, f.l.Stop(f.ctx, handle, ports.Hard), "Stop")
 	f.gone(f.l, handle)
-	dead(child, "what the worker spawned")
+	dead(handle, child, "what the worker spawned")
 
 	// The worker is gone already; what it left is not.
 	orphaned := f.launch(1, inOrder("spawn="+query("ignore=TERM hold=1m"), "exit=0"))
 	left := f.number(orphaned, "spawned")
 	f.gone(f.l, orphaned)
 	must(t, f.l.Stop(f.ctx, orphaned, ports.Hard), "Stop of the gone")
-	dead(left, "what the gone worker spawned")
+	dead(orphaned, left, "what the gone worker spawned")
 }
 
 func launcherStopGone(t testing.TB, h LauncherHarness) {
@@ -175,8 +175,10 @@ func launcherReleaseTwice(t testing.TB, h LauncherHarness) {
 		must(t, f.l.Release(f.ctx, handle), "Release")
 	}
 	must(t, f.h.New(t).Release(f.ctx, handle), "Release by another Launcher")
-	if s := f.status(f.l, handle); s.State != ports.LaunchGone {
-		t.Errorf("released, and %+v", s)
+	for _, l := range []ports.Launcher{f.l, f.h.New(t)} {
+		if s := f.status(l, handle); s.State != ports.LaunchGone {
+			t.Errorf("released, and %+v", s)
+		}
 	}
 	launches := f.list(f.l, f.run)
 	if len(launches) != 1 || launches[0].Key.WorkerID != "worker-1" {

@@ -27,7 +27,9 @@ type app struct {
 	launcher  string   // as --launcher says
 	options   []string // of the launcher
 	verbose   bool
-	drives    bool // a run, which interrupts stop
+	health    string       // as --health says
+	drives    bool         // a run, which interrupts stop
+	log       *slog.Logger // of a service: err writes to it too; nil: no service
 }
 
 // Main runs the command with its arguments and environment and returns its exit
@@ -49,9 +51,14 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// say writes an error for people, without what could spoil a terminal.
+// say writes an error: for people without what could spoil a terminal, and of a
+// service into its log.
 func (a *app) say(err error) {
 	if err == nil || err.Error() == "" {
+		return
+	}
+	if a.log != nil {
+		a.log.Error(err.Error())
 		return
 	}
 	for i, line := range strings.Split(err.Error(), "\n") {
@@ -170,15 +177,4 @@ func (a *app) lookup(name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// logger logs to where a command says things: stderr, or the display on it.
-func (a *app) logger(to io.Writer) *slog.Logger {
-	if !a.verbose {
-		return slog.New(slog.DiscardHandler)
-	}
-	if a.terminal(a.err) {
-		return slog.New(slog.NewTextHandler(to, nil))
-	}
-	return slog.New(slog.NewJSONHandler(to, nil))
 }

@@ -25,6 +25,9 @@ const (
 // runDetached creates the run and starts an orchestrator for it in a session of
 // its own. It returns once that owns the run and preflight has let it start.
 func (a *app) runDetached(ctx context.Context, found *admitted) error {
+	if err := a.checkHealth(ctx); err != nil {
+		return err
+	}
 	id := NewRunID()
 	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{}, home{run: id, reserve: true})
 	if err != nil {
@@ -71,7 +74,7 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		return nil, err
 	}
 	defer log.Close()
-	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--store", a.store, "--verbose"}
+	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--store", a.store, "--health", a.health}
 	for _, e := range a.endpoints {
 		args = append(args, "--endpoint", e)
 	}
@@ -82,7 +85,7 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		args = append(args, "--launcher", a.launcher)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = a.environ, log, log
+	cmd.Env, cmd.Stderr = a.environ, log // its result is in the store
 	cmd.SysProcAttr = ownSession()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -131,8 +134,11 @@ func (a *app) orchestratorCommand() *cobra.Command {
 		Short: "Drive a run: start it, or take it over from an orchestrator that died",
 		Long: `Drives one run to its end. A run that is PREPARED is started; a run whose
 orchestrator has died is taken over as soon as the dead one's lease has ended: its
-workers are adopted and go on without a gap. A run whose orchestrator lives is left
+workers are adopted and go on without a gap. Options of the launcher are not stored:
+say again those that workers still to be started need. A run whose orchestrator lives is left
 alone.
+
+What it says goes to stderr, as a log in JSON unless that is a terminal.
 
 ` + exitHelp,
 		Args: noArguments,
@@ -145,6 +151,7 @@ alone.
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the `RUN` to drive")
 	a.addLauncher(cmd)
+	a.addHealth(cmd)
 	return cmd
 }
 
@@ -158,6 +165,7 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	a.asService()
 	display := a.newDisplay()
 	defer display.Close()
 	d := a.newDrive(context.WithoutCancel(ctx), display)
@@ -170,7 +178,7 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 		return err
 	}
 	defer endHealth()
-	s, err := a.openFor(d.ctx, store, record, display, runner.Options{Observe: observe})
+	s, err := a.openFor(d.ctx, store, record, display, runner.Options{Observe: observe}, false)
 	if err != nil {
 		return err
 	}
@@ -180,8 +188,8 @@ func (a *app) orchestrate(ctx context.Context, id string) error {
 }
 
 // openFor opens what driving a stored run needs, on the host that its workers
-// live on.
-func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRecord, say io.Writer, options runner.Options) (*session, error) {
+// live on. A run that is only to be ended needs less: ending.
+func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRecord, say io.Writer, options runner.Options, ending bool) (*session, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err
@@ -189,7 +197,7 @@ func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRe
 	if record.Host != "" && record.Host != host {
 		return nil, fmt.Errorf("%w: the workers of run %s live on the host %s; run this command there", core.ErrRefused, record.Run.ID, record.Host)
 	}
-	return a.open(ctx, store, record.Scenario, say, options, home{run: record.Run.ID, gateway: record.Gateway})
+	return a.open(ctx, store, record.Scenario, say, options, home{run: record.Run.ID, gateway: record.Gateway, ending: ending})
 }
 
 // awaitDead waits for the lease of a run's owner to end. An owner that renews it

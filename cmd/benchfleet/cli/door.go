@@ -47,17 +47,34 @@ func (a *app) checkDoor(ctx context.Context, launcher ports.Launcher) []core.Fin
 }
 
 // openDoor opens the door for the workers of a run: at the address that its
-// gateway had under its last owner, or at a free port.
+// gateway had under its last owner, or at a free port. Where a run is only to be
+// ended it goes without one: an owner that hangs may have the address still, or
+// this host has it no more, and the launcher ends workers without their help.
 func (a *app) openDoor(ctx context.Context, store ports.Store, launcher ports.Launcher, home home) (*door, error) {
-	none := func() error { return nil }
 	if !a.needsGateway(launcher) {
-		return &door{store: store, close: none, environment: []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}}, nil
+		return &door{store: store, close: nothing, environment: []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}}, nil
 	}
+	d, err := a.openGateway(ctx, store, launcher, home)
+	if err != nil && home.ending {
+		fmt.Fprintf(a.err, "workers of run %s are not reached, and are ended without that: %v\n", home.run, err)
+		return &door{store: store, close: nothing}, nil
+	}
+	return d, err
+}
+
+func nothing() error { return nil }
+
+// openGateway serves the store to the workers of a run.
+func (a *app) openGateway(ctx context.Context, store ports.Store, launcher ports.Launcher, home home) (*door, error) {
 	reach, err := launcher.Reach(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("workers of the launcher %s cannot reach the store, a file of this host: %w", launcher.Capabilities().Name, err)
 	}
-	key, err := gateway.LoadKey(filepath.Join(a.dir, "gateway.key"))
+	path, err := sqlitePath(a.store)
+	if err != nil {
+		return nil, err
+	}
+	key, err := gateway.LoadKey(filepath.Join(filepath.Dir(path), "gateway.key"))
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +87,18 @@ func (a *app) openDoor(ctx context.Context, store ports.Store, launcher ports.La
 		return nil, err
 	}
 	if home.reserve {
-		return &door{store: store, address: listener.Addr().String(), close: none}, listener.Close()
+		return &door{store: store, address: listener.Addr().String(), close: nothing}, listener.Close()
 	}
 	server := gateway.New(store, gateway.Options{Key: key, Logger: a.logger(a.err)})
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, listener) }()
+	go func() {
+		err := server.Serve(ctx, listener)
+		if err != nil { // while the run goes on, its workers end by their leases
+			fmt.Fprintln(a.err, "benchfleet: the gateway does not serve any more:", err)
+		}
+		served <- err
+	}()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return &door{
 		store: server.Store(), address: listener.Addr().String(),

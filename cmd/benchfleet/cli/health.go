@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -22,7 +21,9 @@ import (
 const defaultHealth = "127.0.0.1:9464"
 
 // serveWorker serves the health of the worker that open opens.
-func serveWorker(ctx context.Context, address string, open *worker.Opener, log io.Writer) (*health.Server, error) {
+func serveWorker(ctx context.Context, address string, open *worker.Opener, log *slog.Logger) (*health.Server, error) {
+	build := open.Build()
+	open.Build = func() core.Build { return build } // which may be a hash of the whole executable
 	var newest atomic.Pointer[health.Worker]
 	open.Observe = func(o worker.Observation) {
 		newest.Store(&health.Worker{
@@ -31,7 +32,7 @@ func serveWorker(ctx context.Context, address string, open *worker.Opener, log i
 		})
 	}
 	return health.Serve(ctx, health.Options{
-		Address: address, Role: "worker", Build: open.Build(), Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Address: address, Role: "worker", Build: build, Logger: log,
 		Check:   func() health.Status { return newest.Load().Status(time.Now()) },
 		Metrics: func() health.Metrics { return health.Metrics{Worker: newest.Load()} },
 	})
@@ -54,17 +55,21 @@ func serveOrchestrator(ctx context.Context, address string, build core.Build, lo
 	}, err
 }
 
+// addHealth adds the flag of commands that serve a health address.
+func (a *app) addHealth(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.health, "health", "", "`IP:PORT` to serve /health and /metrics on (default a free port of loopback, which the log names)")
+}
+
 // observed serves the health of the orchestrator that this process is, and
 // returns whom its runner shows what it does: the health address and the display.
+// An address that was asked for is said.
 func (a *app) observed(ctx context.Context, display *Display) (observe func(runner.Observation), end func(), err error) {
-	build, err := ThisBuild()
+	server, show, err := a.serveHealth(ctx, a.logger(display))
 	if err != nil {
 		return nil, nil, err
 	}
-	address, _ := a.lookup(ports.EnvHealth)
-	server, show, err := serveOrchestrator(ctx, address, build, a.logger(display))
-	if err != nil {
-		return nil, nil, exitWith(ExitUsage, fmt.Errorf("%s: %w", ports.EnvHealth, err))
+	if a.health != "" {
+		fmt.Fprintf(display, "health is served at http://%s/health\n", server.Address())
 	}
 	observe = func(o runner.Observation) {
 		display.Observe(o)
@@ -75,6 +80,28 @@ func (a *app) observed(ctx context.Context, display *Display) (observe func(runn
 			fmt.Fprintln(a.err, "benchfleet:", err)
 		}
 	}, nil
+}
+
+func (a *app) serveHealth(ctx context.Context, log *slog.Logger) (*health.Server, func(runner.Observation), error) {
+	build, err := ThisBuild()
+	if err != nil {
+		return nil, nil, err
+	}
+	server, show, err := serveOrchestrator(ctx, a.health, build, log)
+	if err != nil {
+		return nil, nil, usage("--health is %q: %w", a.health, err)
+	}
+	return server, show, nil
+}
+
+// checkHealth refuses a health address that cannot be had, for an orchestrator
+// that is started after it.
+func (a *app) checkHealth(ctx context.Context) error {
+	server, _, err := a.serveHealth(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return server.Close()
 }
 
 func (a *app) healthCommand() *cobra.Command {

@@ -23,8 +23,8 @@ const launcherHelp = "where workers run: `local` (subprocesses), docker (contain
 
 // What the launchers can be told, for people.
 const (
-	dockerOptions = "image, network, cpus, memory, mount=HOST:CONTAINER[:ro], env=NAME=VALUE, host"
-	pluginOptions = "sha256, arg, env=NAME=VALUE"
+	dockerOptions = "image, network, cpus, memory, mount=HOST:CONTAINER[:ro], env=NAME[=VALUE], host"
+	pluginOptions = "sha256, arg, env=NAME[=VALUE]"
 )
 
 // DefaultImage is the image that containers run unless told: what task image
@@ -81,14 +81,21 @@ func (o launcherOptions) get(key string) string {
 	return o.values[key][0]
 }
 
-// variables reads options of the form NAME=VALUE.
-func (o launcherOptions) variables(key string) ([]string, error) {
+// variables reads options of the form NAME=VALUE, or NAME: then the value is that
+// of this process, and on no command line.
+func (o launcherOptions) variables(key string, lookup func(string) (string, bool)) ([]string, error) {
+	var all []string
 	for _, given := range o.values[key] {
-		if name, _, ok := strings.Cut(given, "="); !ok || name == "" {
-			return nil, usage("--launcher-option %s=%s; allowed: %s=NAME=VALUE", key, given, key)
+		name, value, ok := strings.Cut(given, "=")
+		if !ok {
+			value, ok = lookup(name)
 		}
+		if !ok || name == "" {
+			return nil, usage("--launcher-option %s=%s; allowed: %s=NAME=VALUE, or %s=NAME of a variable that is set", key, given, key, key)
+		}
+		all = append(all, name+"="+value)
 	}
-	return o.values[key], nil
+	return all, nil
 }
 
 // openLauncher opens the launcher of that name. The returned function closes it.
@@ -161,7 +168,7 @@ func (a *app) openDocker() (ports.Launcher, func() error, error) {
 			return nil, nil, usage("--launcher-option memory=%s; allowed: a size above 0, like 512m or 2g", text)
 		}
 	}
-	if o.Env, err = given.variables("env"); err != nil {
+	if o.Env, err = given.variables("env", a.lookup); err != nil {
 		return nil, nil, err
 	}
 	for _, text := range given.values["mount"] {
@@ -203,7 +210,7 @@ func (a *app) openPlugin(ctx context.Context, path string, say io.Writer) (ports
 			return nil, nil, usage("--launcher-option sha256=%s; allowed: 64 hexadecimal digits", text)
 		}
 	}
-	extra, err := given.variables("env")
+	extra, err := given.variables("env", a.lookup)
 	if err != nil {
 		return nil, nil, err
 	}

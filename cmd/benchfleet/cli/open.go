@@ -187,6 +187,7 @@ type home struct {
 	run     string
 	gateway string // where its gateway is; empty: nowhere yet
 	reserve bool   // another process will serve there
+	ending  bool   // it is only to be ended: that needs no gateway
 }
 
 // Close closes everything, last opened first.

@@ -96,6 +96,7 @@ is no run yet.
 		},
 	}
 	o.add(cmd)
+	a.addHealth(cmd)
 	cmd.Flags().BoolVar(&detach, "detach", false, "start the run in the background and print its id")
 	return cmd
 }

@@ -93,10 +93,9 @@ func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error 
 			return a.showStopped(ctx, store, record.Run)
 		}
 		if runner.Dead(record) {
-			if err := a.driveDead(ctx, store, record); err != nil && !takenOver(err) {
+			if err := a.driveDead(ctx, store, record); err != nil {
 				return err
 			}
-			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -106,14 +105,19 @@ func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error 
 	}
 }
 
-// driveDead drives a run that nobody drives.
+// driveDead drives a run that nobody drives, unless somebody else comes first.
 func (a *app) driveDead(ctx context.Context, store ports.Store, record ports.RunRecord) error {
-	s, err := a.openFor(ctx, store, record, a.err, runner.Options{})
+	s, err := a.openFor(ctx, store, record, a.err, runner.Options{}, true)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	_, err = s.runner.Drive(ctx, record.Run.ID, runner.DriveOptions{})
+	if takenOver(err) { // or refused, and then nobody drives it still
+		if now, loadErr := store.Load(ctx, record.Run.ID); loadErr != nil || !runner.Dead(now) {
+			return loadErr
+		}
+	}
 	return err
 }
 
@@ -241,7 +245,7 @@ func (a *app) collectFrom(ctx context.Context, store ports.Store, name string) (
 
 func (a *app) closeDead(ctx context.Context, store ports.Store, record ports.RunRecord) (runner.Collected, error) {
 	c := runner.Collected{RunID: record.Run.ID, Action: "closed"}
-	s, err := a.openFor(ctx, store, record, a.err, runner.Options{})
+	s, err := a.openFor(ctx, store, record, a.err, runner.Options{}, true)
 	if err != nil {
 		c.Action, c.Detail = "left", err.Error()
 		return c, nil

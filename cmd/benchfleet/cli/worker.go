@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -33,15 +34,19 @@ Exit codes of a worker:
 			// A worker obeys its run and its launcher, so the interrupt that ends
 			// other commands does not end it.
 			ctx := context.WithoutCancel(cmd.Context())
+			run, _ := a.lookup(ports.EnvRunID)
+			id, _ := a.lookup(ports.EnvWorkerID)
+			log := slog.New(slog.NewJSONHandler(a.err, nil)).With("run_id", run, "worker_id", id)
 			open := Opener()
 			address, _ := a.lookup(ports.EnvHealth)
-			server, err := serveWorker(ctx, address, &open, a.err)
+			server, err := serveWorker(ctx, address, &open, log)
 			if err != nil {
-				return exitWith(core.ExitEnvironment, err)
+				log.Error("health cannot be served", "error", err.Error())
+				return exitWith(core.ExitEnvironment, nil)
 			}
 			exit := worker.Main(ctx, worker.Process{Environ: a.environ, Log: a.err}, open)
-			if err := server.Close(); exit.Code == 0 {
-				return err
+			if err := server.Close(); err != nil { // of one who asks, and not of the work
+				log.Warn("health was not closed in order", "error", err.Error())
 			}
 			return exitWith(exit.Code, nil)
 		},
