@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,7 +68,22 @@ func (processes) alive(s *site, run string) []string {
 	return pids
 }
 
-func (processes) left(*site, string) []string { return nil }
+// left are the launcher's files of a run: its records, logs and locks.
+func (processes) left(s *site, run string) (files []string) {
+	err := filepath.WalkDir(s.dir, func(path string, entry os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) { // it was there a moment ago
+			return nil
+		}
+		if err == nil && strings.Contains(path, run) && !strings.HasPrefix(entry.Name(), "orchestrator-") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return files
+}
 
 func (p processes) find(s *site, run, worker string) string {
 	for _, pid := range p.alive(s, run) {

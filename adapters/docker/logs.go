@@ -20,7 +20,7 @@ const (
 // Logs implements ports.Launcher: stdout and stderr as they came. It returns at
 // most 16 MiB, and the end of a line that alone is longer than the limit; Docker
 // keeps two files of 16 MB each. Errors: NotFound for a launch that is unknown
-// here.
+// here, or is just being released.
 func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byte, error) {
 	h, err := decode(from)
 	if err != nil {
@@ -38,10 +38,13 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 	stream, err := l.client.ContainerLogs(ctx, h.Container, container.LogsOptions{
 		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(limit/shortLine + 1),
 	})
-	if notFound(err) {
+	switch {
+	case notFound(err):
 		if other := l.missing(ctx, h); other != nil {
 			return nil, other
 		}
+	case conflict(err):
+		return nil, fmt.Errorf("%w: docker: container %.12s is being removed: %w", core.ErrNotFound, h.Container, err)
 	}
 	if err != nil {
 		return nil, failed(ctx, "read the log of a container", err)

@@ -83,7 +83,7 @@ leaves a result that can be trusted.
   benchfleet result RUN --output json      read the result again
 
 Every flag can also be set in the environment, --store as BENCHFLEET_STORE; a flag
-wins. Where an endpoint is, and its secret, comes from BENCHFLEET_ENDPOINT_<NAME>,
+wins, and one that is repeatable takes a value from each line. Where an endpoint is, and its secret, comes from BENCHFLEET_ENDPOINT_<NAME>,
 from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 
 ` + exitHelp,
@@ -126,8 +126,14 @@ func (a *app) settings(cmd *cobra.Command) error {
 		if f.Changed || !set || f.Name == "help" || failed != nil {
 			return
 		}
-		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = usage("%s is %q; allowed: %s", name, value, allowedFor(f))
+		values := []string{value}
+		if f.Value.Type() == "stringArray" { // repeatable: one on each line
+			values = strings.FieldsFunc(value, func(r rune) bool { return r == '\n' })
+		}
+		for _, value := range values {
+			if err := cmd.Flags().Set(f.Name, value); err != nil {
+				failed = usage("%s is %q; allowed: %s", name, value, allowedFor(f))
+			}
 		}
 	})
 	if failed != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -289,4 +290,14 @@ func TestPrepareTwiceAndDrop(t *testing.T) {
 	is.Equal(do("--drop"), "dropped BENCHFLEET_OLTP\n")
 	is.Equal(do("--drop"), "there is no table BENCHFLEET_OLTP\n")
 	is.True(strings.HasPrefix(do("--rows", "10", "--set", "table.name=OTHER"), "OTHER has its 10 rows"))
+}
+
+// A repeatable flag takes a value from each line of its variable.
+func TestRepeatableInTheEnvironment(t *testing.T) {
+	is := is.New(t)
+	a := &app{environ: []string{"BENCHFLEET_LAUNCHER_OPTION=image=mine\nmemory=64m"}, out: io.Discard, err: io.Discard}
+	root := a.root()
+	root.SetArgs([]string{"version", "--dir", t.TempDir()})
+	is.NoErr(root.Execute())
+	is.Equal(a.options, []string{"image=mine", "memory=64m"})
 }
