@@ -34,12 +34,19 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// options are what the plugin side is told of docker.Options.
+type options struct {
+	Host, Image string
+	Build       core.Build
+	Labels      map[string]string
+}
+
 func serve(text string) error {
-	var opts docker.Options
+	var opts options
 	if err := json.Unmarshal([]byte(text), &opts); err != nil {
 		return err
 	}
-	l, err := docker.New(opts)
+	l, err := docker.New(docker.Options{Host: opts.Host, Image: opts.Image, Build: opts.Build, Labels: opts.Labels})
 	if err != nil {
 		return err
 	}
@@ -56,7 +63,7 @@ func TestDockerThroughPlugin(t *testing.T) {
 	host := dockertest.Require(t)
 	build := core.Build{ID: "0123abcd", Stamped: true}
 	worker := dockertest.Binary(t, t.TempDir(), "../adapters/docker", true)
-	opts, err := json.Marshal(docker.Options{
+	opts, err := json.Marshal(options{
 		Host: host, Build: build, Labels: map[string]string{dockertest.Label: t.Name()},
 		Image: dockertest.Image(t, host, worker, map[string]string{"io.benchfleet.build": build.ID}),
 	})
