@@ -29,9 +29,10 @@ func TestAcceptanceDockerDaemonEnds(t *testing.T) {
 		end            func(*dockertest.Daemon)
 		duration       string
 		status, reason string
-		code, orphans  int
+		code, orphans  int // at least so many
 	}{
-		// It ends its containers before it ends itself.
+		// It ends its containers before it ends itself. Whose end was not seen before
+		// that is an orphan.
 		{"stopped", (*dockertest.Daemon).Stop, "1m", "FAILED", "WORKER_LOST", 5, 0},
 		// It leaves them running: they end by themselves, and nobody sees it.
 		{"killed", (*dockertest.Daemon).Kill, "2s", "COMPLETED", "ELAPSED", 0, 3},
@@ -60,7 +61,7 @@ func TestAcceptanceDockerDaemonEnds(t *testing.T) {
 			run := s.reaches(db, "RUNNING", "MEASUREMENT")
 			is.Equal(len(s.workers(run)), 3)
 			tt.end(d)
-			o := running.wait(30 * time.Second)
+			o := running.wait(time.Minute)
 			t.Log(o)
 			is.Equal(o.code, tt.code)
 			is.Equal(s.text(db, "SELECT STATUS || REASON FROM RUN_STATUS WHERE RUN_ID = ?", run), tt.status+tt.reason)
@@ -70,7 +71,7 @@ func TestAcceptanceDockerDaemonEnds(t *testing.T) {
 				is.True(w.Reported) // nothing that was measured is lost
 				is.Equal(slices.Contains(c.Orphans, w.ID), w.GoneAt.IsZero())
 			}
-			is.Equal(len(c.Orphans), tt.orphans)
+			is.True(len(c.Orphans) >= tt.orphans)
 
 			d.Restart()
 			gc := append(options, "gc", "--launcher", "docker")
