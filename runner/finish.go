@@ -175,18 +175,10 @@ func (p *performance) release(ctx context.Context) (core.Event, error) {
 		return nil, err
 	}
 	if err := p.releaseAll(ctx); err != nil {
-		since := p.run.Deadline.Add(-p.run.Plan.ProcessingTimeout)
-		if !core.Retryable(err) || p.clock.now().Before(since.Add(releaseWait)) {
-			return nil, err
-		}
-		p.log.Warn("gc has to release what is left of the workers", "error", err)
+		return nil, err
 	}
 	return core.ResourcesReleased{At: p.clock.now()}, nil
 }
-
-// releaseWait is how long a run that is over otherwise waits for a platform that is
-// away to free what is left of its workers.
-const releaseWait = 5 * time.Second
 
 func (p *performance) releaseAll(ctx context.Context) error {
 	for _, w := range p.run.Workers {
