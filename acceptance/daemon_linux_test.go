@@ -43,7 +43,7 @@ func TestAcceptanceDockerDaemonEnds(t *testing.T) {
 			d := dockertest.Start(t)
 			build, err := buildOf(binary)
 			is.NoErr(err)
-			image, err := buildImage(d.Host(), filepath.Dir(binary), binary, build)
+			image, err := dockertest.Product(d.Host(), dockerfile, binary, build.ID)
 			is.NoErr(err)
 			s := newSite(t)
 			s.daemon = d.Host()

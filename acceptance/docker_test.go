@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/docker/dockertest"
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/matryer/is"
@@ -193,7 +194,7 @@ func TestAcceptanceDockerBuilds(t *testing.T) {
 	is.True(build.ID != own.ID)
 	is.True(build.Stamped)
 	run := func(label core.Build) outcome {
-		image, err := buildImage("", filepath.Dir(other), other, label)
+		image, err := dockertest.Product("", dockerfile, other, label.ID)
 		t.Cleanup(func() { engine(t, "image", "rm", "--force", image) })
 		is.NoErr(err)
 		s.with("BENCHFLEET_LAUNCHER_OPTION=image=" + image)

@@ -7,23 +7,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/docker"
+	"github.com/benchfleet/benchfleet/adapters/docker/dockertest"
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
 	"github.com/benchfleet/benchfleet/core"
 )
 
+// dockerfile is that of the image of the command.
+const dockerfile = "../Dockerfile"
+
 // setUpDocker builds the image around the command.
-func setUpDocker(dir string, undo []func()) ([]func(), error) {
+func setUpDocker(undo []func()) ([]func(), error) {
 	build, err := buildOf(binary)
 	if err != nil {
 		return undo, err
 	}
-	image, err := buildImage("", dir, binary, build)
+	image, err := dockertest.Product("", dockerfile, binary, build.ID)
 	undo = append(undo, func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
 	if err != nil {
 		return undo, err
@@ -41,31 +43,6 @@ func buildOf(binary string) (core.Build, error) {
 		err = json.Unmarshal(text, &build)
 	}
 	return build, err
-}
-
-// buildImage builds the image of the Dockerfile around a binary, by the daemon
-// at host ("": that of this machine), with a name of its own. Its labels tell of
-// a build.
-func buildImage(host, dir, binary string, build core.Build) (image string, err error) {
-	folder, err := os.MkdirTemp(dir, "image")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Link(binary, filepath.Join(folder, "benchfleet")); err != nil {
-		return "", err
-	}
-	image = fmt.Sprintf("benchfleet-acceptance:%d-%s", os.Getpid(), filepath.Base(folder))
-	revision, _, _ := strings.Cut(build.ID, "+")
-	cmd := exec.Command("docker", "build", "--quiet", "--force-rm", "--tag", image, "--build-arg", "BUILD="+build.ID,
-		"--build-arg", "REVISION="+revision, "--file", "../Dockerfile", folder)
-	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
-	if host != "" {
-		cmd.Env = append(cmd.Env, "DOCKER_HOST="+host)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return image, fmt.Errorf("docker build: %w: %s", err, out)
-	}
-	return image, nil
 }
 
 // setUpPlugin builds the example of a third party's launcher.

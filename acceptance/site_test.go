@@ -80,7 +80,7 @@ func setUp() (undo []func(), err error) {
 	switch *launcherFlag {
 	case "local":
 	case "docker":
-		return setUpDocker(dir, undo)
+		return setUpDocker(undo)
 	case "plugin":
 		return setUpPlugin(dir, undo)
 	default:

@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,17 +43,13 @@ func shipped(b *testing.B) (binary string) {
 // removed at the end.
 func imageOf(b *testing.B, host, binary string) (image string) {
 	b.Helper()
-	image = "benchfleet-bench:" + strings.ToLower(rand.Text())
-	build := exec.Command("docker", "build", "--quiet", "--tag", image, "--file", "../Dockerfile", filepath.Dir(binary))
-	build.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("docker build: %v: %s", err, out)
-	}
+	image, err := dockertest.Product(host, "../Dockerfile", binary, "unknown")
 	b.Cleanup(func() {
 		if err := dockertest.Remove(host, image); err != nil {
 			b.Errorf("remove image %s: %v", image, err)
 		}
 	})
+	must(b, err)
 	return image
 }
 

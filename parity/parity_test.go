@@ -159,14 +159,11 @@ func (s *site) buildImage(t *testing.T) string {
 	if err := json.Unmarshal(version, &build); err != nil {
 		t.Fatal(err)
 	}
-	image := fmt.Sprintf("benchfleet-parity:%d", os.Getpid())
-	folder := t.TempDir()
-	if err := os.Link(s.binary, filepath.Join(folder, "benchfleet")); err != nil {
+	image, err := dockertest.Product("", "../Dockerfile", s.binary, build.ID)
+	s.t.Cleanup(func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
+	if err != nil {
 		t.Fatal(err)
 	}
-	s.exec(t, append(os.Environ(), "DOCKER_BUILDKIT=0"), "docker", "build", "--quiet", "--tag", image,
-		"--build-arg", "BUILD="+build.ID, "--build-arg", "REVISION="+build.ID, "--file", "../Dockerfile", folder)
-	s.t.Cleanup(func() { exec.Command("docker", "image", "rm", "--force", image).Run() })
 	return image
 }
 

@@ -6,9 +6,11 @@ package dockertest
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -38,10 +40,7 @@ const limit = 2 * time.Minute
 // BENCHFLEET_REQUIRE names docker.
 func Require(tb testing.TB) string {
 	tb.Helper()
-	host := os.Getenv("DOCKER_HOST")
-	if host == "" {
-		host = client.DefaultDockerHost
-	}
+	host := machine()
 	c := Client(tb, host)
 	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
 	defer cancel()
@@ -50,6 +49,9 @@ func Require(tb testing.TB) string {
 	}
 	return host
 }
+
+// machine is the host of the machine's daemon.
+func machine() string { return cmp.Or(os.Getenv("DOCKER_HOST"), client.DefaultDockerHost) }
 
 // missing skips the test for what the machine does not have, or fails it.
 func missing(tb testing.TB, format string, args ...any) {
@@ -133,6 +135,31 @@ func Build(host, binaryPath string, labels map[string]string) (name string, err 
 		err = errors.New(string(said))
 	}
 	return name, err
+}
+
+// Product builds the image of a Dockerfile around a static benchfleet, by the
+// daemon at host ("": that of the machine). Its labels tell of a build. Remove
+// removes what it names, also beside an error.
+func Product(host, dockerfile, binaryPath, build string) (name string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	name = "benchfleet-test:" + strings.ToLower(rand.Text())
+	folder, err := os.MkdirTemp(filepath.Dir(binaryPath), "image")
+	if err != nil {
+		return name, err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // below a folder of the test's own
+	if err := os.Link(binaryPath, filepath.Join(folder, "benchfleet")); err != nil {
+		return name, err
+	}
+	revision, _, _ := strings.Cut(build, "+")
+	cmd := exec.CommandContext(ctx, "docker", "build", "--quiet", "--force-rm", "--tag", name,
+		"--build-arg", "BUILD="+build, "--build-arg", "REVISION="+revision, "--file", dockerfile, folder)
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0", "DOCKER_HOST="+cmp.Or(host, machine()))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return name, fmt.Errorf("docker build: %w: %s", err, out)
+	}
+	return name, nil
 }
 
 // Remove removes an image and every container of it. It is no error when they

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,8 +25,9 @@ type app struct {
 	store     string
 	output    string
 	endpoints []string
-	launcher  string   // as --launcher says
-	options   []string // of the launcher
+	launcher  string      // as --launcher says
+	options   []string    // of the launcher
+	build     *core.Build // of this binary; nil: not asked for yet
 	verbose   bool
 	health    string       // as --health says
 	drives    bool         // a run, which interrupts stop
@@ -83,8 +85,9 @@ leaves a result that can be trusted.
   benchfleet result RUN --output json      read the result again
 
 Every flag can also be set in the environment, --store as BENCHFLEET_STORE; a flag
-wins, and one that is repeatable takes a value from each line. Where an endpoint is, and its secret, comes from BENCHFLEET_ENDPOINT_<NAME>,
-from the file that BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
+wins, and one that is repeatable takes a value from each line. Where an endpoint
+is, and its secret, comes from BENCHFLEET_ENDPOINT_<NAME>, from the file that
+BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 
 ` + exitHelp,
 		SilenceUsage:      true,

@@ -134,9 +134,9 @@ func (a *app) orchestratorCommand() *cobra.Command {
 		Short: "Drive a run: start it, or take it over from an orchestrator that died",
 		Long: `Drives one run to its end. A run that is PREPARED is started; a run whose
 orchestrator has died is taken over as soon as the dead one's lease has ended: its
-workers are adopted and go on without a gap. Options of the launcher are not stored:
-say again those that workers still to be started need. A run whose orchestrator lives is left
-alone.
+workers are adopted and go on without a gap. A run whose orchestrator lives is left
+alone. Options of the launcher are not stored: say again those that workers still to
+be started need.
 
 What it says goes to stderr, as a log in JSON unless that is a terminal.
 

@@ -36,7 +36,7 @@ func DriveHere(ctx context.Context, f Fleet, scenario core.Scenario) (int, error
 		Attached: true, Observe: display.Observe, Environment: f.Environment, Secrets: f.Secrets, Spool: spoolIn(f.Dir, display),
 		Gateway: f.Gateway,
 	}
-	if err := identify(&options); err != nil {
+	if err := a.identify(&options); err != nil {
 		return ExitInternal, err
 	}
 	r, err := runner.New(runner.FromStore(f.Store, f.Launcher, f.Target), options)

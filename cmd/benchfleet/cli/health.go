@@ -83,7 +83,7 @@ func (a *app) observed(ctx context.Context, display *Display) (observe func(runn
 }
 
 func (a *app) serveHealth(ctx context.Context, log *slog.Logger) (*health.Server, func(runner.Observation), error) {
-	build, err := ThisBuild()
+	build, err := a.thisBuild()
 	if err != nil {
 		return nil, nil, err
 	}

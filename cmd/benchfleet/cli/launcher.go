@@ -155,7 +155,7 @@ func (a *app) openDocker() (ports.Launcher, func() error, error) {
 	if o.Image == "" {
 		o.Image = DefaultImage
 	}
-	if o.Build, err = ThisBuild(); err != nil {
+	if o.Build, err = a.thisBuild(); err != nil {
 		return nil, nil, err
 	}
 	if text := given.get("cpus"); text != "" {

@@ -221,7 +221,7 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 		return nil, &unopened{"launcher", err}
 	}
 	s.launcher, s.close = launcher, append(s.close, closeLauncher)
-	if err := identify(&options); err != nil {
+	if err := a.identify(&options); err != nil {
 		return nil, err
 	}
 	if home.run != "" {
@@ -242,8 +242,8 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 }
 
 // identify fills in who this orchestrator is.
-func identify(o *runner.Options) (err error) {
-	if o.Build, err = ThisBuild(); err != nil {
+func (a *app) identify(o *runner.Options) (err error) {
+	if o.Build, err = a.thisBuild(); err != nil {
 		return err
 	}
 	if o.Host, err = os.Hostname(); err != nil {

@@ -44,6 +44,18 @@ func ThisBuild() (core.Build, error) {
 	return b, nil
 }
 
+// thisBuild is ThisBuild, found out once: it may hash the whole executable.
+func (a *app) thisBuild() (core.Build, error) {
+	if a.build == nil {
+		build, err := ThisBuild()
+		if err != nil {
+			return build, err
+		}
+		a.build = &build
+	}
+	return *a.build, nil
+}
+
 // executableHash is the beginning of the SHA-256 of this executable.
 func executableHash() (string, error) {
 	path, err := os.Executable()
