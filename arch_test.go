@@ -51,6 +51,7 @@ var layers = []row{
 	{folder: "adapters/plugin/internal/launcherpb", kit: true}, // generated
 	{folder: "adapters/sqlite", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
 	{folder: "adapters/snowflake", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
+	{folder: "adapters/snowflake/snowflaketest", kit: true},
 	{folder: "adapters/postgres", may: []string{"core", "ports", "sql/schema"}},
 	{folder: "adapters/postgres/postgrestest", kit: true},
 	{folder: "adapters/gateway", may: []string{"core", "ports"}},
@@ -76,6 +77,7 @@ var layers = []row{
 // share. The tests of the root folder may import everything.
 var testsMayImport = []string{
 	"adapters/memory", "adapters/fault", "ports/porttest", "adapters/docker/dockertest", "adapters/postgres/postgrestest",
+	"adapters/snowflake/snowflaketest",
 }
 
 // homes says where a heavy dependency may live. Rows that may import everything
@@ -84,6 +86,8 @@ var homes = map[string][]string{
 	"github.com/jmoiron/sqlx":        {"adapters/sqlstore", "adapters/sqlite", "adapters/snowflake", "adapters/spcs"},
 	"modernc.org/":                   {"adapters/sqlite"},
 	"github.com/snowflakedb/":        {"adapters/snowflake"},
+	"github.com/BurntSushi/toml":     {"adapters/snowflake"},
+	"github.com/youmark/pkcs8":       {"adapters/snowflake"},
 	"github.com/jackc/":              {"adapters/postgres", "internal/snowlocal"},
 	"github.com/moby/":               {"adapters/docker", "internal/snowlocal"},
 	"github.com/docker/":             {"adapters/docker", "adapters/docker/dockertest", "internal/snowlocal"},
