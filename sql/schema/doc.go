@@ -11,4 +11,8 @@
 // Every statement for a store can be run again at any time. A column that is not
 // part of a key may be NULL or has a DEFAULT, so that it can be added to a table
 // that holds rows.
+//
+// In Snowflake's folder names are placeholders, which Names fills, and there is
+// more than tables: grants.sql, which schema apply runs only when it is told to,
+// and services.sql, examples that nothing executes.
 package schema

@@ -11,57 +11,100 @@ import (
 
 // The kinds of DDL.
 const (
-	Store        = "store"         // the tables of a store
-	TargetCreate = "target-create" // the benchmark table; {table} is its quoted name
-	TargetDrop   = "target-drop"
+	Store              = "store"         // the tables of a store
+	StoreChanges       = "store-changes" // columns added since the first version, to be run by hand
+	Grants             = "grants"        // roles and what they may do
+	TargetCreate       = "target-create" // the benchmark table; {table} is its quoted name
+	TargetCreateHybrid = "target-create-hybrid"
+	TargetDrop         = "target-drop"
 )
 
-//go:embed */store/*.sql */target/*.sql
+//go:embed */store/*.sql */target/*.sql snowflake/changes/*.sql snowflake/*.sql
 var files embed.FS
 
 // Dialects returns the dialects that there is a store's DDL for.
-func Dialects() []string { return []string{"sqlite"} }
+func Dialects() []string { return []string{"snowflake", "sqlite"} }
 
 // targetDialects returns the dialects that there is a target's DDL for.
-func targetDialects() []string { return []string{"postgres", "sqlite"} }
+func targetDialects() []string { return []string{"postgres", "snowflake", "sqlite"} }
 
-// Statements returns the DDL of one dialect and kind, in the order in which it
-// is executed: tables before their indexes. The error names an unknown dialect
-// or kind.
-func Statements(dialect, kind string) ([]string, error) {
-	pattern := ""
+// pattern is where the files of a kind are.
+func pattern(dialect, kind string) (string, error) {
 	switch kind {
 	case Store:
-		pattern = dialect + "/store/*.sql"
+		return dialect + "/store/*.sql", nil
+	case StoreChanges:
+		return dialect + "/changes/*.sql", nil
+	case Grants:
+		return dialect + "/grants.sql", nil
 	case TargetCreate:
-		pattern = dialect + "/target/create.sql"
+		return dialect + "/target/create.sql", nil
+	case TargetCreateHybrid:
+		return dialect + "/target/create_hybrid.sql", nil
 	case TargetDrop:
-		pattern = dialect + "/target/drop.sql"
+		return dialect + "/target/drop.sql", nil
 	default:
-		return nil, fmt.Errorf("no DDL of the kind %q; there is %q", kind, []string{Store, TargetCreate, TargetDrop})
+		return "", fmt.Errorf("no DDL of the kind %q; there is %q", kind,
+			[]string{Store, StoreChanges, Grants, TargetCreate, TargetCreateHybrid, TargetDrop})
 	}
-	texts, err := read(dialect, pattern)
+}
+
+// Statements returns the DDL of one dialect and kind, in the order in which it
+// is executed: what holds tables, tables, their indexes. The error names an
+// unknown dialect or kind.
+func Statements(dialect, kind string) ([]string, error) {
+	in, err := pattern(dialect, kind)
 	if err != nil {
 		return nil, err
 	}
-	var tables, others []string
+	texts, err := read(dialect, in)
+	if err != nil {
+		return nil, err
+	}
+	var before, tables, others []string
 	for _, text := range texts {
 		for _, statement := range split(text) {
-			if strings.HasPrefix(statement, "CREATE TABLE") {
+			switch {
+			case isTable(statement):
 				tables = append(tables, statement)
-			} else {
+			case isContainer(statement):
+				before = append(before, statement)
+			default:
 				others = append(others, statement)
 			}
 		}
 	}
-	return append(tables, others...), nil
+	return slices.Concat(before, tables, others), nil
 }
 
-// Script returns the DDL of a store as it is written, with its comments.
+func isTable(statement string) bool {
+	return strings.HasPrefix(statement, "CREATE TABLE ") || strings.HasPrefix(statement, "CREATE HYBRID TABLE ")
+}
+
+func isContainer(statement string) bool {
+	return strings.HasPrefix(statement, "CREATE DATABASE ") || strings.HasPrefix(statement, "CREATE SCHEMA ")
+}
+
+// Script returns the DDL of a store as it is written, with its comments, and
+// behind it what is run by hand: changes, grants, examples.
 func Script(dialect string) (string, error) {
 	texts, err := read(dialect, dialect+"/store/*.sql")
 	if err != nil {
 		return "", err
+	}
+	for _, more := range []string{dialect + "/changes/*.sql", dialect + "/*.sql"} {
+		names, err := fs.Glob(files, more)
+		if err != nil {
+			return "", err
+		}
+		if len(names) == 0 {
+			continue
+		}
+		behind, err := read(dialect, more)
+		if err != nil {
+			return "", err
+		}
+		texts = append(texts, behind...)
 	}
 	return strings.Join(texts, "\n"), nil
 }
@@ -90,7 +133,10 @@ func read(dialect, pattern string) ([]string, error) {
 
 // Table is what a store must have under one name.
 type Table struct {
-	Name    string
+	Name string
+	// Path is the name as it stands in a statement: with {database} and a schema
+	// before it where there are schemas.
+	Path    string
 	Columns []Column
 }
 
@@ -114,7 +160,7 @@ func Tables(dialect string) ([]Table, error) {
 	}
 	var tables []Table
 	for _, statement := range statements {
-		if !strings.HasPrefix(statement, "CREATE TABLE") {
+		if !isTable(statement) {
 			continue
 		}
 		table, err := Parse(statement)
@@ -138,7 +184,8 @@ func Upgrade(dialect string, have []Table) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	upgrade := slices.Clone(statements[:len(want)])
+	behind := slices.IndexFunc(statements, isTable) + len(want)
+	upgrade := slices.Clone(statements[:behind])
 	for _, table := range want {
 		at := slices.IndexFunc(have, func(t Table) bool { return strings.EqualFold(t.Name, table.Name) })
 		if at < 0 {
@@ -146,11 +193,11 @@ func Upgrade(dialect string, have []Table) ([]string, error) {
 		}
 		for _, column := range table.Columns {
 			if !have[at].Has(column.Name) {
-				upgrade = append(upgrade, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", table.Name, column.Name, column.Definition))
+				upgrade = append(upgrade, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", table.Path, column.Name, column.Definition))
 			}
 		}
 	}
-	return append(upgrade, statements[len(want):]...), nil
+	return append(upgrade, statements[behind:]...), nil
 }
 
 // split cuts a file into statements without comments and semicolons.
@@ -186,17 +233,18 @@ func uncomment(line string) string {
 func Parse(statement string) (Table, error) {
 	head, body, found := strings.Cut(statement, "(\n")
 	words := strings.Fields(head)
-	if !found || len(words) < 3 || words[0] != "CREATE" || words[1] != "TABLE" {
+	if !found || len(words) < 3 || !isTable(statement) {
 		return Table{}, fmt.Errorf("not a CREATE TABLE with its columns on lines of their own: %.60q", statement)
 	}
-	table := Table{Name: words[len(words)-1]}
+	path := words[len(words)-1]
+	table := Table{Path: path, Name: path[strings.LastIndexByte(path, '.')+1:]}
 	constraints := false
 	for line := range strings.Lines(body) {
 		line = strings.TrimSuffix(strings.TrimSpace(uncomment(line)), ",")
 		if line == ")" || line == "" {
 			continue
 		}
-		if strings.HasPrefix(line, "PRIMARY KEY (") || strings.HasPrefix(line, "UNIQUE (") {
+		if isConstraint(line) {
 			constraints = true
 			continue
 		}
@@ -215,6 +263,11 @@ func Parse(statement string) (Table, error) {
 		return Table{}, fmt.Errorf("table %s has no columns", table.Name)
 	}
 	return table, nil
+}
+
+// isConstraint recognises a line behind the columns.
+func isConstraint(line string) bool {
+	return strings.HasPrefix(line, "PRIMARY KEY (") || strings.HasPrefix(line, "UNIQUE (") || strings.HasPrefix(line, "INDEX ")
 }
 
 func parseColumn(line string) (Column, error) {

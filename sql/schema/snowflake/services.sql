@@ -1,0 +1,75 @@
+-- EXAMPLES, to be reviewed and run by hand. Nothing of benchfleet executes this
+-- file; every line is a comment until you make it none. It runs the controller (the
+-- pages and the API) and the orchestrator (which launches the workers as job
+-- services) inside Snowpark Container Services.
+--
+-- 1. A place for the image, and the image: built for linux/amd64 and pushed with
+--    `docker push` to the repository's URL (SHOW IMAGE REPOSITORIES), the host in
+--    lower case with dashes for underscores.
+--
+-- CREATE SCHEMA IF NOT EXISTS {database}.SERVICES;
+-- CREATE IMAGE REPOSITORY IF NOT EXISTS {database}.SERVICES.IMAGES;
+-- GRANT USAGE ON SCHEMA {database}.SERVICES TO ROLE {orchestrator};
+-- GRANT READ ON IMAGE REPOSITORY {database}.SERVICES.IMAGES TO ROLE {orchestrator};
+--
+-- 2. Compute pools: a small one that is always there for the services, and one for
+--    the workers whose nodes come before the run (MIN_NODES) and go after it. A
+--    worker gets a node to itself when it asks for more than half of its memory.
+--    Jobs on a pool are lost when its nodes are maintained, at weekends.
+--
+-- CREATE COMPUTE POOL IF NOT EXISTS BENCHFLEET_SERVICES
+--   MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS AUTO_RESUME = TRUE AUTO_SUSPEND_SECS = 0;
+-- CREATE COMPUTE POOL IF NOT EXISTS BENCHFLEET_WORKERS
+--   MIN_NODES = 1 MAX_NODES = 4 INSTANCE_FAMILY = CPU_X64_M AUTO_RESUME = TRUE AUTO_SUSPEND_SECS = 600;
+-- GRANT USAGE, MONITOR ON COMPUTE POOL BENCHFLEET_SERVICES TO ROLE {orchestrator};
+-- GRANT USAGE, MONITOR ON COMPUTE POOL BENCHFLEET_WORKERS TO ROLE {orchestrator};
+--
+-- 3. What the orchestrator's role needs to run services, and workers beside them.
+--    BIND SERVICE ENDPOINT is for the controller's public page only.
+--
+-- GRANT CREATE SERVICE ON SCHEMA {database}.SERVICES TO ROLE {orchestrator};
+-- GRANT BIND SERVICE ENDPOINT ON ACCOUNT TO ROLE {orchestrator};
+--
+-- 4. The orchestrator: exactly one, no port. Two may overlap for a while during an
+--    upgrade or maintenance; the owner's lease in RUN_STATUS keeps them apart.
+--    SIGTERM comes 30 seconds before the end. The session token of the service
+--    logs in: account and host are injected, and must not be set.
+--
+-- CREATE SERVICE {database}.SERVICES.BENCHFLEET_ORCHESTRATOR
+--   IN COMPUTE POOL BENCHFLEET_SERVICES
+--   MIN_INSTANCES = 1 MAX_INSTANCES = 1
+--   QUERY_WAREHOUSE = {control_warehouse}
+--   FROM SPECIFICATION $$
+-- spec:
+--   containers:
+--   - name: orchestrator
+--     image: /unistore_benchmark/services/images/benchfleet:1.0.0
+--     args: ["orchestrator"]
+--     env:
+--       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK/TEST_RESULTS?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--     readinessProbe: { port: 8081, path: /health }
+--     resources: { requests: { cpu: "0.5", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
+--   logExporters: { eventTableConfig: { logLevel: INFO } }
+-- $$;
+--
+-- 5. The controller: one, with a public page behind Snowflake's login.
+--
+-- CREATE SERVICE {database}.SERVICES.BENCHFLEET_CONTROLLER
+--   IN COMPUTE POOL BENCHFLEET_SERVICES
+--   MIN_INSTANCES = 1 MAX_INSTANCES = 1
+--   QUERY_WAREHOUSE = {control_warehouse}
+--   FROM SPECIFICATION $$
+-- spec:
+--   containers:
+--   - name: controller
+--     image: /unistore_benchmark/services/images/benchfleet:1.0.0
+--     args: ["controller"]
+--     env:
+--       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK/TEST_RESULTS?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--     readinessProbe: { port: 8080, path: /health }
+--     resources: { requests: { cpu: "0.5", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
+--   endpoints: [ { name: page, port: 8080, public: true, protocol: HTTP } ]
+--   logExporters: { eventTableConfig: { logLevel: INFO } }
+-- serviceRoles: [ { name: page_user, endpoints: [page] } ]
+-- $$;
+-- GRANT SERVICE ROLE {database}.SERVICES.BENCHFLEET_CONTROLLER!page_user TO ROLE {viewer};

@@ -1,0 +1,14 @@
+-- Log lines of workers and of the orchestrator (whose WORKER_ID is empty).
+CREATE TABLE IF NOT EXISTS {database}.{results}.TEST_LOGS (
+  RUN_ID    VARCHAR(256) NOT NULL,
+  WORKER_ID VARCHAR(128) NOT NULL,
+  SEQ       NUMBER(38,0) NOT NULL,
+  LOG_ID    VARCHAR NOT NULL DEFAULT '',
+  TEST_ID   VARCHAR(512) NOT NULL DEFAULT '',  -- of the row in TEST_RESULTS
+  TIMESTAMP TIMESTAMP_NTZ(6),
+  LEVEL     VARCHAR(32) NOT NULL DEFAULT '',
+  LOGGER    VARCHAR NOT NULL DEFAULT '',       -- the worker's id, or orchestrator
+  MESSAGE   VARCHAR NOT NULL DEFAULT '',
+  EXCEPTION VARCHAR,
+  PRIMARY KEY (RUN_ID, WORKER_ID, SEQ)
+);
