@@ -2,7 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,16 +16,26 @@ import (
 )
 
 // commitText is the compare-and-set. Placeholders: the columns of setRun, then
-// those of commitTail, then the key. NULL keeps what is stored.
+// those of commitTail, then the key. NULL keeps what is stored. Where the
+// database has the clock, UPDATED_AT is not among the placeholders; a remote one
+// has COMMIT_ID before the key.
 func (s *Store) commitText() string {
 	var r row
 	_ = s.setRun(&r, core.Run{}, time.Time{}) // for its columns; an empty run can be encoded
-	sets := make([]string, 0, len(r.columns)+6)
-	for i, mark := range placeholders(r.columns, jsonColumns, s.d.JSON) {
-		sets = append(sets, r.columns[i]+" = "+mark)
+	sets := make([]string, 0, len(r.columns)+7)
+	for _, column := range r.columns {
+		switch {
+		case column == "UPDATED_AT" && s.d.Clock == nil:
+			sets = append(sets, column+" = "+s.d.Now)
+		default:
+			sets = append(sets, column+" = "+s.mark("RUN_STATUS", column))
+		}
 	}
 	for _, column := range commitTail {
-		sets = append(sets, column+" = COALESCE(?, "+column+")")
+		sets = append(sets, column+" = COALESCE("+s.mark("RUN_STATUS", column)+", "+column+")")
+	}
+	if s.d.Remote != nil {
+		sets = append(sets, "COMMIT_ID = ?")
 	}
 	return "UPDATE " + s.d.Table("RUN_STATUS") + " SET VERSION = VERSION + 1, " + strings.Join(sets, ", ") +
 		" WHERE RUN_ID = ? AND VERSION = ? AND NEXT_SEQUENCE_ID = ?"
@@ -30,18 +43,33 @@ func (s *Store) commitText() string {
 
 var commitTail = []string{"WARMUP_START_TIME", "WARMUP_END_TIME", "TOTAL_OPS", "ERROR_COUNT", "CURRENT_QPS"}
 
+// change is what one call of Commit is about.
+type change struct {
+	id       string // of this call, where replies can be lost
+	expected int64
+	next     core.Run
+	first    int64 // sequence of the first event
+	events   []core.ControlEvent
+	rows     []row // of the events
+	progress ports.Progress
+	problem  error // why it cannot be done, if it is not a conflict
+}
+
 // Commit replaces a run and appends its events. Beyond the contract it refuses,
 // as Invalid, events that are not the ones which lead to next.Sequence. The
 // commit that ends a run, and with it all before, outlives a loss of power.
+//
+// In a remote database a commit without events is one statement, and one with
+// events four (BEGIN, UPDATE, INSERT, COMMIT). When the reply to it is lost,
+// Commit finds out what became of it; it is Unavailable only when it cannot.
 func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, events []core.ControlEvent, progress ports.Progress) (version int64, err error) {
 	transaction := s.transaction
 	if next.Status.Terminal() {
 		transaction = s.durably
 	}
-	first := next.Sequence - int64(len(events)) + 1
-	problem := s.checkEvents(next, events, first)
-	rows, err := s.eventRows(events)
-	if err != nil {
+	c := change{expected: expected, next: next, first: next.Sequence - int64(len(events)) + 1, events: events, progress: progress}
+	c.problem = s.checkEvents(next, events, c.first)
+	if c.rows, err = s.eventRows(events); err != nil {
 		return 0, err
 	}
 	what := "committing run " + next.ID
@@ -49,42 +77,67 @@ func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, event
 	if err != nil {
 		return 0, err
 	}
+	if s.d.Remote != nil {
+		c.id = rand.Text()
+		if len(events) == 0 && c.problem == nil {
+			transaction = s.alone
+		}
+	}
 	err = transaction(ctx, what, func(tx *sqlx.Tx) error {
 		done := false
-		if problem == nil {
-			if done, err = s.compareAndSet(ctx, tx, statement, expected, next, first, progress); err != nil {
+		if c.problem == nil {
+			if done, err = s.compareAndSet(ctx, tx, statement, c); err != nil {
 				return err
 			}
 		}
 		if !done {
-			return s.whyNot(ctx, tx, expected, next.ID, events, problem)
+			return s.whyNot(ctx, tx, c)
 		}
-		return s.insertRows(ctx, tx, table{name: "RUN_CONTROL_EVENTS"}, rows)
+		if tx == nil {
+			return nil
+		}
+		return s.insertRows(ctx, tx, table{name: "RUN_CONTROL_EVENTS"}, c.rows)
 	})
+	var unknown *uncertain
+	if errors.As(err, &unknown) && ctx.Err() == nil {
+		err = s.settle(ctx, what, c, err)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return expected + 1, nil
 }
 
-func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, statement *sqlx.Stmt, expected int64, next core.Run, first int64, progress ports.Progress) (bool, error) {
-	now, err := s.now(ctx, tx)
-	if err != nil {
-		return false, err
+// compareAndSet raises the version, in tx or by itself when tx is nil.
+func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, statement statement, c change) (bool, error) {
+	var now time.Time
+	var err error
+	if s.d.Clock != nil {
+		if now, err = s.now(ctx, tx); err != nil {
+			return false, err
+		}
 	}
 	var r row
-	if err := s.setRun(&r, next, now); err != nil {
+	if err := s.setRun(&r, c.next, now); err != nil {
 		return false, err
 	}
-	start, end := warmup(next)
-	args := append(r.values, s.stamp(start), s.stamp(end))
-	if progress == (ports.Progress{}) {
+	args := r.values
+	if s.d.Clock == nil {
+		at := slices.Index(r.columns, "UPDATED_AT")
+		args = slices.Delete(args, at, at+1)
+	}
+	start, end := warmup(c.next)
+	args = append(args, s.stamp(start), s.stamp(end))
+	if c.progress == (ports.Progress{}) {
 		args = append(args, nil, nil, nil)
 	} else {
-		args = append(args, progress.TotalOps, progress.Errors, progress.QPS)
+		args = append(args, c.progress.TotalOps, c.progress.Errors, c.progress.QPS)
 	}
-	args = append(args, next.ID, expected, first)
-	result, err := tx.StmtxContext(ctx, statement).ExecContext(ctx, args...)
+	args = s.bind(args)
+	if s.d.Remote != nil {
+		args = append(args, c.id)
+	}
+	result, err := statement.exec(ctx, s.write, tx, append(args, c.next.ID, c.expected, c.first)...)
 	if err != nil {
 		return false, err
 	}
@@ -107,29 +160,52 @@ func (s *Store) checkEvents(next core.Run, events []core.ControlEvent, first int
 }
 
 // whyNot finds out why a commit changed nothing.
-func (s *Store) whyNot(ctx context.Context, tx *sqlx.Tx, expected int64, runID string, events []core.ControlEvent, problem error) error {
-	var stored struct {
-		Version int64 `db:"VERSION"`
-		Next    int64 `db:"NEXT_SEQUENCE_ID"`
+func (s *Store) whyNot(ctx context.Context, tx *sqlx.Tx, c change) error {
+	var q sqlx.QueryerContext = s.write
+	if tx != nil {
+		q = tx
 	}
-	found, err := get(ctx, tx, &stored, tx.Rebind("SELECT VERSION, NEXT_SEQUENCE_ID FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
-	switch {
-	case err != nil:
+	stored, err := s.versionOf(ctx, q, c.next.ID)
+	if err != nil {
 		return err
-	case !found:
-		return s.notFound("run %q", runID)
-	case stored.Version != expected:
-		return fmt.Errorf("%w: %s: run %q has version %d, not %d", core.ErrConflict, s.d.Name, runID, stored.Version, expected)
 	}
-	for _, e := range events {
+	return s.conflict(stored, c)
+}
+
+// storedVersion is what is compared when a commit did not succeed, or when it is
+// not known.
+type storedVersion struct {
+	Version  int64   `db:"VERSION"`
+	Next     int64   `db:"NEXT_SEQUENCE_ID"`
+	CommitID *string `db:"COMMIT_ID"`
+}
+
+func (s *Store) versionOf(ctx context.Context, q sqlx.QueryerContext, runID string) (stored storedVersion, err error) {
+	columns := "VERSION, NEXT_SEQUENCE_ID"
+	if s.d.Remote != nil {
+		columns += ", COMMIT_ID"
+	}
+	found, err := get(ctx, q, &stored, s.write.Rebind("SELECT "+columns+" FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
+	if err == nil && !found {
+		err = s.notFound("run %q", runID)
+	}
+	return stored, err
+}
+
+// conflict is why a commit does not fit what is stored.
+func (s *Store) conflict(stored storedVersion, c change) error {
+	if stored.Version != c.expected {
+		return fmt.Errorf("%w: %s: run %q has version %d, not %d", core.ErrConflict, s.d.Name, c.next.ID, stored.Version, c.expected)
+	}
+	for _, e := range c.events {
 		if e.Sequence < stored.Next {
-			return fmt.Errorf("%w: %s: run %q has an event %d already", core.ErrConflict, s.d.Name, runID, e.Sequence)
+			return fmt.Errorf("%w: %s: run %q has an event %d already", core.ErrConflict, s.d.Name, c.next.ID, e.Sequence)
 		}
 	}
-	if problem != nil {
-		return problem
+	if c.problem != nil {
+		return c.problem
 	}
-	return s.invalid("the next event of run %q is %d, and the commit does not lead from there to its end", runID, stored.Next)
+	return s.invalid("the next event of run %q is %d, and the commit does not lead from there to its end", c.next.ID, stored.Next)
 }
 
 func (s *Store) eventRows(events []core.ControlEvent) ([]row, error) {

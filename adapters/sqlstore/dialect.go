@@ -26,7 +26,14 @@ type Dialect struct {
 	// time.Time or from text in ISO 8601.
 	Time func(t time.Time) any
 	// JSON wraps a placeholder whose value is JSON text: "?" or "PARSE_JSON(?)".
+	// Not used where Mark is set.
 	JSON string
+	// Mark is a placeholder as it is written for a column of a table (by its bare
+	// name), with the cast that it needs; nil for "?" and JSON.
+	Mark func(table, column string) string
+	// Bind is a value of a column as the driver takes it; nil where it takes every
+	// value as it is.
+	Bind func(value any) any
 	// Member picks a member, whose name is bound, of a JSON column.
 	Member func(column string) string
 	// Insert is the text of an INSERT. StandardInsert does for many databases.
@@ -47,18 +54,38 @@ type Dialect struct {
 	DDL string
 	// Mend says how missing tables are made: a command line.
 	Mend string
+	// Remote is set for a database that is a network away; nil for an embedded one.
+	Remote *Remote
+}
+
+// Remote is what a database needs where each statement is a round trip, whose
+// reply can be lost, where transactions of several writers run at once, and where
+// not every table enforces its key.
+type Remote struct {
+	// Again reports whether a transaction, or a statement alone, that failed with
+	// an error left nothing behind and may well succeed when it is repeated: a
+	// deadlock, a lock that was not to be had.
+	Again func(error) bool
+	// Uncertain reports whether a COMMIT, or a statement alone, that failed with an
+	// error may have been executed all the same.
+	Uncertain func(error) bool
+	// Absent says what is missing above the tables, database or schema, when the
+	// ColumnsQuery fails for that; else it is empty.
+	Absent func(error) string
 }
 
 // Insert describes an INSERT of Rows rows.
 type Insert struct {
 	Table   string // as Dialect.Table returned it
+	Name    string // the table's bare name
 	Columns []string
 	JSON    []string // those of Columns that hold JSON
 	Rows    int
 	// Now are those of Columns that take Dialect.Now instead of a placeholder.
 	Now []string
 	// OnlyIf, if not empty, is a condition with placeholders of its own, which
-	// come last; without it nothing is inserted. Rows is 1 then.
+	// come last; without it nothing is inserted. Rows is 1 then, unless the
+	// database is a remote one.
 	OnlyIf string
 	// Key is what is unique; empty when a duplicate is an error.
 	Key []string

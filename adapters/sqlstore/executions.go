@@ -22,12 +22,7 @@ func (s *Store) AppendExecutions(ctx context.Context, executions []core.Executio
 		runs[executions[i].RunID] = true
 		rows = append(rows, s.executionRow(&executions[i]))
 	}
-	return s.transaction(ctx, "storing executions", func(tx *sqlx.Tx) error {
-		if err := s.requireRuns(ctx, tx, runs); err != nil {
-			return err
-		}
-		return s.insertRows(ctx, tx, table{name: "QUERY_EXECUTIONS", key: []string{"EXECUTION_ID"}}, rows)
-	})
+	return s.appendRows(ctx, "storing executions", runs, table{name: "QUERY_EXECUTIONS", key: []string{"EXECUTION_ID"}}, rows)
 }
 
 func (s *Store) executionRow(e *core.Execution) row {
@@ -81,8 +76,10 @@ func (s *Store) Executions(ctx context.Context, runID, after string, limit int) 
 	from := s.d.Table("QUERY_EXECUTIONS")
 	where, args := " WHERE RUN_ID = ?", []any{runID}
 	if after != "" {
-		where += fmt.Sprintf(" AND (START_TIME, EXECUTION_ID) > (SELECT START_TIME, EXECUTION_ID FROM %s WHERE RUN_ID = ? AND EXECUTION_ID = ?)", from)
-		args = append(args, runID, after)
+		// Not as a tuple, which not every database compares with a subquery.
+		start := "(SELECT START_TIME FROM " + from + " WHERE RUN_ID = ? AND EXECUTION_ID = ?)"
+		where += " AND START_TIME >= " + start + " AND (START_TIME > " + start + " OR EXECUTION_ID > ?)"
+		args = append(args, runID, after, runID, after, after)
 	}
 	query := "SELECT " + executionColumns + " FROM " + from + where + fmt.Sprintf(" ORDER BY START_TIME, EXECUTION_ID LIMIT %d", min(limit, maxExecutions))
 	err = s.wrap(ctx, "reading executions of run "+runID, func() error {

@@ -2,13 +2,16 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
 )
 
 // hotStatements are the statements that run all the time. They are prepared
-// once, at their first use: a store may be opened before its tables exist.
+// once, at their first use: a store may be opened before its tables exist. For a
+// remote database preparing would be a round trip, or nothing: they stay text.
 type hotStatements struct {
 	control hotStatement
 	beat    hotStatement
@@ -16,8 +19,9 @@ type hotStatements struct {
 }
 
 type hotStatement struct {
-	db   *sqlx.DB
-	text string
+	db     *sqlx.DB
+	text   string
+	asText bool
 
 	mu       sync.Mutex
 	prepared *sqlx.Stmt
@@ -27,6 +31,9 @@ func (h *hotStatements) init(s *Store) {
 	h.control.db, h.control.text = s.read, s.controlText()
 	h.beat.db, h.beat.text = s.write, s.beatText()
 	h.commit.db, h.commit.text = s.write, s.commitText()
+	for _, statement := range []*hotStatement{&h.control, &h.beat, &h.commit} {
+		statement.text, statement.asText = statement.db.Rebind(statement.text), s.d.Remote != nil
+	}
 }
 
 func (h *hotStatements) close() {
@@ -39,21 +46,56 @@ func (h *hotStatements) close() {
 	}
 }
 
+// statement is a hot statement, ready: prepared, or its text.
+type statement struct {
+	text     string
+	prepared *sqlx.Stmt
+}
+
 // prepared returns a hot statement. It takes a connection of its own, so it must
 // come before a transaction, which may hold the only one.
-func (s *Store) prepared(ctx context.Context, what string, h *hotStatement) (statement *sqlx.Stmt, err error) {
+func (s *Store) prepared(ctx context.Context, what string, h *hotStatement) (ready statement, err error) {
+	if h.asText {
+		return statement{text: h.text}, nil
+	}
 	err = s.wrap(ctx, what, func() error {
-		statement, err = h.get(ctx)
+		ready.prepared, err = h.get(ctx)
 		return err
 	})
-	return statement, err
+	return ready, err
+}
+
+// exec executes a statement in tx, or by itself on db when tx is nil.
+func (t statement) exec(ctx context.Context, db *sqlx.DB, tx *sqlx.Tx, args ...any) (sql.Result, error) {
+	switch {
+	case t.prepared != nil && tx != nil:
+		return tx.StmtxContext(ctx, t.prepared).ExecContext(ctx, args...)
+	case t.prepared != nil:
+		return t.prepared.ExecContext(ctx, args...)
+	case tx != nil:
+		return tx.ExecContext(ctx, t.text, args...)
+	default:
+		return db.ExecContext(ctx, t.text, args...)
+	}
+}
+
+// get reads one row into dest; found is false when there is none.
+func (t statement) get(ctx context.Context, db *sqlx.DB, dest any, args ...any) (found bool, err error) {
+	if t.prepared == nil {
+		return get(ctx, db, dest, t.text, args...)
+	}
+	err = t.prepared.GetContext(ctx, dest, args...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (h *hotStatement) get(ctx context.Context) (*sqlx.Stmt, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.prepared == nil {
-		prepared, err := h.db.PreparexContext(ctx, h.db.Rebind(h.text))
+		prepared, err := h.db.PreparexContext(ctx, h.text)
 		if err != nil {
 			return nil, err
 		}

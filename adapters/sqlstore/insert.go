@@ -18,28 +18,79 @@ type table struct {
 // insertRows inserts rows of the same columns, as many to a statement as the
 // dialect's placeholders allow.
 func (s *Store) insertRows(ctx context.Context, e sqlx.ExecerContext, t table, rows []row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	columns := rows[0].columns
-	most := max(1, s.d.MaxVariables/len(columns))
-	for batch := range slices.Chunk(rows, most) {
-		args := make([]any, 0, len(batch)*len(columns))
-		for _, r := range batch {
-			args = append(args, r.values...)
-		}
-		if _, err := e.ExecContext(ctx, s.insertText(t, columns, len(batch)), args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := s.insertIf(ctx, e, t, rows, "")
+	return err
 }
 
-func (s *Store) insertText(t table, columns []string, rows int) string {
+// insertIf inserts rows if there is a run, where one is named, and returns how
+// many rows were inserted or replaced.
+func (s *Store) insertIf(ctx context.Context, e sqlx.ExecerContext, t table, rows []row, runID string) (affected int64, err error) {
+	for batch := range slices.Chunk(rows, s.rowsPerStatement(rows)) {
+		columns := batch[0].columns
+		args := make([]any, 0, len(batch)*len(columns)+1)
+		for _, r := range batch {
+			args = append(args, s.bind(r.values)...)
+		}
+		onlyIf := ""
+		if runID != "" {
+			onlyIf = s.runIsThere()
+			args = append(args, runID)
+		}
+		result, err := e.ExecContext(ctx, s.insertText(t, columns, len(batch), onlyIf), args...)
+		if err != nil {
+			return affected, err
+		}
+		stored, err := result.RowsAffected()
+		if err != nil {
+			return affected, err
+		}
+		affected += stored
+	}
+	return affected, nil
+}
+
+// rowsPerStatement is how many of the rows fit into a statement.
+func (s *Store) rowsPerStatement(rows []row) int {
+	if len(rows) == 0 {
+		return 1
+	}
+	return max(1, s.d.MaxVariables/len(rows[0].columns))
+}
+
+func (s *Store) insertText(t table, columns []string, rows int, onlyIf string) string {
 	return s.d.Insert(Insert{
-		Table: s.d.Table(t.name), Columns: columns, JSON: jsonColumns, Rows: rows,
+		Table: s.d.Table(t.name), Name: t.name, Columns: columns, JSON: jsonColumns, Rows: rows, OnlyIf: onlyIf,
 		Key: t.key, Update: t.update, Newer: t.newer,
 	})
+}
+
+// runIsThere is a condition with a placeholder for a run.
+func (s *Store) runIsThere() string {
+	return "EXISTS (SELECT 1 FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?)"
+}
+
+// mark is a placeholder for a column of a table.
+func (s *Store) mark(table, column string) string {
+	switch {
+	case s.d.Mark != nil:
+		return s.d.Mark(table, column)
+	case slices.Contains(jsonColumns, column):
+		return s.d.JSON
+	default:
+		return "?"
+	}
+}
+
+// bind is values as they are bound to the placeholders of mark.
+func (s *Store) bind(values []any) []any {
+	if s.d.Bind == nil {
+		return values
+	}
+	bound := make([]any, len(values))
+	for i, value := range values {
+		bound[i] = s.d.Bind(value)
+	}
+	return bound
 }
 
 // except is the columns without those.

@@ -34,12 +34,7 @@ func (l logs) Append(ctx context.Context, lines []ports.LogLine) error {
 		runs[lines[i].RunID] = true
 		rows = append(rows, s.lineRow(&lines[i]))
 	}
-	return s.transaction(ctx, "storing log lines", func(tx *sqlx.Tx) error {
-		if err := s.requireRuns(ctx, tx, runs); err != nil {
-			return err
-		}
-		return s.insertRows(ctx, tx, table{name: "TEST_LOGS", key: []string{"RUN_ID", "WORKER_ID", "SEQ"}}, rows)
-	})
+	return s.appendRows(ctx, "storing log lines", runs, table{name: "TEST_LOGS", key: []string{"RUN_ID", "WORKER_ID", "SEQ"}}, rows)
 }
 
 func (s *Store) lineRow(line *ports.LogLine) row {
@@ -85,7 +80,7 @@ func (l logs) Read(ctx context.Context, runID, workerID string, after time.Time,
 		args = append(args, workerID)
 	}
 	if !after.IsZero() {
-		where += " AND TIMESTAMP > ?"
+		where += " AND TIMESTAMP > " + s.mark("TEST_LOGS", "TIMESTAMP")
 		args = append(args, s.stamp(after))
 	}
 	query := "SELECT RUN_ID, WORKER_ID, SEQ, TIMESTAMP, LEVEL, MESSAGE FROM " + s.d.Table("TEST_LOGS") + where +

@@ -30,9 +30,9 @@ func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)
 func childTestID(runID, workerID string) string { return runID + "/" + workerID }
 
 // requireRuns refuses rows for a run that is not there.
-func (s *Store) requireRuns(ctx context.Context, tx *sqlx.Tx, runIDs map[string]bool) error {
+func (s *Store) requireRuns(ctx context.Context, q sqlx.QueryerContext, runIDs map[string]bool) error {
 	for runID := range runIDs {
-		found, err := s.runExists(ctx, tx, runID)
+		found, err := s.runExists(ctx, q, runID)
 		if err != nil {
 			return err
 		}
@@ -67,37 +67,12 @@ func (s *Store) AppendSnapshots(ctx context.Context, workers []ports.WorkerInter
 	if len(runs) == 0 {
 		return nil
 	}
-	return s.transaction(ctx, "storing snapshots", func(tx *sqlx.Tx) error {
-		if err := s.requireRuns(ctx, tx, runs); err != nil {
-			return err
-		}
-		first := table{name: "WORKER_METRICS_SNAPSHOTS", key: []string{"RUN_ID", "WORKER_ID", "SEQUENCE"}}
-		if err := s.insertRows(ctx, tx, first, workerRows); err != nil {
-			return err
-		}
-		last := table{name: "METRICS_SNAPSHOTS", key: []string{"RUN_ID", "OFFSET_MICROS", "PHASE"}}
-		if len(aggregateRows) > 0 {
-			last.update = except(aggregateRows[0].columns, last.key...)
-		}
-		return s.insertRows(ctx, tx, last, lastOfEach(aggregateRows, len(last.key)))
-	})
-}
-
-// lastOfEach keeps of rows with equal keys, which are the first columns, the
-// last: one statement may not replace the same row twice.
-func lastOfEach(rows []row, keys int) []row {
-	at := map[string]int{}
-	var kept []row
-	for _, r := range rows {
-		key := fmt.Sprintf("%#v", r.values[:keys]) // text is quoted, so keys cannot run together
-		if i, found := at[key]; found {
-			kept[i] = r
-			continue
-		}
-		at[key] = len(kept)
-		kept = append(kept, r)
+	first := table{name: "WORKER_METRICS_SNAPSHOTS", key: []string{"RUN_ID", "WORKER_ID", "SEQUENCE"}}
+	last := table{name: "METRICS_SNAPSHOTS", key: []string{"RUN_ID", "OFFSET_MICROS", "PHASE"}}
+	if len(aggregateRows) > 0 {
+		last.update = except(aggregateRows[0].columns, last.key...)
 	}
-	return kept
+	return s.appendBatches(ctx, "storing snapshots", runs, batch{first, workerRows}, batch{last, aggregateRows})
 }
 
 func (s *Store) workerIntervalRow(w *ports.WorkerInterval) (row, error) {

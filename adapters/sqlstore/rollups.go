@@ -20,6 +20,9 @@ func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []co
 		}
 	}
 	return s.transaction(ctx, "storing the result of run "+parent.RunID, func(tx *sqlx.Tx) error {
+		if err := s.lockRun(ctx, tx, parent.RunID); err != nil {
+			return err
+		}
 		record, err := s.load(ctx, tx, parent.RunID)
 		if err != nil {
 			return err

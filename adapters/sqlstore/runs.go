@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ const (
 // Create stores a new run and reserves its key range.
 func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (record ports.RunRecord, err error) {
 	err = s.transaction(ctx, "creating run "+run.ID, func(tx *sqlx.Tx) error {
+		if err := s.lockRun(ctx, tx, everyRun); err != nil {
+			return err
+		}
 		if found, err := s.runExists(ctx, tx, run.ID); err != nil {
 			return err
 		} else if found {
@@ -40,6 +44,13 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 		record, err = s.load(ctx, tx, run.ID)
 		return err
 	})
+	var unknown *uncertain
+	if errors.As(err, &unknown) && ctx.Err() == nil {
+		// Its key range tells the run that was to be stored from any other.
+		if stored, failed := s.Load(ctx, run.ID); failed == nil && stored.Scenario.InsertBase == record.Scenario.InsertBase {
+			return stored, nil
+		}
+	}
 	return record, err
 }
 
@@ -94,6 +105,7 @@ type recordRow struct {
 	UpdatedAt instant `db:"UPDATED_AT"`
 	State     *string `db:"STATE"`
 	Scenario  *string `db:"SCENARIO_CONFIG"`
+	ReadAt    instant `db:"READ_AT"`
 }
 
 // Load reads one run.
@@ -107,7 +119,7 @@ func (s *Store) Load(ctx context.Context, runID string) (record ports.RunRecord,
 
 func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (record ports.RunRecord, err error) {
 	var r recordRow
-	found, err := get(ctx, q, &r, s.write.Rebind("SELECT VERSION, HANDLE_HOST, GATEWAY_ADDRESS, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG FROM "+
+	found, err := get(ctx, q, &r, s.write.Rebind("SELECT VERSION, HANDLE_HOST, GATEWAY_ADDRESS, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG"+s.readAt()+" FROM "+
 		s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 	if err != nil {
 		return record, err
@@ -121,6 +133,10 @@ func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (
 	}
 	if err := s.decode("scenario of run "+runID, r.Scenario, &record.Scenario); err != nil {
 		return ports.RunRecord{}, err
+	}
+	if s.d.Clock == nil {
+		record.Now = r.ReadAt.Truncate(time.Microsecond)
+		return record, nil
 	}
 	record.Now, err = s.now(ctx, q)
 	return record, err
@@ -229,6 +245,9 @@ var runTables = []string{
 // stays reserved.
 func (s *Store) Delete(ctx context.Context, runID string) error {
 	return s.transaction(ctx, "deleting run "+runID, func(tx *sqlx.Tx) error {
+		if err := s.lockRun(ctx, tx, runID); err != nil {
+			return err
+		}
 		var status core.Status
 		found, err := get(ctx, tx, &status, tx.Rebind("SELECT STATUS FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 		switch {

@@ -22,10 +22,16 @@ func (s *Store) Check(ctx context.Context) (findings []core.Finding, err error) 
 	}
 	err = s.wrap(ctx, "reading the schema", func() error {
 		have, err := Tables(ctx, s.read, s.d.ColumnsQuery)
-		if err != nil {
+		absent := ""
+		if err != nil && s.d.Remote != nil {
+			absent = s.d.Remote.Absent(err)
+		}
+		if absent != "" {
+			findings = append(findings, s.missing(absent))
+		} else if err != nil {
 			return err
 		}
-		findings = s.compare(want, have)
+		findings = append(findings, s.compare(want, have)...)
 		return nil
 	})
 	return findings, err
@@ -55,11 +61,7 @@ func Tables(ctx context.Context, q sqlx.QueryerContext, columnsQuery string) ([]
 // compare makes one finding for each missing table and column.
 func (s *Store) compare(want, have []schema.Table) []core.Finding {
 	var findings []core.Finding
-	missing := func(what string) {
-		findings = append(findings, core.Finding{
-			ID: "store.schema", Severity: core.SeverityError, Message: "the store has no " + what, Mend: s.d.Mend,
-		})
-	}
+	missing := func(what string) { findings = append(findings, s.missing("the store has no "+what)) }
 	for _, table := range want {
 		at := slices.IndexFunc(have, func(t schema.Table) bool { return strings.EqualFold(t.Name, table.Name) })
 		if at < 0 {
@@ -80,6 +82,10 @@ func (s *Store) compare(want, have []schema.Table) []core.Finding {
 	return findings
 }
 
+func (s *Store) missing(message string) core.Finding {
+	return core.Finding{ID: "store.schema", Severity: core.SeverityError, Message: message, Mend: s.d.Mend}
+}
+
 // Probe writes and removes a log line of no run, in two transactions, and
 // returns the store's clock.
 func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
@@ -89,6 +95,9 @@ func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
 	r.set("SEQ", 0)
 	r.set("LEVEL", "PROBE")
 	err = s.transaction(ctx, "trying to write", func(tx *sqlx.Tx) error {
+		if err := s.probeControl(ctx, tx); err != nil {
+			return err
+		}
 		return s.insertRows(ctx, tx, table{name: "TEST_LOGS"}, []row{r})
 	})
 	if err != nil {
@@ -103,4 +112,14 @@ func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
 		return err
 	})
 	return now, err
+}
+
+// probeControl finds out, in a remote database, whether the control tables may be
+// written: privileges are granted by table. It changes no row.
+func (s *Store) probeControl(ctx context.Context, tx *sqlx.Tx) error {
+	if s.d.Remote == nil {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE "+s.d.Table("RUN_STATUS")+" SET UPDATED_AT = UPDATED_AT WHERE RUN_ID = ''")
+	return err
 }

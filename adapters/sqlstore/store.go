@@ -65,11 +65,13 @@ func (s *Store) Logs() ports.LogStore { return logs{s} }
 // transaction runs f in one writing transaction. Whatever f returns undoes it.
 func (s *Store) transaction(ctx context.Context, what string, f func(tx *sqlx.Tx) error) error {
 	return s.wrap(ctx, what, func() error {
-		tx, err := s.write.BeginTxx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		return finish(tx, f)
+		return s.repeat(ctx, func() error {
+			tx, err := s.write.BeginTxx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			return s.finish(tx, f)
+		})
 	})
 }
 
@@ -94,18 +96,22 @@ func (s *Store) durably(ctx context.Context, what string, f func(tx *sqlx.Tx) er
 		if err != nil {
 			return err
 		}
-		return finish(tx, f)
+		return s.finish(tx, f)
 	})
 }
 
-func finish(tx *sqlx.Tx, f func(tx *sqlx.Tx) error) error {
+func (s *Store) finish(tx *sqlx.Tx, f func(tx *sqlx.Tx) error) error {
 	if err := f(tx); err != nil {
 		// The first error says what happened; after it a rollback can only fail
 		// because the transaction is gone already.
 		_ = tx.Rollback()
 		return err
 	}
-	return tx.Commit()
+	err := tx.Commit()
+	if err != nil && s.d.Remote != nil && s.d.Remote.Uncertain(err) {
+		return &uncertain{err}
+	}
+	return err
 }
 
 // wrap runs f and gives an error that has no code yet the code that it deserves.
@@ -165,15 +171,6 @@ func (s *Store) now(ctx context.Context, q sqlx.QueryerContext) (time.Time, erro
 // get reads one row into dest; found is false when there is none.
 func get(ctx context.Context, q sqlx.QueryerContext, dest any, query string, args ...any) (found bool, err error) {
 	err = sqlx.GetContext(ctx, q, dest, query, args...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// getPrepared is get for a prepared statement.
-func getPrepared(ctx context.Context, statement *sqlx.Stmt, dest any, args ...any) (found bool, err error) {
-	err = statement.GetContext(ctx, dest, args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -128,7 +128,8 @@ func newTemplateID() (string, error) {
 func (t templates) replace(ctx context.Context, tx *sqlx.Tx, template core.Template, id, config, tags string, now time.Time) error {
 	s := t.store
 	_, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
-		" SET DESCRIPTION = ?, VERSION = VERSION + 1, UPDATED_AT = ?, TAGS = "+s.d.JSON+", CONFIG = "+s.d.JSON+" WHERE TEMPLATE_ID = ?"),
+		" SET DESCRIPTION = ?, VERSION = VERSION + 1, UPDATED_AT = "+s.mark("TEST_TEMPLATES", "UPDATED_AT")+
+		", TAGS = "+s.mark("TEST_TEMPLATES", "TAGS")+", CONFIG = "+s.mark("TEST_TEMPLATES", "CONFIG")+" WHERE TEMPLATE_ID = ?"),
 		template.Description, s.stamp(now), tags, config, id)
 	return err
 }
@@ -196,7 +197,7 @@ func (t templates) Used(ctx context.Context, id string) error {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
-			" SET USAGE_COUNT = USAGE_COUNT + 1, LAST_USED_AT = ? WHERE TEMPLATE_ID = ?"), s.stamp(now), id)
+			" SET USAGE_COUNT = USAGE_COUNT + 1, LAST_USED_AT = "+s.mark("TEST_TEMPLATES", "LAST_USED_AT")+" WHERE TEMPLATE_ID = ?"), s.stamp(now), id)
 		if err != nil {
 			return err
 		}

@@ -18,11 +18,7 @@ const controlColumns = "VERSION, STATUS, RUNG, PHASE, PHASE_AT, ORIGIN_AT, UNTIL
 
 // controlText reads one row by its key. Placeholders: worker, run.
 func (s *Store) controlText() string {
-	columns := controlColumns
-	if s.d.Clock == nil {
-		columns += ", " + s.d.Now + " AS READ_AT"
-	}
-	return "SELECT " + columns + ", " + s.d.Member("WORKER_TARGETS") + " AS WORKER FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?"
+	return "SELECT " + controlColumns + s.readAt() + ", " + s.d.Member("WORKER_TARGETS") + " AS WORKER FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?"
 }
 
 type controlRow struct {
@@ -48,7 +44,7 @@ func (s *Store) Control(ctx context.Context, runID, workerID string) (control co
 	}
 	err = s.wrap(ctx, what, func() error {
 		var r controlRow
-		found, err := getPrepared(ctx, statement, &r, workerID, runID)
+		found, err := statement.get(ctx, s.read, &r, workerID, runID)
 		switch {
 		case err != nil:
 			return err
@@ -92,8 +88,8 @@ var beatColumns = []string{
 // the database has the clock, without LAST_HEARTBEAT.
 func (s *Store) beatText() string {
 	insert := Insert{
-		Table: s.d.Table("WORKER_HEARTBEATS"), Columns: beatColumns, JSON: jsonColumns, Rows: 1,
-		OnlyIf: "EXISTS (SELECT 1 FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?)",
+		Table: s.d.Table("WORKER_HEARTBEATS"), Name: "WORKER_HEARTBEATS", Columns: beatColumns, JSON: jsonColumns, Rows: 1,
+		OnlyIf: s.runIsThere(),
 		Key:    []string{"RUN_ID", "WORKER_ID"}, Update: except(beatColumns, "RUN_ID", "WORKER_ID"),
 		Newer: []string{"EPOCH", "HEARTBEAT_COUNT"},
 	}
@@ -123,7 +119,9 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 		return err
 	}
 	if s.d.Clock == nil && len(beats) == 1 {
-		return s.wrap(ctx, what, func() error { return s.storeBeat(ctx, s.read, statement, beats[0], values[0]) })
+		return s.wrap(ctx, what, func() error {
+			return s.repeat(ctx, func() error { return s.storeBeat(ctx, nil, statement, beats[0], values[0]) })
+		})
 	}
 	return s.transaction(ctx, what, func(tx *sqlx.Tx) error {
 		now, err := s.now(ctx, tx)
@@ -135,7 +133,7 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 			if s.d.Clock != nil {
 				args = slices.Insert(args, slices.Index(beatColumns, "LAST_HEARTBEAT"), s.stamp(now))
 			}
-			if err := s.storeBeat(ctx, tx, tx.StmtxContext(ctx, statement), beat, args); err != nil {
+			if err := s.storeBeat(ctx, tx, statement, beat, args); err != nil {
 				return err
 			}
 		}
@@ -143,8 +141,9 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 	})
 }
 
-func (s *Store) storeBeat(ctx context.Context, q sqlx.QueryerContext, statement *sqlx.Stmt, beat core.Beat, args []any) error {
-	result, err := statement.ExecContext(ctx, append(args, beat.Key.RunID)...)
+// storeBeat stores a beat in tx, or by itself when tx is nil.
+func (s *Store) storeBeat(ctx context.Context, tx *sqlx.Tx, statement statement, beat core.Beat, args []any) error {
+	result, err := statement.exec(ctx, s.write, tx, append(s.bind(args), beat.Key.RunID)...)
 	if err != nil {
 		return err
 	}
@@ -152,6 +151,10 @@ func (s *Store) storeBeat(ctx context.Context, q sqlx.QueryerContext, statement 
 		return err
 	}
 	// Nothing was stored: the beat is old, or there is no such run.
+	var q sqlx.QueryerContext = s.write
+	if tx != nil {
+		q = tx
+	}
 	found, err := s.runExists(ctx, q, beat.Key.RunID)
 	if err == nil && !found {
 		err = s.notFound("run %q", beat.Key.RunID)
@@ -202,6 +205,7 @@ type beatRow struct {
 	Sessions     *string          `db:"TARGET_SESSIONS"`
 	Build        *string          `db:"BUILD"`
 	Payload      *string          `db:"PAYLOAD"`
+	ReadAt       instant          `db:"READ_AT"`
 }
 
 // Beats returns the newest beats of a run. A run that is not there has none.
@@ -216,7 +220,7 @@ func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64)
 		}
 		payload = "CASE WHEN " + strings.Join(same, " OR ") + " THEN NULL ELSE PAYLOAD END AS PAYLOAD"
 	}
-	query := "SELECT " + strings.Join(beatColumns[:len(beatColumns)-1], ", ") + ", " + payload +
+	query := "SELECT " + strings.Join(beatColumns[:len(beatColumns)-1], ", ") + ", " + payload + s.readAt() +
 		" FROM " + s.d.Table("WORKER_HEARTBEATS") + " WHERE RUN_ID = ? ORDER BY WORKER_GROUP_ID, WORKER_ID"
 	err = s.wrap(ctx, "reading beats of run "+runID, func() error {
 		var rows []beatRow
@@ -229,6 +233,10 @@ func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64)
 				return err
 			}
 			beats = append(beats, beat)
+		}
+		if s.d.Clock == nil && len(rows) > 0 {
+			now = rows[0].ReadAt.Truncate(time.Microsecond)
+			return nil
 		}
 		now, err = s.now(ctx, s.read)
 		return err

@@ -1,0 +1,50 @@
+package snowflake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/benchfleet/benchfleet/adapters/sqlstore"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// DefaultConnections is how many sessions a store has at most. A worker needs
+// two, an orchestrator hardly more; each costs a login.
+const DefaultConnections = 8
+
+// StoreOptions of a store.
+type StoreOptions struct {
+	// Environ is the environment that the address may refer to, as os.Environ
+	// returns it.
+	Environ []string
+	// Connections bounds the sessions; 0: DefaultConnections.
+	Connections int
+}
+
+// OpenStore opens the store at an address, which ApplySchema has made. It logs in
+// once, to know that the address is right, and changes nothing.
+// Errors: Invalid for the address; Denied for a login that is refused, and for a
+// role or a warehouse that is; Unavailable when Snowflake cannot be reached.
+// Missing tables are no error: Check names them.
+func OpenStore(ctx context.Context, address string, options StoreOptions) (ports.Store, error) {
+	config, err := ParseAddress(address, options.Environ)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDialect(&config)
+	if err != nil {
+		return nil, err
+	}
+	if options.Connections <= 0 {
+		options.Connections = DefaultConnections
+	}
+	pool, err := openPool(&config, controlPool, options.Connections)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(fault(ctx, fmt.Sprintf("opening the store at %s", config.address()), err, true), pool.Close())
+	}
+	return sqlstore.New(d.sqlstore(), pool, pool), nil
+}
