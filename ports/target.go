@@ -52,12 +52,16 @@ type TargetInfo struct {
 	// MaxConnections that the target grants this user now, those in use by others
 	// taken off; 0: unknown.
 	MaxConnections int `json:"max_connections,omitempty"`
+	// Warehouse that computes for the target; nil where it has none.
+	Warehouse *core.Warehouse `json:"warehouse,omitempty"`
 }
 
 // TableInfo describes the benchmark table.
 type TableInfo struct {
 	Exists  bool     `json:"exists"`
 	Columns []string `json:"columns,omitempty"`
+	// Type is STANDARD, HYBRID, INTERACTIVE or VIEW; "" where a target has but one.
+	Type string `json:"type,omitempty"`
 	// Rows with a key below the scenario's row count, which lookups draw from.
 	Rows int64 `json:"rows"`
 }

@@ -97,6 +97,7 @@ type driver struct {
 	counted     bool            // so the use of the template is
 	journal     *journal
 	journalNext time.Time // not again before this
+	polls       warehousePolls
 }
 
 // Drive claims a run and drives it until it is terminal, or until ctx ends: then
@@ -116,6 +117,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 	d.measured = newSeries(len(d.run.Workers), d.measuredBefore())
 	d.effects = newEffects(ctx, d.log)
 	defer d.effects.wait()
+	defer d.polls.group.Wait()
 	for !d.finished() {
 		if err := d.step(ctx); err != nil {
 			return d.run, err
@@ -205,6 +207,7 @@ func (d *driver) step(ctx context.Context) error {
 	if err := d.fold(d.observeWorld(ctx)...); err != nil {
 		return err
 	}
+	d.pollWarehouse(ctx)
 	facts, result := d.effects.finished(d.run)
 	if result != nil {
 		d.result = result

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,6 +90,14 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 		findings = append(findings, refuse("target.local_file", "use --launcher local, or a target that is a server",
 			"the target is a file of this host, which workers of the launcher %s cannot see", caps.Name))
 	}
+	if info.Table.Exists {
+		if finding, wrong := core.TableTypeFinding(info.Table.Type, s, "run: benchfleet prepare "+s.Name+" --drop, and then "+strings.TrimPrefix(r.prepare(ctx, s), "run: ")); wrong {
+			findings = append(findings, finding)
+		}
+	}
+	if info.Warehouse != nil {
+		findings = append(findings, r.checkWarehouse(ctx, *info.Warehouse, s)...)
+	}
 	findings = append(findings, r.checkLoopback(ctx, info.Host)...)
 	if info.ReadOnly != "" && writes(s) {
 		findings = append(findings, refuse("target.read_only",
@@ -100,6 +109,23 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
 	}
 	return findings
+}
+
+// checkWarehouse judges the target's warehouse, beside that of the store.
+func (r *Runner) checkWarehouse(ctx context.Context, of core.Warehouse, s core.Scenario) []core.Finding {
+	user, uses := r.ports.Schema.(ports.WarehouseUser)
+	if !uses {
+		return core.WarehouseFindings(of, nil, s)
+	}
+	own, err := user.Warehouse(ctx)
+	switch {
+	case err == nil:
+		return core.WarehouseFindings(of, &own, s)
+	case core.CodeOf(err) == core.Unsupported:
+		return core.WarehouseFindings(of, nil, s)
+	default:
+		return append(core.WarehouseFindings(of, nil, s), refuse("store.warehouse", "check the warehouse in the address of the store", "%v", err))
+	}
 }
 
 // checkLoopback refuses a target on this host's loopback for workers that have

@@ -56,6 +56,16 @@ func preflightCases() []preflightCase {
 			s.Operations[0].Access = core.AccessWrite
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.ReadOnly = "the server is a standby" }}
 		}, "target.read_only", core.SeverityError, "the mix writes, and the target accepts no writes: the server is a standby", `the endpoint "local"`},
+		{"a table of another type", func(b B, p P, _ O, _ S) {
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.Table.Type = "HYBRID" }}
+		}, "target.table_type", core.SeverityError, "table T is HYBRID, the template says STANDARD", "run: benchfleet prepare quick --drop, and then benchfleet prepare quick --rows 100"},
+		{"a warehouse that sleeps", func(b B, p P, _ O, _ S) { p.Target = b.computing("SUSPENDED") }, "target.warehouse", core.SeverityError, "warehouse BENCH is suspended", "ALTER WAREHOUSE BENCH RESUME"},
+		{"the store's warehouse", func(b B, p P, _ O, _ S) {
+			p.Target, p.Schema = b.computing("STARTED"), computingSchema{b.store, "BENCH", nil}
+		}, "target.warehouse", core.SeverityError, "warehouse BENCH serves the store too", "name another warehouse"},
+		{"the store's warehouse is not known", func(b B, p P, _ O, _ S) {
+			p.Target, p.Schema = b.computing("STARTED"), computingSchema{b.store, "", unavailable()}
+		}, "store.warehouse", core.SeverityError, "unavailable: away", "check the warehouse"},
 		{"launcher cannot be checked", func(b B, _ P, _ O, _ S) { fail(b, "Launcher.Check", unavailable()) }, "launcher.ready", core.SeverityError, "the launcher memory could not be checked: unavailable: away", "platform"},
 		{"launcher refuses", func(b B, p P, _ O, _ S) { p.Launcher = refusing{b.launcher} }, "launcher.image", core.SeverityError, "no image", "build it"},
 		{"too many workers", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.MaxWorkers = 1 }) }, "launcher.capacity", core.SeverityError, "starts at most 1 workers, not 2", "lower load.workers"},

@@ -181,6 +181,9 @@ func isDead(err error) bool {
 
 // isTransport reports whether an error is of the way to the server.
 func isTransport(err error) bool {
+	if err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // the driver returns the context's own error, which is a net.Error too
+		return false
+	}
 	var network net.Error
 	var address *url.Error
 	return errors.As(err, &network) || errors.As(err, &address) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -244,16 +247,13 @@ func fault(ctx context.Context, what string, err error, broken bool) error {
 	if err == nil {
 		return nil
 	}
-	ended := ctx.Err()
-	if ended == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		ended = err
-	}
-	if ended != nil {
-		code := core.ErrUnavailable
-		if !broken {
-			code = core.ErrRefused
-		}
-		return fmt.Errorf("%w: snowflake: %s: %w", code, what, ended)
+	switch ended := ctx.Err(); {
+	case ended != nil && !broken:
+		return fmt.Errorf("%w: snowflake: %s: %w", core.ErrRefused, what, ended)
+	case ended != nil:
+		return fmt.Errorf("%w: snowflake: %s: %w", core.ErrUnavailable, what, ended)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // of a timeout of ours
+		return fmt.Errorf("%w: snowflake: %s: no answer in time: %w", core.ErrUnavailable, what, err)
 	}
 	if core.CodeOf(err) != core.Internal {
 		return err // it has its code already

@@ -20,9 +20,10 @@ import (
 type poolUse int
 
 const (
-	// controlPool is for a store at run time.
+	// controlPool is for a store at run time. It names whole tables, and its login
+	// no database: one that is missing is found when it is looked for.
 	controlPool poolUse = iota
-	// applyPool is for a store's DDL: no database need be there yet.
+	// applyPool is for a store's DDL.
 	applyPool
 	// observerPool is for questions about a target, and for preparing it.
 	observerPool
@@ -92,7 +93,7 @@ func parametersOf(use poolUse, given map[string]string) map[string]string {
 	p := map[string]string{
 		"TIMEZONE": "UTC", "AUTOCOMMIT": "true", "MULTI_STATEMENT_COUNT": "1",
 		"CLIENT_TELEMETRY_ENABLED": "false", "ABORT_DETACHED_QUERY": "true",
-		"GO_QUERY_RESULT_FORMAT": "JSON", "USE_CACHED_RESULT": "false",
+		"GO_QUERY_RESULT_FORMAT": "JSON", "USE_CACHED_RESULT": "false", "TIMESTAMP_INPUT_FORMAT": "AUTO",
 	}
 	switch use {
 	case controlPool, applyPool:
@@ -122,7 +123,9 @@ func parametersOf(use poolUse, given map[string]string) map[string]string {
 
 // ofMeasured reports whether a parameter of an address is meant for the load
 // alone, when the store has the same address.
-func ofMeasured(name string) bool { return name == "USE_CACHED_RESULT" || name == "GO_QUERY_RESULT_FORMAT" }
+func ofMeasured(name string) bool {
+	return name == "USE_CACHED_RESULT" || name == "GO_QUERY_RESULT_FORMAT"
+}
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
@@ -148,9 +151,7 @@ func newConnector(config *Config, use poolUse, tag string) *connector {
 		DisableOCSPChecks: true,
 	}}
 	switch use {
-	case controlPool:
-		c.base.MaxRetryCount = controlRetries
-	case applyPool:
+	case controlPool, applyPool:
 		c.base.MaxRetryCount, c.base.Database, c.base.Schema = controlRetries, "", ""
 	case observerPool:
 		c.base.MaxRetryCount, c.base.Warehouse = observerRetries, config.ObserverWarehouse

@@ -158,4 +158,6 @@ func evict(pinned *sql.Conn) {
 }
 
 // isBadConn reports whether database/sql gave a connection up.
-func isBadConn(err error) bool { return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) }
+func isBadConn(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+}

@@ -16,7 +16,9 @@ const (
 	Grants             = "grants"        // roles and what they may do
 	TargetCreate       = "target-create" // the benchmark table; {table} is its quoted name
 	TargetCreateHybrid = "target-create-hybrid"
-	TargetDrop         = "target-drop"
+	// TargetCreateInteractive is an interactive table, which Snowflake alone has.
+	TargetCreateInteractive = "target-create-interactive"
+	TargetDrop              = "target-drop"
 )
 
 //go:embed */store/*.sql */target/*.sql snowflake/changes/*.sql snowflake/*.sql
@@ -41,11 +43,13 @@ func pattern(dialect, kind string) (string, error) {
 		return dialect + "/target/create.sql", nil
 	case TargetCreateHybrid:
 		return dialect + "/target/create_hybrid.sql", nil
+	case TargetCreateInteractive:
+		return dialect + "/target/create_interactive.sql", nil
 	case TargetDrop:
 		return dialect + "/target/drop.sql", nil
 	default:
 		return "", fmt.Errorf("no DDL of the kind %q; there is %q", kind,
-			[]string{Store, StoreChanges, Grants, TargetCreate, TargetCreateHybrid, TargetDrop})
+			[]string{Store, StoreChanges, Grants, TargetCreate, TargetCreateHybrid, TargetCreateInteractive, TargetDrop})
 	}
 }
 
