@@ -289,3 +289,48 @@ func (p *parser) words(n int) string {
 	}
 	return strings.Join(list, " ")
 }
+
+// ParsePath reads a name of up to three parts, as IDENTIFIER does.
+func ParsePath(text string) (path Path, err error) {
+	tokens, err := Tokenize(text)
+	if err != nil {
+		return Path{}, err
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case bailout:
+			path, err = Path{}, r.err
+		default:
+			panic(r)
+		}
+	}()
+	p := &parser{text: text, tokens: tokens}
+	path = p.path()
+	if p.peek().Kind != EOF || path.Of != nil {
+		p.unexpected("")
+	}
+	return path, nil
+}
+
+// ParseExpression reads one expression.
+func ParseExpression(text string) (x Expr, err error) {
+	tokens, err := Tokenize(text)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case bailout:
+			x, err = nil, r.err
+		default:
+			panic(r)
+		}
+	}()
+	p := &parser{text: text, tokens: tokens}
+	if x = p.expr(); p.peek().Kind != EOF {
+		p.unexpected("")
+	}
+	return x, nil
+}
