@@ -2,8 +2,9 @@ package ports
 
 // The worker contract: a worker is started with everything in these variables,
 // the same on every launcher. Endpoints and their secrets are
-// BENCHFLEET_ENDPOINT_<NAME>. A secret, which endpoints and the store's token are,
-// may also be in a file that the variable with _FILE at its end names.
+// BENCHFLEET_ENDPOINT_<NAME>. A secret, which endpoints, the store's token and its
+// address may be, may also be in a file that the variable with _FILE at its end
+// names.
 const (
 	EnvRunID       = "BENCHFLEET_RUN_ID"
 	EnvWorkerID    = "BENCHFLEET_WORKER_ID"

@@ -93,7 +93,11 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 	config.Build = open.Build()
 	config.Observe = open.Observe
 	hide := &redactor{}
-	address := env.get(ports.EnvStore)
+	address, err := env.secret(ports.EnvStore)
+	if err != nil {
+		log.Error("the store's address cannot be read", "error", err.Error())
+		return Exit{Code: core.ExitEnvironment, Cause: err.Error()}
+	}
 	hide.add(address, "the store's address")
 	token, err := env.secret(ports.EnvStoreToken)
 	if err != nil && core.CodeOf(err) != core.NotFound {
@@ -229,7 +233,8 @@ func (e environment) get(name string) string {
 // config reads the worker contract.
 func (e environment) config() (c Config, err error) {
 	for _, name := range []string{ports.EnvRunID, ports.EnvWorkerID, ports.EnvGroupID, ports.EnvGroupCount, ports.EnvEpoch, ports.EnvStore} {
-		if e.get(name) == "" {
+		inFile := name == ports.EnvStore && e.get(name+"_FILE") != ""
+		if e.get(name) == "" && !inFile {
 			return c, fmt.Errorf("%w: %s is not set; a launcher sets it", core.ErrInvalid, name)
 		}
 	}

@@ -122,7 +122,7 @@ func (d *dialect) applyError(ctx context.Context, statement string, err error) e
 	err = fault(ctx, first, err, false)
 	switch core.CodeOf(err) {
 	case core.Unsupported:
-		if strings.HasPrefix(statement, "CREATE HYBRID TABLE") {
+		if schema.IsHybrid(statement) {
 			return fmt.Errorf("%w; this account has no hybrid tables (they need AWS or Azure, a commercial region and no trial account), and the store cannot do without: use another account, or keep the store in --store sqlite:PATH", err)
 		}
 	case core.Denied, core.Invalid:

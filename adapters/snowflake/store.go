@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/sqlstore"
 	"github.com/benchfleet/benchfleet/ports"
@@ -43,8 +44,32 @@ func OpenStore(ctx context.Context, address string, options StoreOptions) (ports
 	if err != nil {
 		return nil, err
 	}
-	if err := pool.PingContext(ctx); err != nil {
+	if err := verifyPool(ctx, &config, controlPool, pool); err != nil {
 		return nil, errors.Join(fault(ctx, fmt.Sprintf("opening the store at %s", config.address()), err, true), pool.Close())
 	}
 	return sqlstore.New(d.sqlstore(), pool, pool), nil
+}
+
+// Location says where the store is, without a secret.
+func (c Config) Location() string {
+	return fmt.Sprintf("snowflake:%s/%s/%s", c.Account, c.StoreDatabase, c.ResultsSchema)
+}
+
+// HasSecret reports whether an address has a secret in it, and not in a file, so
+// that it must not be seen. One that cannot be read is taken to have one.
+func HasSecret(address string) bool {
+	address = strings.TrimPrefix(address, "snowflake:")
+	if strings.HasPrefix(address, connectionPrefix) {
+		return false
+	}
+	given, err := dsnSettings(address)
+	if err != nil {
+		return strings.Contains(address, "@")
+	}
+	for _, key := range []string{"password", "token", "privatekey", "privatekeypassphrase"} {
+		if given.values[key] != "" {
+			return true
+		}
+	}
+	return false
 }

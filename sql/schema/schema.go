@@ -82,8 +82,11 @@ func Statements(dialect, kind string) ([]string, error) {
 }
 
 func isTable(statement string) bool {
-	return strings.HasPrefix(statement, "CREATE TABLE ") || strings.HasPrefix(statement, "CREATE HYBRID TABLE ")
+	return strings.HasPrefix(statement, "CREATE TABLE ") || IsHybrid(statement)
 }
+
+// IsHybrid reports whether a statement makes a hybrid table.
+func IsHybrid(statement string) bool { return strings.HasPrefix(statement, "CREATE HYBRID TABLE ") }
 
 func isContainer(statement string) bool {
 	return strings.HasPrefix(statement, "CREATE DATABASE ") || strings.HasPrefix(statement, "CREATE SCHEMA ")

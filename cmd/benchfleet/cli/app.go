@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/benchfleet/benchfleet/adapters/snowflake"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
 	"github.com/spf13/cobra"
@@ -103,7 +104,7 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "dir", ".benchfleet", "data `FOLDER`: the default store and target, worker logs, kept certificates")
-	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` (default sqlite:FOLDER/store.db)")
+	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` or snowflake:ADDRESS (default sqlite:FOLDER/store.db)")
 	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
 	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
 	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; plugin: "+pluginOptions)
@@ -123,6 +124,9 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 // defaults, and checks what all commands share.
 func (a *app) settings(cmd *cobra.Command) error {
 	var failed error
+	if cmd.Flags().Changed("store") && storeKind(a.store) == snowflakeStore && snowflake.HasSecret(strings.TrimPrefix(a.store, "snowflake:")) {
+		return usage("--store has a secret in it, which everybody on this host can see: set BENCHFLEET_STORE instead, or name an entry of connections.toml with snowflake:connection:NAME")
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "BENCHFLEET_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, set := a.lookup(name)

@@ -76,6 +76,10 @@ func TestUsage(t *testing.T) {
 		{args: "runs --store sqlite:", says: []string{"sqlite:PATH"}},
 		{args: "runs --store sqlite::memory:", says: []string{"PATH is a file"}},
 		{args: "schema apply --store x", says: []string{"sqlite:PATH"}},
+		{args: "runs --store oracle:me:hush@host", says: []string{`"oracle:…"`, "snowflake:ADDRESS"}},
+		{args: "runs --store snowflake:me:hush@acme/db", says: []string{"--store has a secret", "BENCHFLEET_STORE", "connection:NAME"}},
+		{args: "runs", env: "BENCHFLEET_STORE=snowflake:me:hush@acme/db?colour=red", says: []string{`"colour"`, "warehouse"}},
+		{args: "runs --store snowflake:connection:nobody", says: []string{"nobody"}},
 		{args: "runs --endpoint local", says: []string{`--endpoint is "local"`, "NAME=FILE"}},
 		{args: "runs --endpoint =x", says: []string{"NAME=FILE"}},
 		{args: "runs --endpoint a=x --endpoint a=y", says: []string{`"a" twice`}},
@@ -131,6 +135,7 @@ func TestUsage(t *testing.T) {
 			is.Equal(got.stdout, "")
 			is.True(strings.HasPrefix(got.stderr, "benchfleet: "))
 			is.True(!strings.Contains(got.stderr, "\x1b"))
+			is.True(!strings.Contains(got.stderr, "hush")) // no password
 			for _, text := range tt.says {
 				is.True(strings.Contains(got.stderr, text)) // it helps
 			}

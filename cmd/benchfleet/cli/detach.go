@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -74,7 +75,7 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		return nil, err
 	}
 	defer log.Close()
-	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--store", a.store, "--health", a.health}
+	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--health", a.health}
 	for _, e := range a.endpoints {
 		args = append(args, "--endpoint", e)
 	}
@@ -85,7 +86,8 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		args = append(args, "--launcher", a.launcher)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env, cmd.Stderr = a.environ, log // its result is in the store
+	cmd.Env = append(slices.Clone(a.environ), ports.EnvStore+"="+a.store) // not an argument: it may hold a password
+	cmd.Stderr = log                                                      // its result is in the store
 	cmd.SysProcAttr = ownSession()
 	if err := cmd.Start(); err != nil {
 		return nil, err

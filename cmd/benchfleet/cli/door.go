@@ -26,8 +26,7 @@ type door struct {
 
 // needsGateway reports whether workers of a launcher cannot open the store.
 func (a *app) needsGateway(launcher ports.Launcher) bool {
-	_, err := sqlitePath(a.store)
-	return err == nil && !launcher.Capabilities().LocalFiles
+	return storeKind(a.store) == sqliteStore && !launcher.Capabilities().LocalFiles
 }
 
 // checkDoor finds whether workers could reach the store.
@@ -52,7 +51,13 @@ func (a *app) checkDoor(ctx context.Context, launcher ports.Launcher) []core.Fin
 // this host has it no more, and the launcher ends workers without their help.
 func (a *app) openDoor(ctx context.Context, store ports.Store, launcher ports.Launcher, home home) (*door, error) {
 	if !a.needsGateway(launcher) {
-		return &door{store: store, close: nothing, environment: []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}}, nil
+		d := &door{store: store, close: nothing}
+		if at := []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}; storeKind(a.store) == sqliteStore {
+			d.environment = at
+		} else {
+			d.secrets = at // it may hold a password
+		}
+		return d, nil
 	}
 	d, err := a.openGateway(ctx, store, launcher, home)
 	if err != nil && home.ending {
@@ -113,12 +118,12 @@ func (a *app) openGateway(ctx context.Context, store ports.Store, launcher ports
 
 // openWorkerStore opens the store as a worker does: by its address, which may be
 // that of a gateway.
-func openWorkerStore(ctx context.Context, address, token string) (ports.Store, error) {
+func openWorkerStore(ctx context.Context, address, token string, environ []string) (ports.Store, error) {
 	if strings.HasPrefix(address, "http://") {
 		return gateway.Open(ctx, address, gateway.ClientOptions{Token: token})
 	}
 	if token != "" {
-		return nil, fmt.Errorf("%w: %s is set, and the store %s takes none", core.ErrInvalid, ports.EnvStoreToken, address)
+		return nil, fmt.Errorf("%w: %s is set, and the store %s takes none", core.ErrInvalid, ports.EnvStoreToken, shownStore(address, environ))
 	}
-	return openStore(ctx, address)
+	return openStore(ctx, address, environ)
 }

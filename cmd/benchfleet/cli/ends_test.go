@@ -24,7 +24,7 @@ import (
 func deadRun(t *testing.T, dir, id, launcher string, home ports.Home) {
 	t.Helper()
 	is := is.New(t)
-	store, err := openStore(t.Context(), "sqlite:"+filepath.Join(dir, "store.db"))
+	store, err := openStore(t.Context(), "sqlite:"+filepath.Join(dir, "store.db"), nil)
 	is.NoErr(err)
 	defer store.Close()
 	template, err := library.Get("oltp")

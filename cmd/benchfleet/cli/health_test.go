@@ -230,7 +230,7 @@ func TestWorkerWhoseHealthIsHeld(t *testing.T) {
 	is := is.New(t)
 	dir, address := site(t), nobody(t)
 	location := "sqlite:" + filepath.Join(dir, "store.db")
-	store, err := openStore(t.Context(), location)
+	store, err := openStore(t.Context(), location, nil)
 	is.NoErr(err)
 	defer store.Close()
 	template, err := library.Get("oltp")

@@ -27,7 +27,9 @@ type targetAndLoader interface {
 // Opener opens what a worker needs; RunIfChild takes it.
 func Opener() worker.Opener {
 	return worker.Opener{
-		Store: openWorkerStore,
+		Store: func(ctx context.Context, address, token string) (ports.Store, error) {
+			return openWorkerStore(ctx, address, token, os.Environ())
+		},
 		Target: func(ctx context.Context, kind string, e ports.Endpoint) (ports.Target, error) {
 			return openTarget(ctx, kind, e)
 		},
@@ -40,14 +42,6 @@ func Opener() worker.Opener {
 		},
 		Usage: NewUsage(),
 	}
-}
-
-func openStore(ctx context.Context, address string) (ports.Store, error) {
-	path, err := sqlitePath(address)
-	if err != nil {
-		return nil, err
-	}
-	return sqlite.OpenStore(ctx, path, sqlite.Options{})
 }
 
 // targetKinds are the kinds of targets that openTarget knows.
@@ -66,13 +60,6 @@ func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLo
 	default:
 		return nil, unknownKind(kind)
 	}
-}
-
-func (a *app) openStore(ctx context.Context) (ports.Store, error) {
-	if _, err := sqlitePath(a.store); err != nil {
-		return nil, err
-	}
-	return openStore(ctx, a.store)
 }
 
 // endpointFiles are the files that --endpoint gives, by the name of the endpoint.

@@ -178,7 +178,7 @@ func (a *app) create(ctx context.Context, s *session, id string, found *admitted
 	if _, err := s.runner.Create(ctx, id, found.scenario); err != nil {
 		return err
 	}
-	fmt.Fprintf(say, "run %s: %s on %s\n", id, found.scenario.Name, a.store)
+	fmt.Fprintf(say, "run %s: %s on %s\n", id, found.scenario.Name, a.shownStore())
 	return nil
 }
 
@@ -224,7 +224,7 @@ func (a *app) refusedRun(result report.Result) error {
 // loadResult reads what is stored of a run's result. A run that goes on, or that
 // ended before anything was stored, has none: an outline is no result.
 func (a *app) loadResult(ctx context.Context, store ports.Store, run core.Run) (report.Result, error) {
-	result := report.Result{Run: run, Location: a.store}
+	result := report.Result{Run: run, Location: a.shownStore()}
 	parent, children, err := store.Rollup(ctx, run.ID)
 	switch {
 	case err == nil && parent.Status.Terminal():

@@ -109,7 +109,7 @@ func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refus
 		return nil, err
 	}
 	defer closeLauncher()
-	if _, err := sqlitePath(a.store); err != nil {
+	if err := checkStore(a.store, a.environ); err != nil {
 		return nil, err
 	}
 	store, err := a.openStore(ctx)

@@ -2,13 +2,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
-	"github.com/benchfleet/benchfleet/adapters/sqlite"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/report"
-	"github.com/benchfleet/benchfleet/sql/schema"
 	"github.com/spf13/cobra"
 )
 
@@ -21,22 +17,21 @@ func (a *app) schemaCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "apply",
 			Short: "Create what is missing; the only command that executes DDL on the store",
-			Long:  "Creates the tables and columns that the store lacks. It can be run again at any time and removes nothing.",
+			Long: `Creates the tables and columns that the store lacks, and in Snowflake its database
+and schemas. It can be run again at any time and removes nothing. Roles and grants
+are not made: review what schema print shows, and run it by hand.`,
 			Example: `  benchfleet schema apply
-  benchfleet schema apply --store sqlite:/data/bench.db`,
+  benchfleet schema apply --store sqlite:/data/bench.db
+  benchfleet schema apply --store snowflake:connection:admin`,
 			Args: noArguments,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				path, err := sqlitePath(a.store)
-				if err != nil {
-					return err
-				}
-				if err := sqlite.ApplySchema(cmd.Context(), path); err != nil {
+				if err := applySchema(cmd.Context(), a.store, a.environ); err != nil {
 					return err
 				}
 				if a.json() {
-					return writeJSON(a.out, map[string]string{"store": a.store})
+					return writeJSON(a.out, map[string]string{"store": a.shownStore()})
 				}
-				return a.print("the schema is in place: %s\n", a.store)
+				return a.print("the schema is in place: %s\n", a.shownStore())
 			},
 		},
 		&cobra.Command{
@@ -47,15 +42,15 @@ func (a *app) schemaCommand() *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "print",
-			Short: "Print the DDL, to be reviewed or run by hand",
+			Short: "Print the DDL, to be reviewed or run by hand; for --store snowflake:ADDRESS also grants and services",
 			Args:  noArguments,
 			RunE: func(*cobra.Command, []string) error {
-				script, err := schema.Script("sqlite")
+				script, err := printSchema(a.store, a.environ)
 				if err != nil {
 					return err
 				}
 				if a.json() {
-					return writeJSON(a.out, map[string]string{"dialect": "sqlite", "ddl": script})
+					return writeJSON(a.out, map[string]string{"dialect": storeKind(a.store), "ddl": script})
 				}
 				return a.print("%s", script)
 			},
@@ -64,17 +59,8 @@ func (a *app) schemaCommand() *cobra.Command {
 	return cmd
 }
 
-// sqlitePath is the file that a store's address names.
-func sqlitePath(address string) (string, error) {
-	kind, path, _ := strings.Cut(address, ":")
-	if kind != "sqlite" || path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
-		return "", fmt.Errorf("%w: --store is %q; allowed: sqlite:PATH, where PATH is a file", core.ErrInvalid, address)
-	}
-	return path, nil
-}
-
 func (a *app) checkSchema(ctx context.Context) error {
-	if _, err := sqlitePath(a.store); err != nil {
+	if err := checkStore(a.store, a.environ); err != nil {
 		return err
 	}
 	store, err := a.openStore(ctx)
