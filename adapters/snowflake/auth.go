@@ -30,39 +30,40 @@ const serviceToken = "/snowflake/session/token"
 // maxSecretFile bounds a file with a secret in bytes.
 const maxSecretFile = 64 << 10
 
-// secret is a text that does not print.
-type secret string
+// secret is a text that does not print, not even inside of something else: only
+// its address would.
+type secret struct{ text *string }
 
-// String hides it.
-func (secret) String() string { return "…" }
+func newSecret(text string) secret {
+	if text == "" {
+		return secret{}
+	}
+	return secret{&text}
+}
 
-// GoString hides it.
-func (secret) GoString() string { return "…" }
-
-// MarshalText hides it.
-func (secret) MarshalText() ([]byte, error) { return []byte("…"), nil }
+// reveal is the text; "" without one.
+func (s secret) reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // auth is how to log in.
 type auth struct {
 	kind      authKind
 	password  secret
-	key       *privateKey
+	key       privateKey
 	token     secret
 	tokenFile string // read again for each connection
 }
 
-// privateKey is a key that does not print.
+// privateKey is a key that does not print, as secret does not.
 type privateKey struct{ key *rsa.PrivateKey }
-
-// String hides it.
-func (*privateKey) String() string { return "…" }
-
-// GoString hides it.
-func (*privateKey) GoString() string { return "…" }
 
 // auth finds the way to log in.
 func (s *settings) auth(env map[string]string) (auth, error) {
-	a := auth{token: secret(s.values["token"]), tokenFile: s.values["tokenfile"], password: secret(s.values["password"])}
+	a := auth{token: newSecret(s.values["token"]), tokenFile: s.values["tokenfile"], password: newSecret(s.values["password"])}
 	hasKey := s.values["privatekey"] != "" || s.values["privatekeyfile"] != ""
 	switch named := strings.ToUpper(s.values["authenticator"]); named {
 	case "", "SNOWFLAKE":
@@ -76,7 +77,7 @@ func (s *settings) auth(env map[string]string) (auth, error) {
 		a.kind = accessToken
 	case "OAUTH":
 		a.kind = oauthToken
-		if a.token == "" && a.tokenFile == "" && env["SNOWFLAKE_HOST"] != "" {
+		if a.token.text == nil && a.tokenFile == "" && env["SNOWFLAKE_HOST"] != "" {
 			a.tokenFile = serviceToken
 		}
 	default:
@@ -103,12 +104,12 @@ func (s *settings) auth(env map[string]string) (auth, error) {
 
 // check refuses what is missing or too much.
 func (a auth) check(s *settings, hasKey bool) error {
-	tokens := a.token != "" || a.tokenFile != ""
-	passwords := a.password != "" || s.values["passwordfile"] != ""
+	tokens := a.token.text != nil || a.tokenFile != ""
+	passwords := a.password.text != nil || s.values["passwordfile"] != ""
 	switch {
-	case a.password != "" && s.values["passwordfile"] != "":
+	case a.password.text != nil && s.values["passwordfile"] != "":
 		return invalid("password and password_file are given; one is enough")
-	case a.token != "" && a.tokenFile != "":
+	case a.token.text != nil && a.tokenFile != "":
 		return invalid("token and token_file are given; one is enough")
 	case s.values["privatekey"] != "" && s.values["privatekeyfile"] != "":
 		return invalid("private_key and private_key_file are given; one is enough")
@@ -132,26 +133,26 @@ func (a auth) check(s *settings, hasKey bool) error {
 func readSecret(field, path string) (secret, error) {
 	text, err := readSmall(path, maxSecretFile)
 	if err != nil {
-		return "", fmt.Errorf("%w (%s)", err, field)
+		return secret{}, fmt.Errorf("%w (%s)", err, field)
 	}
 	trimmed := strings.TrimSpace(string(text))
 	if trimmed == "" {
-		return "", invalid("%s %s is empty", field, path)
+		return secret{}, invalid("%s %s is empty", field, path)
 	}
-	return secret(trimmed), nil
+	return newSecret(trimmed), nil
 }
 
 // privateKey reads the key of a key pair: PKCS #8 in base64, or a PEM file, which
 // may be encrypted.
-func (s *settings) privateKey() (*privateKey, error) {
-	passphrase := secret(s.values["privatekeypassphrase"])
+func (s *settings) privateKey() (none privateKey, _ error) {
+	passphrase := newSecret(s.values["privatekeypassphrase"])
 	if file := s.values["privatekeypassphrasefile"]; file != "" {
-		if passphrase != "" {
-			return nil, invalid("private_key_passphrase and private_key_passphrase_file are given; one is enough")
+		if passphrase.text != nil {
+			return none, invalid("private_key_passphrase and private_key_passphrase_file are given; one is enough")
 		}
 		var err error
 		if passphrase, err = readSecret("private_key_passphrase_file", file); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	field, kind := "private_key", "PRIVATE KEY"
@@ -159,25 +160,25 @@ func (s *settings) privateKey() (*privateKey, error) {
 	if text := s.values["privatekey"]; text != "" {
 		var err error
 		if der, err = decodeBase64(text); err != nil {
-			return nil, invalid("private_key is not base64 of a PKCS #8 key")
+			return none, invalid("private_key is not base64 of a PKCS #8 key")
 		}
 	} else {
 		field = "private_key_file " + s.values["privatekeyfile"]
 		text, err := readSmall(s.values["privatekeyfile"], maxSecretFile)
 		if err != nil {
-			return nil, fmt.Errorf("%w (private_key_file)", err)
+			return none, fmt.Errorf("%w (private_key_file)", err)
 		}
 		block, _ := pem.Decode(text)
 		if block == nil {
-			return nil, invalid("%s is not PEM", field)
+			return none, invalid("%s is not PEM", field)
 		}
 		der, kind = block.Bytes, block.Type
 	}
-	key, err := decodeKey(field, kind, der, string(passphrase))
+	key, err := decodeKey(field, kind, der, passphrase.reveal())
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	return &privateKey{key}, nil
+	return privateKey{key}, nil
 }
 
 func decodeBase64(text string) ([]byte, error) {
@@ -240,9 +241,9 @@ func (a auth) apply(to *sf.Config) error {
 				return err
 			}
 		}
-		to.Token = string(token)
+		to.Token = token.reveal()
 	default:
-		to.Authenticator, to.Password = sf.AuthTypeSnowflake, string(a.password)
+		to.Authenticator, to.Password = sf.AuthTypeSnowflake, a.password.reveal()
 	}
 	return nil
 }
