@@ -73,7 +73,7 @@ func TestDialectNames(t *testing.T) {
 func TestBoundValues(t *testing.T) {
 	is := is.New(t)
 	is.Equal(bind(1234.56789012), "1234.56789012") // the driver sends 1234.5679
-	is.Equal(bind(0.1+0.2), "0.30000000000000004")
+	is.Equal(bind(0.30000000000000004), "0.30000000000000004")
 	is.Equal(bind(int64(1<<60)), "1152921504606846976")
 	is.Equal(bind(7), "7")
 	is.Equal(bind("x"), "x")
