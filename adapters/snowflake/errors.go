@@ -172,11 +172,14 @@ func numberOf(err error) int {
 // isDead reports whether an error says that its connection is of no more use: the
 // session is gone, or it is not known what the server did.
 func isDead(err error) bool {
+	if hangingAbort(err) {
+		return true
+	}
 	var said *sf.SnowflakeError
 	if errors.As(err, &said) {
 		return meaningOfError(said).code == core.ErrUnavailable
 	}
-	return err != nil && (errors.Is(err, driver.ErrBadConn) || isTransport(err) || hangingAbort(err))
+	return err != nil && (errors.Is(err, driver.ErrBadConn) || isTransport(err))
 }
 
 // isTransport reports whether an error is of the way to the server.

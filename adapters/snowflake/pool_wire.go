@@ -23,16 +23,15 @@ const (
 //
 // The driver asks for an abort, for the end of a session and for some more with a
 // context that never ends, and tries again when there is no answer: whoever
-// called would wait for minutes. Here such a request has abortTimeout, counted
-// from the first one since the last statement, and what remains unanswered then
-// is answered by the wire itself, in a way that the driver does not try again.
-// So a call ends at most abortTimeout after its context, and leaves no goroutine
-// behind.
+// called would wait for minutes. Here such a request has abortTimeout, all that
+// belongs to one abort together, and what remains unanswered then is answered by
+// the wire itself, in a way that the driver does not try again. So a call ends at
+// most abortTimeout after its context, and leaves no goroutine behind.
 type wire struct {
 	transport *http.Transport
 
 	mu    sync.Mutex
-	until time.Time // when requests without a context are given up; zero: not begun
+	until time.Time // when the abort of the last statement is given up; zero: none was asked for
 }
 
 func newWire() *wire {
@@ -48,16 +47,11 @@ func (w *wire) CloseIdleConnections() { w.transport.CloseIdleConnections() }
 
 // RoundTrip sends a request.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	statement := strings.HasPrefix(r.URL.Path, "/queries/") && !strings.HasSuffix(r.URL.Path, "/abort-request")
-	if statement {
-		w.mu.Lock()
-		w.until = time.Time{}
-		w.mu.Unlock()
-	}
-	if statement || r.Context().Done() != nil {
+	until := w.deadline(r.URL.Path)
+	if until.IsZero() {
 		return w.transport.RoundTrip(r)
 	}
-	ctx, cancel := context.WithDeadline(r.Context(), w.deadline())
+	ctx, cancel := context.WithDeadline(r.Context(), until)
 	answer, err := w.transport.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		cancel()
@@ -71,14 +65,25 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// deadline is when requests without a context are given up.
-func (w *wire) deadline() time.Time {
+// deadline is when a request is given up; zero for those that have a context of
+// their caller.
+func (w *wire) deadline(path string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.until.IsZero() || time.Since(w.until) > abortTimeout {
-		w.until = time.Now().Add(abortTimeout)
+	switch {
+	case strings.HasSuffix(path, "/abort-request"):
+		if w.until.IsZero() {
+			w.until = time.Now().Add(abortTimeout)
+		}
+		return w.until
+	case strings.HasPrefix(path, "/queries/"):
+		w.until = time.Time{}
+	case path == "/session/token-request": // belongs to a statement, or to its abort
+		return w.until
+	case path != "/session/v1/login-request": // the end of the session, a heartbeat
+		return time.Now().Add(abortTimeout)
 	}
-	return w.until
+	return time.Time{}
 }
 
 // givenUp is the answer to a request that has none: one that the driver reports
