@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/benchfleet/benchfleet/adapters/sqlstore"
+	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 )
 
@@ -47,7 +50,35 @@ func OpenStore(ctx context.Context, address string, options StoreOptions) (ports
 	if err := verifyPool(ctx, &config, controlPool, pool); err != nil {
 		return nil, errors.Join(fault(ctx, fmt.Sprintf("opening the store at %s", config.address()), err, true), pool.Close())
 	}
-	return sqlstore.New(d.sqlstore(), pool, pool), nil
+	return &store{sqlstore.New(d.sqlstore(), pool, pool), &config, pool}, nil
+}
+
+// store is sqlstore's, which knows nothing of warehouses.
+type store struct {
+	*sqlstore.Store
+	config *Config
+	pool   *sqlx.DB
+}
+
+var _ ports.WarehouseUser = (*store)(nil)
+
+// Warehouse is the warehouse that the store's statements run on. Errors: NotFound
+// when there is none of the address's name; Unsupported when it names none.
+func (s *store) Warehouse(ctx context.Context) (warehouse core.Warehouse, err error) {
+	if s.config.Warehouse == "" {
+		return warehouse, fmt.Errorf("%w: snowflake: the address of the store names no warehouse", core.ErrUnsupported)
+	}
+	err = pinned(ctx, s.pool, func(on queryer) error {
+		if warehouse, err = warehouseOf(ctx, on, s.config.Warehouse); err != nil {
+			return err
+		}
+		account, err := ask(ctx, on, "SELECT CURRENT_ACCOUNT() AS ACCOUNT")
+		if err == nil && len(account) == 1 {
+			warehouse.Account = account[0]["account"]
+		}
+		return err
+	})
+	return warehouse, fault(ctx, "describing the store's warehouse", err, isDead(err))
 }
 
 // Location says where the store is, without a secret.
