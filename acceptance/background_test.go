@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +26,9 @@ func TestAcceptanceInTheBackground(t *testing.T) {
 	is.Equal(s.newest(db), run) // stdout is the id and nothing else
 	s.reaches(db, "RUNNING", "MEASUREMENT")
 	is.Equal(len(s.workers(run)), 3)
+	if runtime.GOOS == "linux" {
+		is.Equal(len(orchestrators(t, run)), 1)
+	}
 	var status struct {
 		Status     string
 		OwnerAlive bool `json:"owner_alive"`
@@ -77,7 +81,8 @@ func TestAcceptanceInTheBackgroundRefused(t *testing.T) {
 	until(t, 10*time.Second, "its orchestrator is gone", func() bool { return len(orchestrators(t, s.newest(s.db()))) == 0 })
 }
 
-// orchestrators are the processes that drive a run in the background.
+// orchestrators are the processes that drive a run in the background. Their
+// settings, which may hold secrets, are in no argument.
 func orchestrators(t *testing.T, run string) (pids []string) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -86,7 +91,7 @@ func orchestrators(t *testing.T, run string) (pids []string) {
 	}
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(line, []byte("orchestrator\x00--run\x00"+run)) {
+		if err == nil && bytes.HasSuffix(line, []byte("orchestrator\x00--run\x00"+run+"\x00")) {
 			pids = append(pids, filepath.Base(filepath.Dir(file)))
 		}
 	}

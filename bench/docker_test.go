@@ -67,7 +67,7 @@ func buildIn(b *testing.B, image string) (build core.Build) {
 // whose program only tells its version, from their start to the end of all. A
 // worker has one connection to a PostgreSQL server, and a gateway to the store.
 func BenchmarkContainersReady(b *testing.B) {
-	f := newContainers(b)
+	f := newContainers(b, 0)
 	for _, n := range []int{1, 4, 8} {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
 			var ratios []float64
@@ -105,6 +105,7 @@ func dockerRuns(b *testing.B, image string, n int) time.Duration {
 
 // containers is a fleet in containers.
 type containers struct {
+	host    string // of the daemon
 	image   string
 	ports   runner.Ports
 	options runner.Options
@@ -112,19 +113,22 @@ type containers struct {
 	starting
 }
 
-func newContainers(b *testing.B) *containers {
+// newContainers makes workers as containers with so much memory each; 0: as much
+// as they take.
+func newContainers(b *testing.B, memory int64) *containers {
 	b.Helper()
 	host, ctx := dockertest.Require(b), context.Background()
-	f := &containers{image: imageOf(b, host, shipped(b)), key: storeKey(b)}
+	f := &containers{host: host, image: imageOf(b, host, shipped(b)), key: storeKey(b)}
 	build := buildIn(b, f.image)
-	l, err := docker.New(docker.Options{Host: host, Image: f.image, Command: []string{"/benchfleet", "worker"}})
+	l, err := docker.New(docker.Options{Host: host, Image: f.image, Command: []string{"/benchfleet", "worker"}, Memory: memory})
 	must(b, err)
 	b.Cleanup(func() { l.Close() })
 	reach, err := l.Reach(ctx)
 	must(b, err)
 
 	database := postgrestest.Start(b, postgrestest.Options{Listen: "127.0.0.1," + reach.Listen})
-	target, err := postgres.New(database.DSN(postgrestest.Superuser, postgrestest.Superuser), postgres.Options{})
+	dsn := database.DSNAt(reach.Listen, postgrestest.Superuser, postgrestest.Superuser) // one address for this host and its containers
+	target, err := postgres.New(dsn, postgres.Options{})
 	must(b, err)
 	b.Cleanup(func() { target.Close() })
 	must(b, target.Create(ctx, table()))
@@ -139,7 +143,7 @@ func newContainers(b *testing.B) *containers {
 	f.options = runner.Options{
 		Owner: "bench", Attached: true, Build: build, Gateway: address,
 		Environment: []ports.EnvVar{{Name: ports.EnvStore, Value: "http://" + net.JoinHostPort(reach.Dial, port)}},
-		Secrets:     []ports.EnvVar{{Name: worker.EndpointVariable("local"), Value: database.DSNAt(reach.Dial, postgrestest.Superuser, postgrestest.Superuser)}},
+		Secrets:     []ports.EnvVar{{Name: worker.EndpointVariable("local"), Value: dsn}},
 	}
 	return f
 }
@@ -148,7 +152,19 @@ func newContainers(b *testing.B) *containers {
 // long it took until all were launched, and READY.
 func (f *containers) start(b *testing.B, id string, n int) (launched, ready time.Duration) {
 	b.Helper()
-	template := lookupTemplate(n, 1, time.Minute)
+	stop := make(chan core.StopRequested, 1)
+	f.expect(n, func() { stop <- core.StopRequested{Reason: core.UserRequested, By: "bench"} })
+	run := f.drive(b, id, lookupTemplate(n, 1, time.Minute), stop)
+	launched, ready = f.took()
+	if c := run.Certificate(); run.Status != core.Cancelled || !c.Clean || ready <= 0 {
+		b.Fatalf("%s: %s %s, ready after %s, %+v", id, run.Status, run.Detail, ready, c)
+	}
+	return launched, ready
+}
+
+// drive drives a run of the template to its end.
+func (f *containers) drive(b *testing.B, id string, template core.Template, stop <-chan core.StopRequested) core.Run {
+	b.Helper()
 	template.Target.Kind = "postgres"
 	s, err := template.Resolve(core.Resolution{Launcher: "docker", StartTimeout: time.Minute})
 	must(b, err)
@@ -158,15 +174,9 @@ func (f *containers) start(b *testing.B, id string, n int) (launched, ready time
 	must(b, err)
 	_, err = r.Create(context.Background(), id, s)
 	must(b, err)
-	stop := make(chan core.StopRequested, 1)
-	f.expect(n, func() { stop <- core.StopRequested{Reason: core.UserRequested, By: "bench"} })
 	run, err := r.Drive(context.Background(), id, runner.DriveOptions{Start: true, Stop: stop})
 	must(b, err)
-	launched, ready = f.took()
-	if c := run.Certificate(); run.Status != core.Cancelled || !c.Clean || ready <= 0 {
-		b.Fatalf("%s: %s %s, ready after %s, %+v", id, run.Status, run.Detail, ready, c)
-	}
-	return launched, ready
+	return run
 }
 
 // starting tells how long workers take from the first launch to the last READY.

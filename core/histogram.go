@@ -23,18 +23,22 @@ const (
 // from any duration in it. Longer durations are counted in the last bucket;
 // negative ones are recorded as 0. Count, Sum, Min and Max are exact.
 //
-// The zero value is empty and ready. Memory is taken in pieces of 1 KiB, one
-// per power of two that occurs, at most 36; once they exist nothing allocates.
+// The zero value is empty and ready. Memory is taken in pieces of 512 bytes, one
+// per power of two that occurs, at most 36; once they exist nothing allocates
+// (but for 18 KiB when a bucket has counted 2^32 durations).
 // Merging is associative and commutative, so percentiles of merged histograms
 // do not depend on who merged what first. Do not copy a Histogram that is in
 // use: the copy shares its buckets; use Clone. It is not safe for concurrent
 // use. The design follows Gil Tene's HdrHistogram (http://hdrhistogram.org).
 type Histogram struct {
-	count  uint64
-	sum    uint64 // ns, saturating
-	low    uint64 // complement of the minimum in ns, so that zero means "none yet"
-	high   uint64 // the maximum in ns
-	chunks [histogramOctaves]*[histogramBuckets]uint64
+	count uint64
+	sum   uint64 // ns, saturating
+	low   uint64 // complement of the minimum in ns, so that zero means "none yet"
+	high  uint64 // the maximum in ns
+	// The counts, in two halves: most histograms are of one connection and one
+	// interval, there are many of them, and their counts fit the lower one.
+	chunks [histogramOctaves]*[histogramBuckets]uint32
+	upper  *[histogramSlots]uint32 // nil while every count is below 2^32
 }
 
 // Record counts one duration.
@@ -50,7 +54,11 @@ func (h *Histogram) Record(d time.Duration) {
 	if chunk == nil {
 		chunk = h.grow(at >> histogramBits)
 	}
-	chunk[at%histogramBuckets]++
+	n := &chunk[at%histogramBuckets]
+	*n++
+	if *n == 0 {
+		h.carry(at, 1)
+	}
 }
 
 // RecordN counts the same duration n times. Counts beyond 2^64-1 wrap.
@@ -75,19 +83,27 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.count += o.count
 	h.low = max(h.low, o.low)
 	h.high = max(h.high, o.high)
+	if o.upper != nil {
+		for slot, n := range o.upper {
+			h.carry(uint64(slot), n)
+		}
+	}
 	for octave, from := range o.chunks {
 		if from == nil {
 			continue
 		}
 		to := h.chunks[octave]
 		if to == nil {
-			if *from == [histogramBuckets]uint64{} {
+			if *from == [histogramBuckets]uint32{} && o.upper == nil {
 				continue
 			}
 			to = h.grow(uint64(octave))
 		}
 		for i, n := range from {
 			to[i] += n
+			if to[i] < n {
+				h.carry(uint64(octave<<histogramBits+i), 1)
+			}
 		}
 	}
 }
@@ -217,13 +233,17 @@ func (h *Histogram) Equal(o *Histogram) bool {
 	if h.count != o.count || h.sum != o.sum || h.low != o.low || h.high != o.high {
 		return false
 	}
-	var none [histogramBuckets]uint64
+	var none [histogramBuckets]uint32
 	for octave := range h.chunks {
 		if *cmp.Or(h.chunks[octave], &none) != *cmp.Or(o.chunks[octave], &none) {
 			return false
 		}
 	}
-	return true
+	if h.upper == o.upper { // both nil, as a rule
+		return true
+	}
+	var nothing [histogramSlots]uint32
+	return *cmp.Or(h.upper, &nothing) == *cmp.Or(o.upper, &nothing)
 }
 
 // slots yields the index and count of every bucket that is not empty, in order.
@@ -233,8 +253,12 @@ func (h *Histogram) slots() iter.Seq2[uint64, uint64] {
 			if chunk == nil {
 				continue
 			}
-			for i, n := range chunk {
-				if n != 0 && !yield(uint64(octave<<histogramBits+i), n) {
+			for i, lower := range chunk {
+				slot, n := uint64(octave<<histogramBits+i), uint64(lower)
+				if h.upper != nil {
+					n |= uint64(h.upper[slot]) << 32
+				}
+				if n != 0 && !yield(slot, n) {
 					return
 				}
 			}
@@ -247,11 +271,25 @@ func (h *Histogram) add(slot, n uint64) {
 	if h.chunks[slot>>histogramBits] == nil {
 		h.grow(slot >> histogramBits)
 	}
-	h.chunks[slot>>histogramBits][slot%histogramBuckets] += n
+	to := &h.chunks[slot>>histogramBits][slot%histogramBuckets]
+	sum, over := bits.Add32(*to, uint32(n), 0)
+	*to = sum
+	h.carry(slot, uint32(n>>32)+over)
 }
 
-func (h *Histogram) grow(octave uint64) *[histogramBuckets]uint64 {
-	h.chunks[octave] = new([histogramBuckets]uint64)
+// carry adds n·2^32 to the count of a bucket whose chunk exists.
+func (h *Histogram) carry(slot uint64, n uint32) {
+	switch {
+	case n == 0:
+		return
+	case h.upper == nil:
+		h.upper = new([histogramSlots]uint32)
+	}
+	h.upper[slot] += n
+}
+
+func (h *Histogram) grow(octave uint64) *[histogramBuckets]uint32 {
+	h.chunks[octave] = new([histogramBuckets]uint32)
 	return h.chunks[octave]
 }
 

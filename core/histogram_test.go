@@ -336,6 +336,66 @@ func TestHistogramEqualSeesEveryBucket(t *testing.T) {
 	is.True(!c.Equal(d) && !d.Equal(c))
 }
 
+// Counts are kept in two halves of 32 bits.
+func TestHistogramCountsBeyondTheLowerHalf(t *testing.T) {
+	const half = 1 << 32
+	const d, other = 1000, 5 * time.Second
+	counts := func(h *core.Histogram) (list []uint64) {
+		for _, n := range h.Buckets() {
+			list = append(list, n)
+		}
+		return list
+	}
+	a := new(core.Histogram)
+	a.RecordN(d, half-1)
+	a.RecordN(other, 3*half+7)
+	b := a.Clone()
+	b.Record(d)
+	twice, itself := a.Clone(), a.Clone()
+	twice.Merge(a)
+	itself.Merge(&itself)
+	fresh := new(core.Histogram)
+	fresh.RecordN(d, half)
+	decoded := new(core.Histogram)
+	is.New(t).NoErr(decoded.UnmarshalText([]byte(encoded(t, &b))))
+	for _, tt := range []struct {
+		name string
+		h    *core.Histogram
+		want []uint64
+	}{
+		{"below", a, []uint64{half - 1, 3*half + 7}},
+		{"one more carries", &b, []uint64{half, 3*half + 7}},
+		{"merge", &twice, []uint64{2*half - 2, 6*half + 14}},
+		{"merge with itself", &itself, []uint64{2*half - 2, 6*half + 14}},
+		{"a lower half of zero", fresh, []uint64{half}},
+		{"decoded", decoded, []uint64{half, 3*half + 7}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(counts(tt.h), tt.want)
+			var sum uint64
+			for _, n := range tt.want {
+				sum += n
+			}
+			is.Equal(tt.h.Count(), sum)
+			c := tt.h.Clone()
+			is.True(c.Equal(tt.h))
+			c.Reset()
+			is.True(c.Equal(nil))
+			is.Equal(counts(&c), []uint64(nil))
+		})
+	}
+	is := is.New(t)
+	is.True(twice.Equal(&itself))
+	is.True(!a.Equal(&b) && !b.Equal(a))
+	upper := new(core.Histogram) // differs from fresh in the upper half alone
+	upper.RecordN(d, half)
+	upper.RecordN(d, 2*half)
+	is.True(!upper.Equal(fresh) && !fresh.Equal(upper))
+	is.Equal(a.CountAtOrBelow(d), uint64(half-1))
+	is.True(a.Quantile(0.2) < d+4 && a.Quantile(0.9) > other/2) // d's bucket ends there
+}
+
 func TestHistogramAllocatesNothingOnceWarm(t *testing.T) {
 	is := is.New(t)
 	ds := samples()["lognormal"][:1000]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -175,21 +176,32 @@ func (p *performance) release(ctx context.Context) (core.Event, error) {
 		return nil, err
 	}
 	if err := p.releaseAll(ctx); err != nil {
-		return nil, err
+		since := p.run.Deadline.Add(-p.run.Plan.ProcessingTimeout)
+		if !core.Retryable(err) || p.clock.now().Before(since.Add(releaseWait)) {
+			return nil, err
+		}
+		p.log.Warn("the platform is away: gc has to release what is left of the workers", "error", err)
 	}
 	return core.ResourcesReleased{At: p.clock.now()}, nil
 }
 
+// releaseWait is how long a run that is over otherwise waits for a platform that is
+// away to free what is left of its workers.
+const releaseWait = 5 * time.Second
+
+// releaseAll tries every worker, so that one that cannot be released keeps none
+// of the others.
 func (p *performance) releaseAll(ctx context.Context) error {
+	var problems []error
 	for _, w := range p.run.Workers {
 		if w.Life != core.Gone || w.Handle.Zero() {
 			continue
 		}
 		if err := p.ports.Launcher.Release(ctx, w.Handle); err != nil {
-			return fmt.Errorf("release %s: %w", w.ID, err)
+			problems = append(problems, fmt.Errorf("release %s: %w", w.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // isStored reports whether the stored result says what the run says.

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -254,4 +255,26 @@ func TestStopDuringProcessing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A platform that is away when everything else is over holds the run up for a
+// moment and no longer: gc frees what is left.
+func TestReleaseOfAPlatformThatIsAway(t *testing.T) {
+	virtual(t, "", func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		b.hooks.set(func(_ context.Context, method string, _ int) error {
+			if method == "Launcher.Release" {
+				return fmt.Errorf("%w: the platform is away", core.ErrUnavailable)
+			}
+			return nil
+		}, nil)
+		r := b.runner(t, "a", nil)
+		b.create(t, r, scenarioFor(t, 2, nil))
+		run, err := b.drive(t, r, true).wait(t)
+		is.NoErr(err)
+		is.Equal(run.Status, core.Completed)
+		late := run.EndedAt.Sub(run.GoneAt)
+		is.True(late >= 5*time.Second && late < 10*time.Second) // and not the minute that a result may take
+	})
 }

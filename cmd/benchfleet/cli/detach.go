@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -75,19 +76,8 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		return nil, err
 	}
 	defer log.Close()
-	args := []string{"orchestrator", "--run", id, "--dir", a.dir, "--health", a.health}
-	for _, e := range a.endpoints {
-		args = append(args, "--endpoint", e)
-	}
-	for _, o := range a.options {
-		args = append(args, "--launcher-option", o)
-	}
-	if a.launcher != "" {
-		args = append(args, "--launcher", a.launcher)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(slices.Clone(a.environ), ports.EnvStore+"="+a.store) // not an argument: it may hold a password
-	cmd.Stderr = log                                                      // its result is in the store
+	cmd := exec.Command(self, "orchestrator", "--run", id)
+	cmd.Env, cmd.Stderr = append(slices.Clip(a.environ), a.asEnvironment()...), log // its result is in the store
 	cmd.SysProcAttr = ownSession()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -98,6 +88,17 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 		close(ended)
 	}()
 	return ended, nil
+}
+
+// asEnvironment is what all commands share, for a process that is to have the
+// same: not as arguments, which others on this host can read.
+func (a *app) asEnvironment() []string {
+	return []string{
+		"BENCHFLEET_DIR=" + a.dir, "BENCHFLEET_STORE=" + a.store, "BENCHFLEET_HEALTH=" + a.health,
+		"BENCHFLEET_ENDPOINT=" + strings.Join(a.endpoints, "\n"),
+		"BENCHFLEET_LAUNCHER_OPTION=" + strings.Join(a.options, "\n"),
+		"BENCHFLEET_LAUNCHER=" + a.launcher,
+	}
 }
 
 // awaitStarted waits until a run is owned and no longer PREPARED. A preflight
