@@ -85,7 +85,7 @@ var testsMayImport = []string{
 var homes = map[string][]string{
 	"github.com/jmoiron/sqlx":        {"adapters/sqlstore", "adapters/sqlite", "adapters/snowflake", "adapters/spcs"},
 	"modernc.org/":                   {"adapters/sqlite"},
-	"github.com/snowflakedb/":        {"adapters/snowflake"},
+	"github.com/snowflakedb/":        {"adapters/snowflake", "adapters/snowflake/snowflaketest"},
 	"github.com/BurntSushi/toml":     {"adapters/snowflake"},
 	"github.com/youmark/pkcs8":       {"adapters/snowflake"},
 	"github.com/jackc/":              {"adapters/postgres", "internal/snowlocal"},
