@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/library"
@@ -86,9 +87,15 @@ func assign(t core.Template, assignments []string) (core.Template, error) {
 	return t, nil
 }
 
-// resolution are the defaults that depend on the launcher.
-func resolution(caps ports.Capabilities) core.Resolution {
-	return core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout}
+// resolution are the defaults that depend on the launcher and on the kind of the
+// store: each read of one that is far away costs a round trip and money, and its
+// clock is asked over that way too.
+func resolution(caps ports.Capabilities, store string) core.Resolution {
+	r := core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout}
+	if store == snowflakeStore {
+		r.ControlPoll, r.OwnerLease, r.WorkerLease = time.Second, 20*time.Second, time.Minute
+	}
+	return r
 }
 
 // admitted is what group 1 of the preflight checks lets through.
@@ -117,7 +124,7 @@ func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refus
 		return nil, refuse([]core.Finding{{ID: "store.reachable", Severity: core.SeverityError, Message: err.Error()}})
 	}
 	found := &admitted{store: store}
-	err = a.resolve(ctx, found, name, o, resolution(launcher.Capabilities()))
+	err = a.resolve(ctx, found, name, o, resolution(launcher.Capabilities(), storeKind(a.store)))
 	if err == nil && core.Refusal(found.findings) != "" {
 		err = refuse(found.findings)
 	}
