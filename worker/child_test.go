@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -216,4 +217,29 @@ func TestStoreToken(t *testing.T) {
 			is.True(!strings.Contains(out.String(), "t0ken"))
 		})
 	}
+}
+
+// The store's address may hold a secret: it may come from a file, too.
+func TestStoreAddressInAFile(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "store")
+	is.NoErr(os.WriteFile(file, []byte("snowflake:me:hush@acme/db\n"), 0o400))
+	record := filepath.Join(dir, "exit.json")
+	environ := slices.DeleteFunc(childEnvironment(record), func(v string) bool { return strings.HasPrefix(v, ports.EnvStore+"=") })
+	var out bytes.Buffer
+	open := Opener{
+		Store: func(_ context.Context, address, _ string) (ports.Store, error) {
+			is.Equal(address, "snowflake:me:hush@acme/db")
+			return nil, fmt.Errorf("%w: nobody is at %s", core.ErrDenied, address)
+		},
+		Build: func() core.Build { return core.Build{ID: "test"} },
+	}
+	exit := Main(t.Context(), Process{Environ: append(environ, ports.EnvStore+"_FILE="+file), Log: &out, Signals: make(chan struct{})}, open)
+	is.Equal(exit.Code, core.ExitEnvironment)
+	is.True(strings.Contains(exit.Cause, "nobody is at"))
+	is.True(!strings.Contains(out.String()+exit.Cause, "hush"))
+	exit = Main(t.Context(), Process{Environ: append(environ, ports.EnvStore+"_FILE=/nowhere"), Log: &out, Signals: make(chan struct{})}, open)
+	is.Equal(exit.Code, core.ExitEnvironment)
+	is.True(strings.Contains(out.String(), "BENCHFLEET_STORE_FILE"))
 }
