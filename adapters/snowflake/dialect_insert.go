@@ -19,8 +19,12 @@ func (d *dialect) insert(i sqlstore.Insert) string {
 	case len(i.Update) > 0:
 		return d.merge(i)
 	case len(i.Key) > 0:
-		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (%s) AS s WHERE NOT EXISTS (SELECT 1 FROM %s AS k WHERE %s)%s",
-			i.Table, strings.Join(i.Columns, ", "), of("s", i.Columns), d.source(i, true), i.Table, equal("k", "s", i.Key), and(i.OnlyIf))
+		within := "" // a constant, by which Snowflake leaves out most of a table
+		if i.Within != "" {
+			within = "k." + i.Within + " = ? AND "
+		}
+		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (%s) AS s WHERE NOT EXISTS (SELECT 1 FROM %s AS k WHERE %s%s)%s",
+			i.Table, strings.Join(i.Columns, ", "), of("s", i.Columns), d.source(i, true), i.Table, within, equal("k", "s", i.Key), and(i.OnlyIf))
 	default:
 		return fmt.Sprintf("INSERT INTO %s (%s) %s%s", i.Table, strings.Join(i.Columns, ", "), d.source(i, false), where(i.OnlyIf))
 	}

@@ -36,8 +36,8 @@ func TestInsertTexts(t *testing.T) {
 		{"first stays", sqlstore.Insert{Table: "T", Name: "TEST_LOGS", Columns: []string{"RUN_ID", "SEQ"}, Rows: 2, Key: []string{"RUN_ID", "SEQ"}},
 			"INSERT INTO T (RUN_ID, SEQ) SELECT s.RUN_ID, s.SEQ FROM (SELECT column1 AS RUN_ID, column2::NUMBER(38,0) AS SEQ FROM VALUES (?, ?), (?, ?)) AS s" +
 				" WHERE NOT EXISTS (SELECT 1 FROM T AS k WHERE k.RUN_ID = s.RUN_ID AND k.SEQ = s.SEQ)"},
-		{"first stays, if", sqlstore.Insert{Table: "T", Name: "TEST_LOGS", Columns: []string{"SEQ"}, Rows: 1, Key: []string{"SEQ"}, OnlyIf: "EXISTS (x = ?)"},
-			"INSERT INTO T (SEQ) SELECT s.SEQ FROM (SELECT ?::NUMBER(38,0) AS SEQ) AS s WHERE NOT EXISTS (SELECT 1 FROM T AS k WHERE k.SEQ = s.SEQ) AND EXISTS (x = ?)"},
+		{"first stays, if", sqlstore.Insert{Table: "T", Name: "TEST_LOGS", Columns: []string{"SEQ"}, Rows: 1, Key: []string{"SEQ"}, Within: "RUN_ID", OnlyIf: "EXISTS (x = ?)"},
+			"INSERT INTO T (SEQ) SELECT s.SEQ FROM (SELECT ?::NUMBER(38,0) AS SEQ) AS s WHERE NOT EXISTS (SELECT 1 FROM T AS k WHERE k.RUN_ID = ? AND k.SEQ = s.SEQ) AND EXISTS (x = ?)"},
 		{"last stays", sqlstore.Insert{Table: "T", Name: "METRICS_SNAPSHOTS", Columns: []string{"RUN_ID", "QPS"}, Rows: 2, Key: []string{"RUN_ID"}, Update: []string{"QPS"}, OnlyIf: "c"},
 			"MERGE INTO T AS t USING (SELECT column1 AS RUN_ID, column2::FLOAT AS QPS FROM VALUES (?, ?), (?, ?) WHERE c) AS s ON t.RUN_ID = s.RUN_ID" +
 				" WHEN MATCHED THEN UPDATE SET QPS = s.QPS WHEN NOT MATCHED THEN INSERT (RUN_ID, QPS) VALUES (s.RUN_ID, s.QPS)"},

@@ -114,6 +114,9 @@ func remoteDialect(path string) sqlstore.Dialect {
 			return standard(i)
 		}
 		only, rows := i.OnlyIf, i.Rows
+		if i.Within != "" { // the key is enforced here
+			only = "? IS NOT NULL AND " + only
+		}
 		i.OnlyIf = ""
 		text := standard(i)
 		row := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(i.Columns)), ", ") + ")"

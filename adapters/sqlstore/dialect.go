@@ -87,6 +87,10 @@ type Insert struct {
 	// come last; without it nothing is inserted. Rows is 1 then, unless the
 	// database is a remote one.
 	OnlyIf string
+	// Within, if not empty, is a column that is the same in all rows: its value is
+	// bound once more, behind the rows and before OnlyIf's, so that a duplicate is
+	// looked for there only. Only with Key, without Update, in a remote database.
+	Within string
 	// Key is what is unique; empty when a duplicate is an error.
 	Key []string
 	// Update are the columns that are replaced when the key is there; empty to

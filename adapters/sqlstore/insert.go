@@ -31,12 +31,18 @@ func (s *Store) insertIf(ctx context.Context, e sqlx.ExecerContext, t table, row
 		for _, r := range batch {
 			args = append(args, s.bind(r.values)...)
 		}
-		onlyIf := ""
+		insert := Insert{
+			Table: s.d.Table(t.name), Name: t.name, Columns: columns, JSON: jsonColumns, Rows: len(batch),
+			Key: t.key, Update: t.update, Newer: t.newer,
+		}
 		if runID != "" {
-			onlyIf = s.runIsThere()
+			if insert.OnlyIf = s.runIsThere(); len(t.key) > 0 && len(t.update) == 0 {
+				insert.Within = "RUN_ID"
+				args = append(args, runID)
+			}
 			args = append(args, runID)
 		}
-		result, err := e.ExecContext(ctx, s.insertText(t, columns, len(batch), onlyIf), args...)
+		result, err := e.ExecContext(ctx, s.d.Insert(insert), args...)
 		if err != nil {
 			return affected, err
 		}
@@ -55,13 +61,6 @@ func (s *Store) rowsPerStatement(rows []row) int {
 		return 1
 	}
 	return max(1, s.d.MaxVariables/len(rows[0].columns))
-}
-
-func (s *Store) insertText(t table, columns []string, rows int, onlyIf string) string {
-	return s.d.Insert(Insert{
-		Table: s.d.Table(t.name), Name: t.name, Columns: columns, JSON: jsonColumns, Rows: rows, OnlyIf: onlyIf,
-		Key: t.key, Update: t.update, Newer: t.newer,
-	})
 }
 
 // runIsThere is a condition with a placeholder for a run.

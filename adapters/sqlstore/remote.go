@@ -114,13 +114,13 @@ func (b batch) each() []row {
 	return kept
 }
 
-// appendRows stores rows of one writer under runs that must be there. To a remote
-// database that is one statement, which needs no lock: nobody else writes rows of
-// these keys.
+// appendRows stores rows of one writer under runs that must be there. In a remote
+// database that is one statement, or a few where they are many, and needs no
+// lock: nobody else writes rows of these keys.
 func (s *Store) appendRows(ctx context.Context, what string, runs map[string]bool, t table, rows []row) error {
 	one := batch{t, rows}
 	one.rows = one.each()
-	if s.d.Remote == nil || len(runs) != 1 || len(one.rows) > s.rowsPerStatement(one.rows) {
+	if s.d.Remote == nil || len(runs) != 1 {
 		return s.appendBatches(ctx, what, runs, one)
 	}
 	return s.wrap(ctx, what, func() error {
