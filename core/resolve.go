@@ -63,7 +63,7 @@ func (t Template) Resolve(r Resolution) (Scenario, error) {
 		Name:       t.Name,
 		TemplateID: r.TemplateID,
 		Launcher:   r.Launcher,
-		Target:     ScenarioTarget{Kind: t.Target.Kind, Endpoint: t.Target.Endpoint},
+		Target:     ScenarioTarget{Kind: t.Target.Kind, Endpoint: t.Target.Endpoint, ResultCache: t.Target.ResultCache},
 		Table:      v.table(),
 		Tags:       maps.Clone(t.Tags),
 	}

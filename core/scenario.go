@@ -50,6 +50,8 @@ type ScenarioTarget struct {
 	Host     string `json:"host,omitempty"`
 	Database string `json:"database,omitempty"`
 	User     string `json:"user,omitempty"`
+	// ResultCache lets the target answer from results that it keeps.
+	ResultCache bool `json:"result_cache,omitempty"`
 }
 
 // ScenarioLoad is the load with every default filled in.

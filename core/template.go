@@ -18,8 +18,10 @@ type Template struct {
 
 // TemplateTarget names what is under test, never how to log in to it.
 type TemplateTarget struct {
-	Kind     string `json:"kind" jsonschema:"description=Kind of target: sqlite or postgres"`
+	Kind     string `json:"kind" jsonschema:"description=Kind of target: sqlite or postgres or snowflake"`
 	Endpoint string `json:"endpoint,omitempty" jsonschema:"description=Name of the endpoint; its address and secret come from BENCHFLEET_ENDPOINT_<NAME> or --endpoint NAME=FILE"`
+	// ResultCache lets the target answer from results that it keeps.
+	ResultCache bool `json:"result_cache,omitempty" jsonschema:"description=Let the target answer from a cache of results (default false); only snowflake has one"`
 }
 
 // TemplateTable is the benchmark table.

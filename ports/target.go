@@ -52,6 +52,8 @@ type TargetInfo struct {
 	// MaxConnections that the target grants this user now, those in use by others
 	// taken off; 0: unknown.
 	MaxConnections int `json:"max_connections,omitempty"`
+	// ResultCache: it can answer from results that it keeps, if sessions ask it to.
+	ResultCache bool `json:"result_cache,omitempty"`
 	// Warehouse that computes for the target; nil where it has none.
 	Warehouse *core.Warehouse `json:"warehouse,omitempty"`
 }
@@ -72,6 +74,16 @@ type SessionOptions struct {
 	Statements []core.Statement
 	// Tag identifies the run, worker and connection to the target.
 	Tag string
+	// ResultCache lets the target answer from results that it keeps. Only those
+	// whose Describe says so have such a cache.
+	ResultCache bool
+}
+
+// Phased is played by sessions that tell their target the phase of a run with
+// each statement.
+type Phased interface {
+	// Phase is the phase of the statements to come. It calls nothing.
+	Phase(phase core.Phase)
 }
 
 // Session is one connection to the target. One caller at a time.

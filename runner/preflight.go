@@ -95,6 +95,9 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			findings = append(findings, finding)
 		}
 	}
+	if s.Target.ResultCache && !info.ResultCache {
+		findings = append(findings, refuse("target.result_cache", "take target.result_cache out of the template", "the template lets the target answer from cached results, and %s has no such cache", info.Kind))
+	}
 	if info.Warehouse != nil {
 		findings = append(findings, r.checkWarehouse(ctx, *info.Warehouse, s)...)
 	}

@@ -59,6 +59,7 @@ func preflightCases() []preflightCase {
 		{"a table of another type", func(b B, p P, _ O, _ S) {
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.Table.Type = "HYBRID" }}
 		}, "target.table_type", core.SeverityError, "table T is HYBRID, the template says STANDARD", "run: benchfleet prepare quick --drop, and then benchfleet prepare quick --rows 100"},
+		{"no result cache", func(_ B, _ P, _ O, s S) { s.Target.ResultCache = true }, "target.result_cache", core.SeverityError, "memory has no such cache", "take target.result_cache out"},
 		{"a warehouse that sleeps", func(b B, p P, _ O, _ S) { p.Target = b.computing("SUSPENDED") }, "target.warehouse", core.SeverityError, "warehouse BENCH is suspended", "ALTER WAREHOUSE BENCH RESUME"},
 		{"the store's warehouse", func(b B, p P, _ O, _ S) {
 			p.Target, p.Schema = b.computing("STARTED"), computingSchema{b.store, "BENCH", nil}

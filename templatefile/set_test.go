@@ -75,7 +75,7 @@ func TestSetRefuses(t *testing.T) {
 		{"mix[0].wieght=5", "--set mix[0].wieght: mix[0].wieght is no key of a template; did you mean mix[0].weight?"},
 		{"limits={on_los: fail}", "--set limits: limits.on_los is no key of a template; did you mean limits.on_loss?"},
 		{"slos=[1", "--set slos: it is not YAML: sequence end token ']' not found"},
-		{"target.dsn=secret", "--set target.dsn: target.dsn is no key of a template; allowed here: kind, endpoint"},
+		{"target.dsn=secret", "--set target.dsn: target.dsn is no key of a template; allowed here: kind, endpoint, result_cache"},
 		{"name=\x1b[31m", "--set name: control character U+001B is not allowed"},
 	}
 	for _, test := range tests {

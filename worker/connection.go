@@ -162,6 +162,7 @@ func (c *connection) draw() bool {
 func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn {
 	c.schedule = schedule
 	c.phase, c.until = phaseSpan(schedule, start)
+	c.tell()
 	switch {
 	case start >= schedule.End:
 		return turnOver
@@ -179,6 +180,13 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 		return turnRedraw
 	default:
 		return turnGo
+	}
+}
+
+// tell lets the session tell the target which phase it is.
+func (c *connection) tell() {
+	if session, tells := c.session.(ports.Phased); tells && c.phase != noPhase {
+		session.Phase(phaseName(c.phase))
 	}
 }
 
@@ -351,6 +359,7 @@ func (c *connection) openSession(ctx context.Context) error {
 		return err
 	}
 	c.session = session
+	c.tell()
 	c.load.opened(c.index, session.ID())
 	return nil
 }

@@ -146,6 +146,8 @@ func (l *load) open(ctx context.Context, global int64) (ports.Session, error) {
 		Table:      l.scenario.Table,
 		Statements: l.statements,
 		Tag:        fmt.Sprintf("benchfleet:%s/%s/%d", l.key.RunID, l.key.WorkerID, global),
+
+		ResultCache: l.scenario.Target.ResultCache,
 	})
 }
 

@@ -79,19 +79,20 @@ func TestBadAddresses(t *testing.T) {
 	}
 	empty, noise := write("empty", "\n"), write("noise", "no key "+hushed)
 	for address, says := range map[string]string{
-		"":                           "password is missing",
-		"u@a":                        "password is missing",
-		":" + hushed + "@a":          "user is missing",
-		"u:" + hushed + "@":          "account is missing",
-		"https://u:" + hushed + "@a": "scheme",
-		"u:" + hushed + "%zz@a":      "password is malformed",
-		"u:p@a/b/c/d":                "4 parts",
-		"u:p@a?warehous=W":           `"warehous" is not known; allowed: account`,
-		"u:p@a?warehouse":            "malformed",
-		"u:p@a?role=A&role=B":        "role is given twice",
-		"u:p@a?query_tag=x":          "QUERY_TAG is set by benchfleet",
-		"u:p@a?timezone=x":           "TIMEZONE is set by benchfleet",
-		"u:p@a?maxRetryCount=3":      "maxRetryCount is not supported: each pool has its own",
+		"":                             "password is missing",
+		"u@a":                          "password is missing",
+		":" + hushed + "@a":            "user is missing",
+		"u:" + hushed + "@":            "account is missing",
+		"https://u:" + hushed + "@a":   "scheme",
+		"u:" + hushed + "%zz@a":        "password is malformed",
+		"u:p@a/b/c/d":                  "4 parts",
+		"u:p@a?warehous=W":             `"warehous" is not known; allowed: account`,
+		"u:p@a?warehouse":              "malformed",
+		"u:p@a?role=A&role=B":          "role is given twice",
+		"u:p@a?query_tag=x":            "QUERY_TAG is set by benchfleet",
+		"u:p@a?use_cached_result=true": "USE_CACHED_RESULT is set by benchfleet",
+		"u:p@a?timezone=x":             "TIMEZONE is set by benchfleet",
+		"u:p@a?maxRetryCount=3":        "maxRetryCount is not supported: each pool has its own",
 		"u:p@a?connectionDiagnosticsEnabled=true":                   "it ends the process",
 		"u:p@a?protocol=ftp":                                        `protocol is "ftp"`,
 		"u:p@h:99999?account=a":                                     `port is "99999"`,
@@ -228,7 +229,7 @@ username = "bench"
 password = "x"
 login_timeout = 7
 client_session_keep_alive = true
-use_cached_result = "TRUE"
+abort_detached_query = "TRUE"
 [odd]
 account = "acme"
 user = "bench"
@@ -268,7 +269,7 @@ account = { a = 1 }
 			is.NoErr(err)
 			is.Equal(c.address(), "127.0.0.1:8080")
 			is.Equal(c.LoginTimeout, 7*time.Second)
-			is.Equal(c.parameters, map[string]string{"CLIENT_SESSION_KEEP_ALIVE": "true", "USE_CACHED_RESULT": "TRUE"})
+			is.Equal(c.parameters, map[string]string{"CLIENT_SESSION_KEEP_ALIVE": "true", "ABORT_DETACHED_QUERY": "TRUE"})
 		}
 	})
 	for name, says := range map[string]string{
@@ -298,10 +299,12 @@ account = { a = 1 }
 // What a pool asks of its sessions, and that an address can change.
 func TestParameters(t *testing.T) {
 	is := is.New(t)
-	c, err := ParseAddress("u:p@a?use_cached_result=true&HYBRID_TABLE_LOCK_TIMEOUT=3&statement_timeout_in_seconds=9", nil)
+	c, err := ParseAddress("u:p@a?go_query_result_format=ARROW&HYBRID_TABLE_LOCK_TIMEOUT=3&statement_timeout_in_seconds=9", nil)
 	is.NoErr(err)
 	load, control := parametersOf(measuredPool, c.parameters), parametersOf(controlPool, c.parameters)
-	is.Equal(load["USE_CACHED_RESULT"], "true")
+	is.Equal(load["USE_CACHED_RESULT"], "false")
+	is.Equal(load["GO_QUERY_RESULT_FORMAT"], "ARROW")
+	is.Equal(control["GO_QUERY_RESULT_FORMAT"], "JSON")
 	is.Equal(load["TIMEZONE"], "UTC")
 	is.Equal(load["CLIENT_TELEMETRY_ENABLED"], "false")
 	is.Equal(load["READ_LATEST_WRITES"], "")

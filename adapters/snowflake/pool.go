@@ -109,22 +109,12 @@ func parametersOf(use poolUse, given map[string]string) map[string]string {
 		p["READ_LATEST_WRITES"] = "true"
 		p["STATEMENT_TIMEOUT_IN_SECONDS"] = seconds(observerStatement)
 	}
-	if use != controlPool && use != applyPool {
-		maps.Copy(p, given)
-	} else {
-		for name, value := range given {
-			if !ofMeasured(name) {
-				p[name] = value
-			}
+	for name, value := range given {
+		if use == measuredPool || name != "GO_QUERY_RESULT_FORMAT" { // meant for the load alone
+			p[name] = value
 		}
 	}
 	return p
-}
-
-// ofMeasured reports whether a parameter of an address is meant for the load
-// alone, when the store has the same address.
-func ofMeasured(name string) bool {
-	return name == "USE_CACHED_RESULT" || name == "GO_QUERY_RESULT_FORMAT"
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
@@ -157,10 +147,15 @@ func newConnector(config *Config, use poolUse, tag string) *connector {
 		c.base.MaxRetryCount, c.base.Warehouse = observerRetries, config.ObserverWarehouse
 	}
 	c.base.Params = map[string]*string{"QUERY_TAG": &tag}
-	for name, value := range parametersOf(use, config.parameters) {
+	c.set(parametersOf(use, config.parameters))
+	return c
+}
+
+// set adds session parameters to those of the login.
+func (c *connector) set(parameters map[string]string) {
+	for name, value := range parameters {
 		c.base.Params[name] = &value
 	}
-	return c
 }
 
 // quieten turns off what the driver logs, and what it does for a log that nobody

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
@@ -24,7 +25,8 @@ type session struct {
 	conn       driverConn
 	statements []*statement
 	row        []driver.Value // reused
-	tag        string
+	given      string         // the session's tag
+	tag        string         // of the next statement
 	queryID    string
 	inside     bool // a transaction
 	broken     bool
@@ -36,14 +38,21 @@ type session struct {
 // that. Errors: Unavailable, Denied, Invalid for a statement that does not
 // compile, Unsupported when the session is not as it must be.
 func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.Session, error) {
-	config := *t.config
 	tag := queryTag(options.Tag)
-	inner, err := newConnector(&config, measuredPool, tag).login(ctx)
+	parameters := parametersOf(measuredPool, t.config.parameters)
+	parameters["USE_CACHED_RESULT"] = strconv.FormatBool(options.ResultCache)
+	connector := newConnector(t.config, measuredPool, tag)
+	connector.set(parameters)
+	inner, err := connector.login(ctx)
 	if err != nil {
 		return nil, t.mend(err)
 	}
-	s := &session{conn: inner, tag: tag}
-	if err := t.prepare(ctx, s, options); err != nil {
+	s := &session{conn: inner, given: tag, tag: tag}
+	err = t.prepare(ctx, s, options)
+	if err == nil {
+		err = t.verifyMeasured(ctx, s, options.ResultCache, parameters)
+	}
+	if err != nil {
 		return nil, errors.Join(t.mend(err), s.Close())
 	}
 	return s, nil
@@ -68,24 +77,24 @@ func (t *Target) prepare(ctx context.Context, s *session, options ports.SessionO
 		return fmt.Errorf("%w: snowflake: a session without an id: %v", core.ErrInternal, rows)
 	}
 	s.id = rows[0]["id"]
-	return t.verifyMeasured(ctx, s)
+	return nil
 }
 
 // verifyMeasured asks once for each target whether measured sessions are as they
 // must be: with cached results nothing would be measured.
-func (t *Target) verifyMeasured(ctx context.Context, s *session) error {
+func (t *Target) verifyMeasured(ctx context.Context, s *session, cached bool, parameters map[string]string) error {
 	t.mu.Lock()
-	done := t.verified
+	done := t.verified[cached]
 	t.mu.Unlock()
 	if done {
 		return nil
 	}
-	if err := verifyParameters(ctx, s.conn, measuredPool, parametersOf(measuredPool, t.config.parameters)); err != nil {
+	if err := verifyParameters(ctx, s.conn, measuredPool, parameters); err != nil {
 		return err
 	}
 	t.mu.Lock()
-	t.verified = true
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	t.verified[cached] = true
 	return nil
 }
 
@@ -100,6 +109,9 @@ func queryTag(text string) string {
 	}
 	return text
 }
+
+// Phase adds the phase to the QUERY_TAG of each statement, with which it is sent.
+func (s *session) Phase(phase core.Phase) { s.tag = queryTag(s.given + "/" + string(phase)) }
 
 // ID is CURRENT_SESSION().
 func (s *session) ID() string { return s.id }
@@ -132,6 +144,7 @@ func (s *session) run(ctx context.Context, text string, st *statement) (int64, e
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	ctx = sf.WithQueryTag(ctx, s.tag)
 	if !st.query {
 		result, err := s.conn.ExecContext(ctx, text, st.values)
 		if err != nil || result == driver.ResultNoRows {

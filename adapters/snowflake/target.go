@@ -44,7 +44,7 @@ type Target struct {
 
 	mu        sync.Mutex
 	described map[string]bool // statements that Snowflake has compiled for this target
-	verified  bool            // the parameters of measured sessions
+	verified  map[bool]bool   // the parameters of measured sessions
 	closed    bool
 }
 
@@ -62,7 +62,7 @@ func OpenTarget(address string, options TargetOptions) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{config: &config, observer: observer, described: map[string]bool{}}, nil
+	return &Target{config: &config, observer: observer, described: map[string]bool{}, verified: map[bool]bool{}}, nil
 }
 
 // Close ends the target's own connections. It is idempotent.

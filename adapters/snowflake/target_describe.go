@@ -24,7 +24,7 @@ const (
 // hybrid table. Errors: Denied; Refused, with what mends it, while the warehouse
 // cannot work.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
-	info := ports.TargetInfo{Kind: "snowflake", Host: t.config.address()}
+	info := ports.TargetInfo{Kind: "snowflake", Host: t.config.address(), ResultCache: true}
 	parts, err := names(table)
 	if err != nil {
 		return info, err

@@ -22,6 +22,9 @@ type TargetHarness struct {
 	Open func(t testing.TB) LoadableTarget
 	// Table is the benchmark table's name; "BENCH_ROWS" when empty.
 	Table string
+	// Type is the benchmark table's type; "STANDARD" when empty. It must be one of
+	// which the target enforces the key.
+	Type string
 	// AnySQL says that the target understands SQL beyond the default statements.
 	AnySQL bool
 	// Isolated says that a session does not see what another has not committed.
@@ -79,7 +82,10 @@ func (h TargetHarness) table() core.TemplateTable {
 	if h.Table == "" {
 		h.Table = "BENCH_ROWS"
 	}
-	return core.TemplateTable{Name: h.Table, Type: "STANDARD", Rows: targetRows}
+	if h.Type == "" {
+		h.Type = "STANDARD"
+	}
+	return core.TemplateTable{Name: h.Table, Type: h.Type, Rows: targetRows}
 }
 
 // bare opens a target without the table.

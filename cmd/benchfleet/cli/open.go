@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/postgres"
+	"github.com/benchfleet/benchfleet/adapters/snowflake"
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -45,7 +46,7 @@ func Opener() worker.Opener {
 }
 
 // targetKinds are the kinds of targets that openTarget knows.
-func targetKinds() []string { return []string{"sqlite", "postgres"} }
+func targetKinds() []string { return []string{"sqlite", "postgres", "snowflake"} }
 
 func unknownKind(kind string) error {
 	return fmt.Errorf("%w: target.kind is %q; allowed: %s", core.ErrInvalid, kind, strings.Join(targetKinds(), ", "))
@@ -57,6 +58,8 @@ func openTarget(ctx context.Context, kind string, e ports.Endpoint) (targetAndLo
 		return sqlite.OpenTarget(ctx, e.DSN, sqlite.TargetOptions{})
 	case "postgres":
 		return postgres.New(e.DSN, postgres.Options{})
+	case "snowflake":
+		return snowflake.OpenTarget(e.DSN, snowflake.TargetOptions{Environ: os.Environ()})
 	default:
 		return nil, unknownKind(kind)
 	}
