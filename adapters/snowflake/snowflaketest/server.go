@@ -84,6 +84,16 @@ func Start(tb testing.TB, options Options) *Server {
 	return s
 }
 
+// Throwaway starts a stand-in outside any test, for somebody who wants to try
+// something. Remove ends it.
+func Throwaway(options Options) (*Server, error) { return start(options) }
+
+// Remove ends a Throwaway, and removes the program that it is.
+func (s *Server) Remove() error {
+	path, err := binary()
+	return errors.Join(s.Stop(), err, removeBinary(path))
+}
+
 // need ends a test for which there is no PostgreSQL.
 func need(tb testing.TB) {
 	tb.Helper()

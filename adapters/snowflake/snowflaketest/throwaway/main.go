@@ -1,0 +1,53 @@
+// Command throwaway runs a command beside a stand-in of Snowflake that lives as
+// long as the command does and keeps nothing. It is for trying things out, and is
+// not Snowflake:
+//
+//	go run ./adapters/snowflake/snowflaketest/throwaway -- go run ./examples/snowflake
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
+)
+
+func main() {
+	listen := flag.String("listen", "", "address to listen on (default: any port of loopback)")
+	store := flag.String("store", "BENCHFLEET_STORE", "the variable that tells the command the address of a store")
+	endpoint := flag.String("endpoint", "BENCHFLEET_ENDPOINT_LOCAL", "the variable that tells it the address of a target, in another warehouse")
+	flag.Parse()
+	code, err := run(*listen, *store, *endpoint, flag.Args())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "throwaway:", err)
+	}
+	os.Exit(code)
+}
+
+func run(listen, store, endpoint string, command []string) (code int, err error) {
+	if len(command) == 0 {
+		return 2, errors.New("a command is missing")
+	}
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM) // the command ends by it, then this
+	server, err := snowflaketest.Throwaway(snowflaketest.Options{Listen: listen})
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, server.Remove()) }()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(),
+		store+"=snowflake:"+server.DSN(snowflaketest.In{Warehouse: server.ControlWarehouse}),
+		endpoint+"="+server.DSN(snowflaketest.In{Schema: "PUBLIC"}))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = cmd.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return ended.ExitCode(), nil
+	}
+	return 0, err
+}
