@@ -271,3 +271,9 @@ func (w *writer) table(p sqltext.Path) string {
 	w.out.NeedsWarehouse = true
 	return sql
 }
+
+// Path reads IDENTIFIER(…) in a path; others it returns as they are.
+func Path(c *Context, p sqltext.Path) (path sqltext.Path, err error) {
+	_, err = write(c, func(w *writer) { path = w.pathOf(p) })
+	return path, err
+}

@@ -100,7 +100,7 @@ CREATE FUNCTION sf.randstr(n int, g bigint) RETURNS text LANGUAGE sql IMMUTABLE 
 	FROM generate_series(1, n) AS s (i) $f$;
 
 -- Semi-structured data.
-CREATE FUNCTION sf.parse_json(x text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$SELECT nullif(btrim(x, E' \t\r\n'), '')::jsonb$f$;
+CREATE FUNCTION sf.parse_json(x text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$SELECT nullif(btrim(x, E' \t\r\n'), '')::json::jsonb$f$;
 CREATE FUNCTION sf.try_parse_json(x text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $f$
 BEGIN RETURN sf.parse_json(x); EXCEPTION WHEN data_exception THEN RETURN NULL; END $f$;
 CREATE FUNCTION sf.check_json(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $f$

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// history remembers queries: those that run, and the last that ended.
+type history struct {
+	limit int
+
+	mu      sync.Mutex
+	queries map[string]*record
+	ended   []*record // a ring
+	next    int
+}
+
+// record is one query.
+type record struct {
+	mu        sync.Mutex
+	info      QueryInfo
+	result    *Result // of the last queries of a session
+	session   *Session
+	cancelled atomic.Bool
+	done      chan struct{}
+}
+
+func newHistory(limit int) *history {
+	if limit <= 0 {
+		limit = DefaultHistory
+	}
+	return &history{limit: limit, queries: map[string]*record{}}
+}
+
+func (h *history) begin(s *Session, info QueryInfo) *record {
+	info.Status, info.Start = StatusRunning, time.Now()
+	r := &record{info: info, session: s, done: make(chan struct{})}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queries[info.ID] = r
+	return r
+}
+
+// end notes how a query ended, and forgets the oldest for it.
+func (h *history) end(r *record, result *Result, err error) {
+	r.mu.Lock()
+	r.info.End = time.Now()
+	r.info.Status = StatusSuccess
+	if own, ok := err.(*Error); ok && own != nil {
+		r.info.Status, r.info.Error = StatusFailed, own
+	} else if result != nil {
+		r.info.RowsProduced = int64(len(result.Rows))
+		r.result = result
+	}
+	r.mu.Unlock()
+	close(r.done)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ended) < h.limit {
+		h.ended = append(h.ended, r)
+		return
+	}
+	old := h.ended[h.next]
+	if h.queries[old.info.ID] == old {
+		delete(h.queries, old.info.ID)
+	}
+	h.ended[h.next] = r
+	h.next = (h.next + 1) % h.limit
+}
+
+func (h *history) find(id string) *record {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.queries[id]
+}
+
+// list returns copies of what is known, the newest first, of those that keep
+// says yes to, at most limit.
+func (h *history) list(limit int, keep func(*QueryInfo) bool) []QueryInfo {
+	h.mu.Lock()
+	records := make([]*record, 0, len(h.queries))
+	for _, r := range h.queries {
+		if r.running() {
+			records = append(records, r)
+		}
+	}
+	for i := range h.ended {
+		records = append(records, h.ended[(h.next+i)%len(h.ended)])
+	}
+	h.mu.Unlock()
+	var list []QueryInfo
+	for _, r := range records {
+		if info := r.copy(); keep(&info) {
+			list = append(list, info)
+		}
+	}
+	sortNewest(list)
+	return list[:min(limit, len(list))]
+}
+
+func (r *record) running() bool {
+	select {
+	case <-r.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (r *record) copy() QueryInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.info
+}
+
+func (r *record) update(change func(*QueryInfo)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.info)
+}
+
+// forgetResult drops the rows of an older query.
+func (r *record) forgetResult() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result = nil
+}
