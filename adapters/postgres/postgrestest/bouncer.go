@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/benchfleet/benchfleet/internal/pgcluster"
 )
 
 // Bouncer starts a PgBouncer with pool_mode=transaction before the server, with
@@ -44,7 +46,7 @@ func (s *Server) Bouncer(tb testing.TB, connections int) func(database string) s
 }
 
 func (s *Server) bounce(tb testing.TB, binary string, connections int) (port int, err error) {
-	directory, err := os.MkdirTemp(s.directory, "bouncer-")
+	directory, err := os.MkdirTemp(s.Path("."), "bouncer-")
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +64,7 @@ func (s *Server) bounce(tb testing.TB, binary string, connections int) (port int
 			return 0, err
 		}
 	}
-	if err := giveAway(directory, users, config); err != nil {
+	if err := pgcluster.GiveAway(directory, users, config); err != nil {
 		return 0, err
 	}
 	log, err := os.Create(filepath.Join(directory, "log"))
@@ -70,30 +72,30 @@ func (s *Server) bounce(tb testing.TB, binary string, connections int) (port int
 		return 0, err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	p, err := run(log, directory, binary, config)
+	p, err := pgcluster.Run(log, directory, binary, config)
 	if err != nil {
 		return 0, err
 	}
 	tb.Cleanup(func() {
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			tb.Errorf("stopping PgBouncer: %v", err)
 		}
 		if text, err := os.ReadFile(log.Name()); err == nil && tb.Failed() {
 			tb.Logf("PgBouncer: %s", text)
 		}
 	})
-	deadline := time.Now().Add(startTimeout)
+	deadline := time.Now().Add(callTimeout)
 	for time.Now().Before(deadline) {
 		conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
 		if err == nil {
 			return port, conn.Close()
 		}
 		select {
-		case <-p.ended:
+		case <-p.Ended:
 			text, err := os.ReadFile(log.Name())
 			return 0, errors.Join(fmt.Errorf("it ended: %s", text), err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return 0, fmt.Errorf("it is not ready after %s", startTimeout)
+	return 0, fmt.Errorf("it is not ready after %s", callTimeout)
 }

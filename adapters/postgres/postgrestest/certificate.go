@@ -10,12 +10,13 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/benchfleet/benchfleet/internal/pgcluster"
 )
 
 // certify makes an authority and a certificate signed by it, and sets them.
-func (s *Server) certify(config map[string]string) error {
+func (s *Server) certify() error {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -50,8 +51,8 @@ func (s *Server) certify(config map[string]string) error {
 	if err != nil {
 		return err
 	}
-	s.CA = filepath.Join(s.directory, "authority.pem")
-	config["ssl"], config["ssl_cert_file"], config["ssl_key_file"] = "on", filepath.Join(s.directory, "server.pem"), filepath.Join(s.directory, "server.key")
+	s.CA = s.Path("authority.pem")
+	config := map[string]string{"ssl": "on", "ssl_cert_file": s.Path("server.pem"), "ssl_key_file": s.Path("server.key")}
 	for _, file := range []struct {
 		name, kind string
 		der        []byte
@@ -59,9 +60,9 @@ func (s *Server) certify(config map[string]string) error {
 		if err := os.WriteFile(file.name, pem.EncodeToMemory(&pem.Block{Type: file.kind, Bytes: file.der}), 0o600); err != nil {
 			return err
 		}
-		if err := giveAway(file.name); err != nil {
+		if err := pgcluster.GiveAway(file.name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.Configure(config)
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgrestest
+package pgcluster
 
 import (
 	"os"
@@ -30,13 +30,13 @@ func credential() *syscall.Credential {
 	return &syscall.Credential{Uid: 65534, Gid: 65534}
 }
 
-// asServer makes a command run as the server's user.
-func asServer(command *exec.Cmd) {
+// AsServer makes a command run as the server's user.
+func AsServer(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: credential()}
 }
 
-// giveAway gives files to the server's user.
-func giveAway(files ...string) error {
+// GiveAway gives files to the server's user.
+func GiveAway(files ...string) error {
 	c := credential()
 	if c == nil {
 		return nil

@@ -1,9 +1,0 @@
-//go:build !unix
-
-package postgrestest
-
-import "os/exec"
-
-func asServer(*exec.Cmd) {}
-
-func giveAway(...string) error { return nil }
