@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 )
@@ -77,6 +78,10 @@ type SessionOptions struct {
 	// ResultCache lets the target answer from results that it keeps. Only those
 	// whose Describe says so have such a cache.
 	ResultCache bool
+	// StatementTimeout is after what time callers give a statement up; 0: never. A
+	// target that can lets nothing run much longer, should nobody be left to cancel
+	// it.
+	StatementTimeout time.Duration
 }
 
 // Phased is played by sessions that tell their target the phase of a run with

@@ -147,7 +147,7 @@ func (l *load) open(ctx context.Context, global int64) (ports.Session, error) {
 		Statements: l.statements,
 		Tag:        fmt.Sprintf("benchfleet:%s/%s/%d", l.key.RunID, l.key.WorkerID, global),
 
-		ResultCache: l.scenario.Target.ResultCache,
+		ResultCache: l.scenario.Target.ResultCache, StatementTimeout: l.timeout,
 	})
 }
 

@@ -8,11 +8,18 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
+)
+
+const (
+	statementTimeout = "STATEMENT_TIMEOUT_IN_SECONDS"
+	// statementGrace is how much longer than its caller waits a statement may run.
+	statementGrace = abortTimeout + time.Second
 )
 
 // session is one connection of the driver, without database/sql: what that does
@@ -41,6 +48,9 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	tag := queryTag(options.Tag)
 	parameters := parametersOf(measuredPool, t.config.parameters)
 	parameters["USE_CACHED_RESULT"] = strconv.FormatBool(options.ResultCache)
+	if _, given := t.config.parameters[statementTimeout]; !given && options.StatementTimeout > 0 {
+		parameters[statementTimeout] = seconds(options.StatementTimeout + statementGrace)
+	}
 	connector := newConnector(t.config, measuredPool, tag)
 	connector.set(parameters)
 	inner, err := connector.login(ctx)

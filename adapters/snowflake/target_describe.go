@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,22 +32,28 @@ func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.
 	}
 	err = t.observe(ctx, "describing table "+table.Name, func(on queryer) error {
 		info.Settings, info.Table, info.ReadOnly, info.Warehouse = nil, ports.TableInfo{}, "", nil
-		if err := t.describeAccount(ctx, on, &info); err != nil {
+		here, err := t.describeAccount(ctx, on, &info)
+		if err != nil {
 			return err
 		}
-		return describeTable(ctx, on, parts, table, &info)
+		whole, err := complete(parts, here)
+		if err != nil {
+			return err
+		}
+		return describeTable(ctx, on, whole, table, &info)
 	})
 	return info, err
 }
 
-func (t *Target) describeAccount(ctx context.Context, on queryer, info *ports.TargetInfo) error {
+// describeAccount returns the current database and schema, too.
+func (t *Target) describeAccount(ctx context.Context, on queryer, info *ports.TargetInfo) (here []string, err error) {
 	rows, err := ask(ctx, on, `SELECT CURRENT_VERSION() AS VERSION, CURRENT_ACCOUNT() AS ACCOUNT, CURRENT_REGION() AS REGION, CURRENT_USER() AS USER_NAME, `+
 		`CURRENT_ROLE() AS ROLE_NAME, CURRENT_DATABASE() AS DATABASE_NAME, CURRENT_SCHEMA() AS SCHEMA_NAME`)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(rows) != 1 {
-		return fmt.Errorf("%w: snowflake: the account describes itself in %d rows", core.ErrInternal, len(rows))
+		return nil, fmt.Errorf("%w: snowflake: the account describes itself in %d rows", core.ErrInternal, len(rows))
 	}
 	self := rows[0]
 	info.Version, info.Database, info.User = self["version"], self["database_name"], self["user_name"]
@@ -59,59 +66,61 @@ func (t *Target) describeAccount(ctx context.Context, on queryer, info *ports.Ta
 	fact("region", self["region"])
 	fact("role", self["role_name"])
 	fact("schema", self["schema_name"])
+	here = []string{self["database_name"], self["schema_name"]}
 	if t.config.Warehouse == "" {
-		return nil
+		return here, nil
 	}
 	warehouse, err := warehouseOf(ctx, on, t.config.Warehouse)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	warehouse.Account = self["account"]
 	info.Warehouse = &warehouse
 	fact("warehouse", warehouse.Name)
 	fact("warehouse_type", warehouse.Type)
 	fact("warehouse_size", warehouse.Size)
-	return nil
+	return here, nil
 }
 
-// described is what SHOW says of a table or view.
-type described struct {
-	parts []string // its whole name
-	kind  string
-}
-
-// find looks a table or a view up by its exact name: the pattern of LIKE ignores
-// the case of letters, and takes _ for any character.
-func find(ctx context.Context, on queryer, parts []string) (*described, error) {
-	name, in := parts[len(parts)-1], ""
-	if len(parts) > 1 {
-		in = " IN SCHEMA " + quote(parts[:len(parts)-1]...)
+// complete puts the current database and schema before a name that lacks them:
+// without them SHOW would look into every schema of the database.
+func complete(parts, here []string) ([]string, error) {
+	whole := append(slices.Clone(here[:max(0, 3-len(parts))]), parts...)
+	for i, part := range whole {
+		if part == "" {
+			return nil, invalid("the benchmark table %s is in no %s: name one in the address, or before the table", quote(parts...), []string{"database", "schema"}[i])
+		}
 	}
+	return whole, nil
+}
+
+// find looks up what stands under an exact name, "" for nothing: the pattern of LIKE ignores
+// the case of letters, and takes _ for any character.
+func find(ctx context.Context, on queryer, whole []string) (kind string, err error) {
+	name, in := whole[2], " IN SCHEMA "+quote(whole[:2]...)
 	for _, what := range []string{"TABLES", "VIEWS"} {
 		rows, err := ask(ctx, on, "SHOW "+what+" LIKE "+literal(likePattern(name))+in)
 		if number := numberOf(err); number == 2003 || number == 2043 {
-			return nil, nil // the schema is not there, or not for this role
+			return "", nil // the schema is not there, or not for this role
 		}
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, row := range rows {
-			if row["name"] != name {
-				continue
-			}
-			found := &described{parts: []string{row["database_name"], row["schema_name"], name}, kind: standardTable}
 			switch {
+			case row["name"] != name:
 			case what == "VIEWS":
-				found.kind = view
+				return view, nil
 			case yes(row["is_hybrid"]):
-				found.kind = hybridTable
+				return hybridTable, nil
 			case yes(row["is_interactive"]):
-				found.kind = interactiveTable
+				return interactiveTable, nil
+			default:
+				return standardTable, nil
 			}
-			return found, nil
 		}
 	}
-	return nil, nil
+	return "", nil
 }
 
 // likePattern makes a pattern that finds a name.
@@ -128,20 +137,20 @@ func yes(value string) bool {
 	return false
 }
 
-func describeTable(ctx context.Context, on queryer, parts []string, table core.TemplateTable, info *ports.TargetInfo) error {
-	found, err := find(ctx, on, parts)
-	if err != nil || found == nil {
+func describeTable(ctx context.Context, on queryer, whole []string, table core.TemplateTable, info *ports.TargetInfo) error {
+	kind, err := find(ctx, on, whole)
+	if err != nil || kind == "" {
 		return err
 	}
-	info.Table.Exists, info.Table.Type = true, found.kind
-	info.Settings = append(info.Settings, core.Fact{Name: "table_kind", Value: found.kind})
-	switch found.kind {
+	info.Table.Exists, info.Table.Type = true, kind
+	info.Settings = append(info.Settings, core.Fact{Name: "table_kind", Value: kind})
+	switch kind {
 	case view:
 		info.ReadOnly = "it is a view"
 	case interactiveTable:
 		info.ReadOnly = "it is an interactive table, of which rows can only be replaced all together"
 	}
-	name := quote(found.parts...)
+	name := quote(whole...)
 	columns, err := ask(ctx, on, "DESCRIBE TABLE "+name)
 	if err != nil {
 		return err
