@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine/pgtext"
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine/sqltext"
@@ -18,7 +21,7 @@ const version = "9.0.0-standin"
 func (s *Session) context(ctx context.Context, q Query) *pgtext.Context {
 	info := s.Info()
 	c := &pgtext.Context{
-		Database: info.Database, Schema: info.Schema, Value: s.value,
+		Database: info.Database, Schema: info.Schema, Value: s.value, Unbound: q.DescribeOnly,
 		Bind: func(index int) *string {
 			if index < len(q.Binds) {
 				return q.Binds[index].Value
@@ -154,49 +157,64 @@ func (s *Session) setVariables(ctx context.Context, n *sqltext.SetVar, q Query) 
 
 // systemCall executes SELECT of a function that acts on sessions and queries.
 func (s *Session) systemCall(ctx context.Context, st *sqltext.Statement, q Query) (*Result, bool, error) {
-	call, name := soleCall(st.Node)
-	if call == nil || !slices.Contains([]string{"SYSTEM$CANCEL_QUERY", "SYSTEM$CANCEL_ALL_QUERIES", "SYSTEM$ABORT_SESSION"}, call.Name.Last()) {
+	items := systemCalls(st.Node)
+	if items == nil {
 		return nil, false, nil
 	}
-	column := textColumn(name)
+	result := &Result{TypeID: TypeSelect, Rows: [][]*string{}}
+	for _, item := range items {
+		result.Columns = append(result.Columns, textColumn(pgtext.ItemName(item)))
+	}
 	if q.DescribeOnly {
-		return &Result{TypeID: TypeSelect, Columns: []Column{column}, Rows: [][]*string{}}, true, nil
+		return result, true, nil
 	}
-	if len(call.Args) != 1 || call.Args[0].Value == nil {
-		return nil, true, failure(938, "22023", "SQL compilation error:\nnot enough arguments for function [%s], expected 1, got %d", call.Name.Last(), len(call.Args))
+	var row []*string
+	for _, item := range items {
+		call := item.X.(*sqltext.Call) // systemCalls has seen to it
+		if len(call.Args) != 1 || call.Args[0].Value == nil {
+			return nil, true, failure(938, "22023", "SQL compilation error:\nnot enough arguments for function [%s], expected 1, got %d", call.Name.Last(), len(call.Args))
+		}
+		values, _, err := s.evaluate(ctx, []sqltext.Expr{call.Args[0].Value}, q)
+		if err != nil {
+			return nil, true, err
+		}
+		if values[0] == nil {
+			return nil, true, failure(100132, "22000", "Invalid value: NULL for %s", call.Name.Last())
+		}
+		text, err := s.systemAct(ctx, call.Name.Last(), *values[0])
+		if err != nil {
+			return nil, true, err
+		}
+		row = append(row, &text)
 	}
-	values, _, err := s.evaluate(ctx, []sqltext.Expr{call.Args[0].Value}, q)
-	if err != nil {
-		return nil, true, err
-	}
-	if values[0] == nil {
-		return nil, true, failure(100132, "22000", "Invalid value: NULL for %s", call.Name.Last())
-	}
-	text, err := s.systemAct(ctx, call.Name.Last(), *values[0])
-	if err != nil {
-		return nil, true, err
-	}
-	return &Result{TypeID: TypeSelect, Columns: []Column{column}, Rows: [][]*string{{&text}}}, true, nil
+	result.Rows = append(result.Rows, row)
+	return result, true, nil
 }
 
-// soleCall is the function of SELECT f(…), or of CALL.
-func soleCall(n sqltext.Node) (*sqltext.Call, string) {
-	if call, ok := n.(*sqltext.CallStmt); ok {
-		return call.Call, call.Call.Name.Last()
+// systemFunctions act on sessions and queries. They are all that their SELECT
+// has.
+var systemFunctions = []string{"SYSTEM$CANCEL_QUERY", "SYSTEM$CANCEL_ALL_QUERIES", "SYSTEM$ABORT_SESSION"}
+
+// systemCalls are the items of SELECT f(…), g(…), or of CALL, if all of them act.
+func systemCalls(n sqltext.Node) []sqltext.Item {
+	var items []sqltext.Item
+	switch n := n.(type) {
+	case *sqltext.CallStmt:
+		items = []sqltext.Item{{X: n.Call, Text: n.Call.Name.Last()}}
+	case *sqltext.Query:
+		body, ok := n.Body.(*sqltext.Select)
+		if !ok || n.With != nil || len(body.From) > 0 || body.Where != nil {
+			return nil
+		}
+		items = body.Items
 	}
-	query, ok := n.(*sqltext.Query)
-	if !ok || query.With != nil {
-		return nil, ""
+	for _, item := range items {
+		call, ok := item.X.(*sqltext.Call)
+		if !ok || !slices.Contains(systemFunctions, call.Name.Last()) {
+			return nil
+		}
 	}
-	body, ok := query.Body.(*sqltext.Select)
-	if !ok || len(body.Items) != 1 || len(body.From) > 0 {
-		return nil, ""
-	}
-	call, ok := body.Items[0].X.(*sqltext.Call)
-	if !ok {
-		return nil, ""
-	}
-	return call, pgtext.ItemName(body.Items[0])
+	return items
 }
 
 // systemAct cancels by query, or by session.
@@ -216,6 +234,9 @@ func (s *Session) systemAct(ctx context.Context, function, arg string) (string, 
 	}
 	id, err := strconv.ParseInt(arg, 10, 64)
 	victim, ok := s.engine.Session(id)
+	if function == "SYSTEM$CANCEL_ALL_QUERIES" && (err != nil || !ok) { // not confirmed
+		return "0 cancelled.", nil
+	}
 	if err != nil || !ok {
 		return "", failure(100132, "22000", "Session %s does not exist or not authorized.", arg)
 	}
@@ -229,10 +250,7 @@ func (s *Session) systemAct(ctx context.Context, function, arg string) (string, 
 		victim.Close()
 		return "Session " + arg + " aborted.", nil
 	}
-	if n := s.engine.cancelSession(victim, s); n == 0 {
-		return "No queries to cancel.", nil
-	}
-	return "query cancellation successful", nil
+	return strconv.Itoa(s.engine.cancelSession(victim, s)) + " cancelled.", nil
 }
 
 // cancelSession cancels what runs or waits in a session, except the statement
@@ -297,15 +315,38 @@ func (s *Session) resultScan(ctx context.Context, call *sqltext.Call, q Query) (
 			if v == nil {
 				continue
 			}
-			rows[i]["c"+strconv.Itoa(k)] = *v
-			if t := result.Columns[k].Type; t == "variant" || t == "object" || t == "array" {
-				rows[i]["c"+strconv.Itoa(k)] = json.RawMessage(*v)
+			var err error
+			if rows[i]["c"+strconv.Itoa(k)], err = scanValue(result.Columns[k].Type, *v); err != nil {
+				return nil, err
 			}
 		}
 	}
 	text, err := json.Marshal(rows)
 	source.JSON = string(text)
 	return source, err
+}
+
+// scanValue is a value of an earlier result as JSON that PostgreSQL reads.
+func scanValue(typ, v string) (any, error) {
+	switch typ {
+	case "variant", "object", "array":
+		return json.RawMessage(v), nil
+	case "date":
+		days, err := strconv.ParseInt(v, 10, 64)
+		return time.Unix(days*86400, 0).UTC().Format(pgDate), err
+	case "timestamp_ntz", "timestamp_ltz":
+		nanos, ok := new(big.Rat).SetString(v)
+		if !ok {
+			return nil, fmt.Errorf("a time that cannot be read: %q", v)
+		}
+		nanos.Mul(nanos, big.NewRat(1e9, 1))
+		at, err := epochNanos(nanos.Num().String())
+		if typ == "timestamp_ltz" {
+			return at.Format(pgStamp) + "+00", err
+		}
+		return at.Format(pgStamp), err
+	}
+	return v, nil
 }
 
 // scanType is PostgreSQL's type for a column of an earlier result.
@@ -320,6 +361,9 @@ func scanType(c Column) (string, sqltext.Type, error) {
 		return "text", sqltext.Type{}, nil
 	case "boolean":
 		return "boolean", sqltext.Type{Name: "BOOLEAN"}, nil
+	case "date", "timestamp_ntz", "timestamp_ltz":
+		t := sqltext.Type{Name: strings.ToUpper(c.Type), Precision: 9}
+		return pgtext.TypeName(t), t, nil
 	case "variant", "object", "array":
 		return "jsonb", sqltext.Type{Name: strings.ToUpper(c.Type)}, nil
 	}

@@ -68,6 +68,7 @@ func (s *Session) runPlan(ctx context.Context, r *record, st *sqltext.Statement,
 			return nil, err
 		}
 	}
+	r.hybrid.Store(p.hybrid && s.tx == nil)
 	if p.text.Locks && (s.tx == nil || s.tx.implicit) {
 		return nil, lockNeedsTransaction()
 	}
@@ -140,8 +141,20 @@ func (s *Session) write(ctx context.Context, n sqltext.Node, q Query) (*pgtext.T
 // around adds what must be executed around a statement: the lock of a standard
 // table, the bound of a wait, the counts of a MERGE.
 func (s *Session) around(ctx context.Context, n sqltext.Node, p *plan) error {
+	for i, full := range p.text.Tables {
+		kind, err := s.engine.kindOf(ctx, full)
+		if err != nil {
+			return err
+		}
+		p.hybrid = kind == "HYBRID" && (p.hybrid || i == 0)
+	}
 	if len(p.text.Tables) > 0 {
 		p.target = p.text.Tables[0]
+		if kind, err := s.engine.kindOf(ctx, p.target); err != nil || kind == Interactive && isDML(n) {
+			if i, ok := n.(*sqltext.Insert); err != nil || !ok || !i.Overwrite {
+				return orElse(err, notInteractiveTable(typeName(n), p.target))
+			}
+		}
 	}
 	switch n := n.(type) {
 	case *sqltext.Query:
@@ -160,6 +173,9 @@ func (s *Session) around(ctx context.Context, n sqltext.Node, p *plan) error {
 			p.after = []string{"SET LOCAL lock_timeout = " + s.applied.lock}
 		}
 	case *sqltext.Insert:
+		if err := s.checkWidth(ctx, n, p.target); err != nil {
+			return err
+		}
 		if n.Overwrite {
 			p.before = []string{"DELETE FROM " + s.quoteFull(p.target)}
 		}
@@ -179,6 +195,31 @@ func (s *Session) around(ctx context.Context, n sqltext.Node, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// checkWidth wants a value for every column where none are named; PostgreSQL
+// takes fewer.
+func (s *Session) checkWidth(ctx context.Context, n *sqltext.Insert, full string) error {
+	values, ok := n.Source.Body.(*sqltext.Values)
+	if !ok || n.Columns != nil || s.temporary[full] {
+		return nil
+	}
+	var width int
+	if err := s.engine.admin.QueryRow(ctx, "SELECT count(*) FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
+		schemaOf(full), nameIn(full)).Scan(&width); err != nil {
+		return err
+	}
+	if width > 0 && len(values.Rows[0]) != width {
+		return failure(2020, "21S01", "SQL compilation error:\nInsert value list does not match column list expecting %d but got %d", width, len(values.Rows[0]))
+	}
+	return nil
+}
+
+func orElse(err error, other *Error) error {
+	if err != nil {
+		return err
+	}
+	return other
 }
 
 // standardLock is how long a lock of a standard table is waited for, in

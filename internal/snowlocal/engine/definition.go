@@ -26,6 +26,9 @@ type definition struct {
 }
 
 func (d *definition) statements() ([]string, error) {
+	if d.n.Kind == Interactive && d.n.As == nil {
+		return nil, unsupported("CREATE INTERACTIVE TABLE without AS")
+	}
 	if d.n.As != nil {
 		return d.asQuery()
 	}

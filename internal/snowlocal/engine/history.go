@@ -23,6 +23,7 @@ type record struct {
 	result    *Result // of the last queries of a session
 	session   *Session
 	cancelled atomic.Bool
+	hybrid    atomic.Bool // reads and writes hybrid tables alone, outside a transaction
 	done      chan struct{}
 }
 
@@ -91,12 +92,26 @@ func (h *history) list(limit int, keep func(*QueryInfo) bool) []QueryInfo {
 	h.mu.Unlock()
 	var list []QueryInfo
 	for _, r := range records {
-		if info := r.copy(); keep(&info) {
+		if info := r.copy(); !r.unseen(&info) && keep(&info) {
 			list = append(list, info)
 		}
 	}
 	sortNewest(list)
 	return list[:min(limit, len(list))]
+}
+
+// shortHybrid is how long a statement on hybrid tables takes that the history
+// mostly leaves out.
+const shortHybrid = 500 * time.Millisecond
+
+// unseen reports whether the history leaves a query out: short ones on hybrid
+// tables, unless they fail.
+func (r *record) unseen(i *QueryInfo) bool {
+	end := i.End
+	if end.IsZero() {
+		end = time.Now()
+	}
+	return r.hybrid.Load() && i.Error == nil && end.Sub(i.Start) < shortHybrid
 }
 
 func (r *record) running() bool {

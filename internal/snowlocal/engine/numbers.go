@@ -41,6 +41,11 @@ func notInteractive(what string) *Error {
 	return failure(2, "0A000", "Unsupported feature '%s on an interactive warehouse'.", what)
 }
 
+// notInteractiveTable is DML that an interactive table does not take.
+func notInteractiveTable(what, table string) *Error {
+	return failure(2, "0A000", "Unsupported feature '%s on table %s, which is an interactive table'.", what, table)
+}
+
 // lockNeedsTransaction is FOR UPDATE outside a transaction.
 func lockNeedsTransaction() *Error {
 	return failure(2, "0A000", "Unsupported feature 'SELECT ... FOR UPDATE outside of an explicit transaction'.")

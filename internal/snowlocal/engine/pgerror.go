@@ -120,6 +120,8 @@ func ofData(pg *pgconn.PgError) *Error {
 		return failure(100035, "22007", "Timestamp '%s' is not recognized", value)
 	case "22P02":
 		switch {
+		case strings.Contains(pg.Message, "malformed record"):
+			return unsupported("a text as TIMESTAMP_TZ without TO_TIMESTAMP_TZ")
 		case strings.Contains(pg.Message, "json"):
 			return failure(100069, "22P02", "Error parsing JSON: %s", oneLine(pg.Message+" "+pg.Detail))
 		case strings.Contains(pg.Message, "boolean"):

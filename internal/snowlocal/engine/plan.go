@@ -39,6 +39,7 @@ type plan struct {
 	before   []string // statements in the same transaction
 	after    []string
 	target   string // the table that is written
+	hybrid   bool   // every table is a hybrid table
 }
 
 func newPlans() *plans {

@@ -199,6 +199,17 @@ func orNull(s string) any {
 	return s
 }
 
+// sortNewest puts what runs first, and then what ended last.
 func sortNewest(list []QueryInfo) {
-	slices.SortStableFunc(list, func(a, b QueryInfo) int { return b.Start.Compare(a.Start) })
+	slices.SortStableFunc(list, func(a, b QueryInfo) int {
+		switch {
+		case a.End.IsZero() && b.End.IsZero():
+			return b.Start.Compare(a.Start)
+		case a.End.IsZero():
+			return -1
+		case b.End.IsZero():
+			return 1
+		}
+		return b.End.Compare(a.End)
+	})
 }

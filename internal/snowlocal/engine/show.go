@@ -200,8 +200,8 @@ func (s *Session) listings() map[string]listing {
 		return "CASE WHEN " + column + " = " + pgtext.String(value) + " THEN 'Y' ELSE 'N' END"
 	}
 	return map[string]listing{
-		"TABLES": {columns: "created_on:t, name, database_name, schema_name, kind, comment, cluster_by, rows:n, bytes:n, owner, retention_time, automatic_clustering, change_tracking, is_external, owner_role_type, is_hybrid, is_dynamic",
-			query: "SELECT " + epochOf("created") + ", name, database, schema, CASE kind WHEN 'TRANSIENT' THEN 'TRANSIENT' ELSE 'TABLE' END, comment, '', sf.row_count(schema_full, name)::text, pg_relation_size(oid)::text, owner, '1', 'OFF', 'OFF', 'N', 'ROLE', CASE kind WHEN 'HYBRID' THEN 'Y' ELSE 'N' END, 'N' FROM sf.relations WHERE kind <> 'VIEW' AND visible AND " + in + " ORDER BY database, schema, name"},
+		"TABLES": {columns: "created_on:t, name, database_name, schema_name, kind, comment, cluster_by, rows:n, bytes:n, owner, retention_time, automatic_clustering, change_tracking, is_external, owner_role_type, is_hybrid, is_dynamic, is_interactive",
+			query: "SELECT " + epochOf("created") + ", name, database, schema, CASE kind WHEN 'TRANSIENT' THEN 'TRANSIENT' ELSE 'TABLE' END, comment, '', sf.row_count(schema_full, name)::text, pg_relation_size(oid)::text, owner, '1', 'OFF', 'OFF', 'N', 'ROLE', CASE kind WHEN 'HYBRID' THEN 'Y' ELSE 'N' END, 'N', CASE kind WHEN 'INTERACTIVE' THEN 'Y' ELSE 'N' END FROM sf.relations WHERE kind <> 'VIEW' AND visible AND " + in + " ORDER BY database, schema, name"},
 		"HYBRID TABLES": {columns: "created_on:t, name, database_name, schema_name, owner, rows:n, bytes:n, comment, owner_role_type",
 			query: "SELECT " + epochOf("created") + ", name, database, schema, owner, sf.row_count(schema_full, name)::text, pg_relation_size(oid)::text, comment, 'ROLE' FROM sf.relations WHERE kind = 'HYBRID' AND visible AND " + in + " ORDER BY database, schema, name"},
 		"VIEWS": {columns: "created_on:t, name, reserved, database_name, schema_name, owner, comment, text, is_secure, is_materialized, owner_role_type",

@@ -143,8 +143,13 @@ func (w *writer) body(b sqltext.Body, q *sqltext.Query) {
 
 // operandBody writes one side of a set operation in parentheses.
 func (w *writer) operandBody(b sqltext.Body) {
+	q := &sqltext.Query{Body: b}
+	if s, ok := b.(*sqltext.Select); ok {
+		q.Limit = s.Top
+	}
 	w.put("(")
-	w.body(b, &sqltext.Query{Body: b})
+	w.body(b, q)
+	w.tail(q)
 	w.put(")")
 }
 
@@ -212,10 +217,6 @@ func (w *writer) selectBody(s *sqltext.Select) {
 	if s.Having != nil {
 		w.put(" HAVING ")
 		w.expr(w.inlineAliases(s.Having, s.Items))
-	}
-	if s.Top != nil {
-		w.put(" LIMIT ")
-		w.bound(s.Top)
 	}
 }
 

@@ -189,6 +189,8 @@ func (w *writer) cast(x *sqltext.Cast) {
 		w.put("sf.to_binary(", w.typed(x.X, "text"), ")")
 	case x.To.Name == "TIMESTAMP_TZ":
 		w.put("sf.to_tz(", w.typed(x.X, "text"), ")")
+	case x.To.Name == "VARCHAR" && (strings.HasPrefix(from.Name, "TIME") || from.Name == "DATE"):
+		w.put("sf.to_text(", w.text(x.X), ")::", target)
 	case untyped, from.Name != "" && !semi(from) && from.Name != "TIMESTAMP_TZ" && from.Name != "BOOLEAN" && from.Name != "BINARY":
 		w.put("CAST(", w.text(x.X), " AS ", target, ")")
 	default:

@@ -23,6 +23,8 @@ type Context struct {
 	Database, Schema string
 	// Binds are the wire types of the bound values.
 	Binds []string
+	// Unbound allows placeholders without a value, to describe a statement.
+	Unbound bool
 	// Bind is the text of a bound value, for names and variables.
 	Bind func(index int) *string
 	// Value is the value of a function of the session (CURRENT_ROLE), and whether
@@ -169,7 +171,8 @@ func (w *writer) text(x sqltext.Expr) string { return w.capture(func() { w.expr(
 
 // param writes the placeholder of a bind, with its type where one is known.
 func (w *writer) param(index int) string {
-	if index >= len(w.c.Binds) {
+	unbound := index >= len(w.c.Binds)
+	if unbound && !w.c.Unbound {
 		w.fail(2049, "42601", "SQL compilation error: error line 0 at position -1\nBind variable ? not set.")
 	}
 	number, ok := w.binds[index]
@@ -179,6 +182,9 @@ func (w *writer) param(index int) string {
 		w.binds[index] = number
 	}
 	mark := "$" + strconv.Itoa(number)
+	if unbound {
+		return mark
+	}
 	if typ := bindTypes[w.c.Binds[index]]; typ != "" {
 		return mark + "::" + typ
 	}

@@ -7,6 +7,7 @@ BEGIN
 	WHEN 'object' THEN RETURN (SELECT '{' || coalesce(string_agg(to_json(k)::text || ':' || sf.compact(v), ',' ORDER BY k), '') || '}' FROM jsonb_each(j) AS e (k, v));
 	WHEN 'array' THEN RETURN (SELECT '[' || coalesce(string_agg(sf.compact(v), ',' ORDER BY i), '') || ']' FROM jsonb_array_elements(j) WITH ORDINALITY AS e (v, i));
 	WHEN 'string' THEN RETURN to_json(j #>> '{}')::text;
+	WHEN 'null' THEN RETURN 'null';
 	ELSE RETURN j #>> '{}';
 	END CASE;
 END $f$;
@@ -98,6 +99,15 @@ CREATE FUNCTION sf.to_binary(x bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'S
 CREATE FUNCTION sf.randstr(n int, g bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
 	SELECT string_agg(substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + (abs(hashtextextended(i::text, g) % 62))::int, 1), '' ORDER BY i)
 	FROM generate_series(1, n) AS s (i) $f$;
+
+-- SHA1 is an extension's, where there is one.
+DO $do$
+BEGIN
+	IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pgcrypto') THEN
+		CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA sf;
+		CREATE FUNCTION sf.sha1(x text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$SELECT encode(sf.digest(convert_to(x, 'UTF8'), 'sha1'), 'hex')$f$;
+	END IF;
+END $do$;
 
 -- Semi-structured data.
 CREATE FUNCTION sf.parse_json(x text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$SELECT nullif(btrim(x, E' \t\r\n'), '')::json::jsonb$f$;

@@ -14,7 +14,7 @@ func (p *parser) create() Node {
 	switch {
 	case p.is("TABLE"):
 		p.at++
-		if modifier == "INTERACTIVE" || modifier == "SECURE" || modifier == "RECURSIVE" {
+		if modifier == "SECURE" || modifier == "RECURSIVE" {
 			p.unsupported("CREATE " + modifier + " TABLE")
 		}
 		return p.createTable(modifier, orReplace)

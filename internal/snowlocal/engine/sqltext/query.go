@@ -16,6 +16,9 @@ func (p *parser) query() *Query {
 		q.Order = p.orders()
 	}
 	p.limits(q)
+	if s, ok := q.Body.(*Select); ok && q.Limit == nil {
+		q.Limit = s.Top
+	}
 	if p.word("FOR", "UPDATE") {
 		q.Lock = &Lock{}
 		if p.word("NOWAIT") {
