@@ -90,6 +90,9 @@ func (s *Session) addColumns(ctx context.Context, a sqltext.TableAction, full, s
 		}
 		word := "ADD COLUMN "
 		if a.IfNotExists {
+			if c.Default != nil || c.Identity != nil || len(c.Constraints) > 0 {
+				return nil, failure(1003, "42000", "SQL compilation error:\nsyntax error: ADD COLUMN IF NOT EXISTS with DEFAULT, AUTOINCREMENT or a constraint.")
+			}
 			word += "IF NOT EXISTS "
 		}
 		list = append(list, "ALTER TABLE "+sql+" "+word+text)
