@@ -131,3 +131,25 @@ func TestNoHybridTables(t *testing.T) {
 		is.True(strings.Contains(err.Error(), want))
 	}
 }
+
+// TestStandardInsteadOfHybrid: a table made by hand without its key is found.
+func TestStandardInsteadOfHybrid(t *testing.T) {
+	is := is.New(t)
+	p := newPlace(t, shared.Server(t))
+	p.apply(t)
+	statements, err := schema.Statements("snowflake", schema.Store)
+	is.NoErr(err)
+	for _, statement := range statements {
+		if schema.IsHybrid(statement) && strings.Contains(statement, ".RUN_CONTROL_EVENTS (") {
+			p.server.SQL(t, p.fill(t, "DROP TABLE {database}.{results}.RUN_CONTROL_EVENTS"), p.fill(t, strings.Replace(statement, "HYBRID ", "", 1)))
+		}
+	}
+	store := p.store(t, snowflaketest.In{})
+	defer func() { is.NoErr(store.Close()) }()
+	findings, err := store.Check(t.Context())
+	is.NoErr(err)
+	is.Equal(len(findings), 1)
+	is.Equal(findings[0].Severity, core.SeverityError)
+	is.True(strings.Contains(findings[0].Message, "RUN_CONTROL_EVENTS is a standard table"))
+	is.True(strings.Contains(findings[0].Mend, "remove table") && strings.Contains(findings[0].Mend, "benchfleet schema apply"))
+}

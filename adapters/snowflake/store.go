@@ -50,14 +50,15 @@ func OpenStore(ctx context.Context, address string, options StoreOptions) (ports
 	if err := verifyPool(ctx, &config, controlPool, pool); err != nil {
 		return nil, errors.Join(fault(ctx, fmt.Sprintf("opening the store at %s", config.address()), err, true), pool.Close())
 	}
-	return &store{sqlstore.New(d.sqlstore(), pool, pool), &config, pool}, nil
+	return &store{sqlstore.New(d.sqlstore(), pool, pool), &config, d, pool}, nil
 }
 
-// store is sqlstore's, which knows nothing of warehouses.
+// store is sqlstore's, which knows nothing of warehouses and hybrid tables.
 type store struct {
 	*sqlstore.Store
-	config *Config
-	pool   *sqlx.DB
+	config  *Config
+	dialect *dialect
+	pool    *sqlx.DB
 }
 
 var _ ports.WarehouseUser = (*store)(nil)
