@@ -31,10 +31,9 @@ var historyColumns = [][2]string{
 
 // scope are the arguments of a QUERY_HISTORY function.
 type scope struct {
-	limit         int
-	from, to      time.Time
-	by, is        string // SESSION_ID, USER_NAME or WAREHOUSE_NAME, and its value
-	includeClient bool
+	limit    int
+	from, to time.Time
+	by, is   string // SESSION_ID, USER_NAME or WAREHOUSE_NAME, and its value
 }
 
 // queryHistory gives the rows of TABLE(INFORMATION_SCHEMA.QUERY_HISTORY…(…)).
