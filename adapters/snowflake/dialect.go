@@ -187,13 +187,15 @@ func (d *dialect) role() string {
 	return "role " + d.config.Role
 }
 
-// explain adds to an error what its reader can do about it.
+// explain is an error on one line, with what its reader can do about it.
 func (d *dialect) explain(err error) error {
 	var said *sf.SnowflakeError
 	if !errors.As(err, &said) {
 		return err
 	}
-	switch meaningOfError(said).class {
+	class := meaningOfError(said).class
+	err = &classified{err, saying(said), class}
+	switch class {
 	case "UNDEFINED_OBJECT", "UNDEFINED_COLUMN":
 		return fmt.Errorf("%w; the schema is missing or old: %s; or %s lacks privileges: the grants that benchfleet schema print shows", err, mend, d.role())
 	case "DENIED":
