@@ -211,18 +211,19 @@ func (t *Target) Explain(ctx context.Context, table core.TemplateTable, given co
 }
 
 // describable reports whether a statement can be described without executing it.
+// What is not known is asked about: it may be misspelled.
 func describable(text string) bool {
 	switch core.FirstKeyword(text) {
-	case "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES":
-		return true
+	case "SHOW", "DESCRIBE", "DESC", "CALL", "LIST", "LS", "EXPLAIN", "ALTER", "USE", "SET", "UNSET", "CREATE", "DROP", "TRUNCATE":
+		return false
 	}
-	return false
+	return true
 }
 
 // describe lets Snowflake compile a statement once for this target.
 func (t *Target) describe(ctx context.Context, on queryer, text string) error {
 	if !describable(text) {
-		return nil // SHOW, CALL and the like have no description
+		return nil
 	}
 	rows, err := on.QueryContext(sf.WithDescribeOnly(ctx), text, nil)
 	if err != nil {

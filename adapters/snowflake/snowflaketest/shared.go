@@ -19,8 +19,13 @@ type Shared struct {
 // Run runs the tests of a package and stops the stand-in:
 //
 //	func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
-func (s *Shared) Run(m *testing.M) int {
-	code := m.Run()
+func (s *Shared) Run(m *testing.M) int { return s.end(m.Run()) }
+
+// Stop stops the stand-in, for a TestMain that does not call Run. It returns an
+// exit code: 0 when all is well.
+func (s *Shared) Stop() int { return s.end(0) }
+
+func (s *Shared) end(code int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.tried {
