@@ -56,7 +56,7 @@ func TestAcceptanceOrchestratorKilledAndLeftAlone(t *testing.T) {
 		result := s.number(db, "SELECT TOTAL_OPERATIONS FROM TEST_RESULTS WHERE TEST_ID = ?", run)
 		is.True(result > 0)
 		is.True(result <= s.number(db, "SELECT SUM(TOTAL_QUERIES) FROM METRICS_SNAPSHOTS WHERE RUN_ID = ? AND PHASE = 'MEASUREMENT'", run))
-		is.True(strings.Contains(s.text(db, "SELECT LEDGER FROM TEST_RESULTS WHERE TEST_ID = ?", run), `"balanced":true`))
+		is.True(s.balanced(db, run))
 	} else {
 		s.checkConserved(t, db, run) // the workers reported before they ended
 	}
@@ -92,26 +92,45 @@ func TestAcceptanceOrchestratorKilledWhileStopping(t *testing.T) {
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
 }
 
-// TestAcceptanceStoreUnwritable holds the store's write lock for longer than an
-// owner lease, as a full disk or a stuck backup would.
+// TestAcceptanceStoreUnwritable keeps the store from being written for longer than
+// an owner lease, as a full disk, a stuck backup or a network that is away would.
 func TestAcceptanceStoreUnwritable(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
 	running := s.start(shortLeases("run", "short", "--duration", "1m")...)
 	run := s.reaches(db, "RUNNING", "MEASUREMENT")
-	locker, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&_txlock=immediate")
-	is.NoErr(err)
-	defer locker.Close()
-	lock, err := locker.Begin()
-	is.NoErr(err)
-	_, err = lock.Exec("UPDATE RUN_STATUS SET TEST_NAME = TEST_NAME")
-	is.NoErr(err)
+	restore := s.holdStore()
 	until(t, 20*time.Second, "the workers are ended from memory", func() bool { return len(s.workers(run)) == 0 })
-	is.NoErr(lock.Rollback())
+	restore()
 	o := running.wait(30 * time.Second)
 	is.Equal(o.code, 5)
 	is.True(strings.Contains(o.stderr, "the store could not be written"))
 	is.Equal(s.text(db, "SELECT STATUS FROM RUN_STATUS WHERE RUN_ID = ?", run), "FAILED") // stored once it could be
 	is.Equal(s.text(db, "SELECT REASON FROM RUN_STATUS WHERE RUN_ID = ?", run), "GUARDRAIL")
+}
+
+// holdStore keeps everybody from writing to the store until it is called.
+func (s *site) holdStore() (restore func()) {
+	s.t.Helper()
+	if s.schema != "" {
+		return s.breakCloud(map[string]any{"action": "error", "status": 503, "match": s.schema})
+	}
+	locker, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&_txlock=immediate")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { locker.Close() })
+	lock, err := locker.Begin()
+	if err == nil {
+		_, err = lock.Exec("UPDATE RUN_STATUS SET TEST_NAME = TEST_NAME")
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return func() {
+		if err := lock.Rollback(); err != nil {
+			s.t.Error(err)
+		}
+	}
 }

@@ -92,8 +92,7 @@ func TestAcceptanceStatementWithSyntaxError(t *testing.T) {
 func TestAcceptanceSchemaWithoutAColumn(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
-	path := filepath.Join(s.dir, "store.db")
-	s.damage(path, "ALTER TABLE RUN_STATUS DROP COLUMN REASON_DETAIL", "DROP TABLE TEST_LOGS")
+	s.damage("ALTER TABLE RUN_STATUS DROP COLUMN REASON_DETAIL", "DROP TABLE TEST_LOGS")
 	o := s.do("run", "short")
 	is.Equal(o.code, 4)
 	is.True(strings.Contains(o.stderr, "REASON_DETAIL") && strings.Contains(o.stderr, "TEST_LOGS")) // each is named

@@ -17,6 +17,7 @@ import (
 // under way. The run ends, says why, and damages nothing; once there is room
 // again its end is stored.
 func TestAcceptanceDiskFull(t *testing.T) {
+	needs(t, storeFlag, "sqlite", "the store is on a disk of this host")
 	is := is.New(t)
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); err != nil {
@@ -71,6 +72,7 @@ func (s *site) nobody(args ...string) outcome {
 func TestAcceptanceNotWritable(t *testing.T) {
 	needs(t, launcherFlag, "local", "the rights of subprocesses are in question")
 	needs(t, targetFlag, "sqlite", "the rights to a file are in question")
+	needs(t, storeFlag, "sqlite", "the rights to a file are in question")
 	base, err := os.MkdirTemp("", "benchfleet-rights")
 	is.New(t).NoErr(err)
 	t.Cleanup(func() {

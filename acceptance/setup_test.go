@@ -13,6 +13,7 @@ import (
 	"github.com/benchfleet/benchfleet/adapters/docker"
 	"github.com/benchfleet/benchfleet/adapters/docker/dockertest"
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	"github.com/benchfleet/benchfleet/core"
 )
 
@@ -58,6 +59,9 @@ func setUpPlugin(dir string, undo []func()) ([]func(), error) {
 // server is the PostgreSQL server of all tests. It starts with the first that
 // needs it.
 var server postgrestest.Shared
+
+// cloud is Snowflake, or the stand-in for it, of all tests.
+var cloud snowflaketest.Shared
 
 // listen makes the server listen where containers reach it, too.
 func listen() error {

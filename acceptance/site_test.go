@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,11 +25,13 @@ import (
 	_ "modernc.org/sqlite" // the tests look into the store on their own
 )
 
-// What is under test: the launcher, and the kind of target that its workers
-// load. Containers see no file of this host, so they need a server.
+// What is under test: the launcher, the kind of target that its workers load, and
+// the kind of store. Containers see no file of this host, so they need a target
+// that is a server.
 var (
 	launcherFlag = flag.String("launcher", "local", "`launcher` of the workers: local, docker, plugin")
-	targetFlag   = flag.String("target", "sqlite", "`kind` of the target: sqlite, postgres")
+	targetFlag   = flag.String("target", "sqlite", "`kind` of the target: sqlite, postgres, snowflake")
+	storeFlag    = flag.String("store", "sqlite", "`kind` of the store: sqlite, snowflake")
 )
 
 // binary is the command under test, built once.
@@ -50,6 +53,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "acceptance:", err)
 	} else {
 		code = server.Run(m)
+		code = max(code, cloud.Stop())
 	}
 	for _, f := range slices.Backward(undo) {
 		f()
@@ -95,6 +99,7 @@ type site struct {
 	dir string
 	env []string
 
+	schema   string // of a store in Snowflake; "": it is a file
 	kind     string // of the target
 	database string // of a target that is a server
 	daemon   string // of its containers; "": that of this machine
@@ -115,8 +120,14 @@ func newSiteOf(t *testing.T, dir, kind string) *site {
 	t.Helper()
 	s := emptySite(t, dir)
 	s.kind = kind
-	if kind == "postgres" {
+	switch kind {
+	case "postgres":
 		s.createDatabase()
+	case "snowflake":
+		s.createSchema()
+	}
+	if *storeFlag == "snowflake" {
+		s.createStore()
 	}
 	s.must("schema", "apply")
 	s.must("template", "import", s.templates("short.yaml"))
@@ -143,6 +154,9 @@ func emptySite(t *testing.T, dir string) *site {
 // with sets variables of every command of the site.
 func (s *site) with(variables ...string) { s.env = append(slices.Clip(s.env), variables...) }
 
+// countUp is the statement of about a second.
+var countUp = regexp.MustCompile(`sql: WITH RECURSIVE .*\n +parameters: .*`)
+
 // templates is a file of testdata, for the kind of target that is under test.
 func (s *site) templates(name string) string {
 	s.t.Helper()
@@ -152,6 +166,10 @@ func (s *site) templates(name string) string {
 	}
 	file := filepath.Join(s.t.TempDir(), name)
 	text = bytes.ReplaceAll(text, []byte("kind: sqlite"), []byte("kind: "+s.kind))
+	if s.kind == "snowflake" { // no recursion of millions there
+		text = countUp.ReplaceAll(text, []byte("sql: SELECT SYSTEM$$WAIT(?, 'MILLISECONDS')\n    parameters: [{type: literal, value: 1000}]"))
+		text = bytes.ReplaceAll(text, []byte("rows: 2000}"), []byte("rows: 2000, type: HYBRID}"))
+	}
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		s.t.Fatal(err)
 	}
@@ -161,7 +179,7 @@ func (s *site) templates(name string) string {
 // runs are the ids of all runs of the site.
 func (s *site) runs() (ids []string) {
 	s.t.Helper()
-	db := s.open("store.db")
+	db := s.openStore()
 	defer db.Close()
 	rows, err := db.Query("SELECT RUN_ID FROM RUN_STATUS")
 	if err != nil {
@@ -293,9 +311,18 @@ func (r *running) signal(sig syscall.Signal) {
 // db looks into the store beside the command.
 func (s *site) db() *sql.DB {
 	s.t.Helper()
-	db := s.open("store.db")
+	db := s.openStore()
 	s.t.Cleanup(func() { db.Close() })
 	return db
+}
+
+// openStore looks into the store. The caller closes it.
+func (s *site) openStore() *sql.DB {
+	s.t.Helper()
+	if s.schema != "" {
+		return s.openCloud(s.schema)
+	}
+	return s.open("store.db")
 }
 
 // open looks into a database of the site. The caller closes it.
@@ -308,9 +335,12 @@ func (s *site) open(name string) *sql.DB {
 	return db
 }
 
-// checkFile checks that a database of the site is sound.
+// checkFile checks that a database of the site that is a file is sound.
 func (s *site) checkFile(name string) {
 	s.t.Helper()
+	if name == "store.db" && s.schema != "" {
+		return
+	}
 	db := s.open(name)
 	defer db.Close()
 	if found := s.text(db, "PRAGMA integrity_check"); found != "ok" {
@@ -369,11 +399,16 @@ func (s *site) reaches(db *sql.DB, status, phase string) string {
 }
 
 // damage changes the store behind the command's back.
-func (s *site) damage(path string, statements ...string) {
+func (s *site) damage(statements ...string) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		s.t.Fatal(err)
+	var db *sql.DB
+	if s.schema != "" {
+		db = s.openCloud(s.schema)
+	} else {
+		var err error
+		if db, err = sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	defer db.Close()
 	for _, statement := range statements {

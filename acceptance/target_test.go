@@ -32,6 +32,11 @@ func (s *site) sql(statements ...string) string {
 func (s *site) rows() int64 {
 	s.t.Helper()
 	const count = `SELECT COUNT(*) FROM "BENCHFLEET_SHORT"`
+	if s.kind == "snowflake" {
+		target := s.openCloud(s.database)
+		defer target.Close()
+		return s.number(target, count)
+	}
 	if s.database == "" {
 		target := s.open("target.db")
 		defer target.Close()
@@ -47,7 +52,7 @@ func (s *site) rows() int64 {
 // checkTarget checks that a target that is a file is sound.
 func (s *site) checkTarget() {
 	s.t.Helper()
-	if s.database == "" {
+	if s.kind == "sqlite" {
 		s.checkFile("target.db")
 	}
 }

@@ -58,7 +58,7 @@ func (processes) alive(s *site, run string) []string {
 			continue
 		}
 		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err != nil || !bytes.Contains(environ, []byte("BENCHFLEET_STORE=sqlite:"+s.dir)) {
+		if err != nil || !bytes.Contains(environ, []byte("BENCHFLEET_EXIT_RECORD="+s.dir)) {
 			continue
 		}
 		if bytes.Contains(environ, []byte("BENCHFLEET_RUN_ID="+run)) && bytes.Contains(environ, []byte("BENCHFLEET_WORKER_ID=")) {

@@ -1,0 +1,77 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
+	sf "github.com/snowflakedb/gosnowflake/v2"
+)
+
+// createSchema makes the site's own empty schema for its target, and the endpoint
+// of every command.
+func (s *site) createSchema() {
+	s.t.Helper()
+	s.database = cloud.Server(s.t).Schema(s.t)
+	s.with("BENCHFLEET_ENDPOINT_LOCAL=" + cloud.Server(s.t).DSN(snowflaketest.In{Schema: s.database}))
+}
+
+// createStore makes the site's own empty schema for its store, and the address of
+// every command.
+func (s *site) createStore() {
+	s.t.Helper()
+	server := cloud.Server(s.t)
+	s.schema = server.Schema(s.t)
+	s.with("SNOWFLAKE_DISABLE_PLATFORM_DETECTION=true", "BENCHFLEET_STORE=snowflake:"+server.DSN(snowflaketest.In{
+		Warehouse: server.ControlWarehouse, More: map[string]string{"store_config_schema": s.schema, "store_results_schema": s.schema},
+	}))
+}
+
+// openCloud looks into a schema. The caller closes it.
+func (s *site) openCloud(schema string) *sql.DB {
+	s.t.Helper()
+	config, err := sf.ParseDSN(cloud.Server(s.t).DSN(snowflaketest.In{Schema: schema, Warehouse: cloud.Server(s.t).ControlWarehouse}))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	off := "false"
+	config.Params["CLIENT_TELEMETRY_ENABLED"] = &off
+	db := sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, *config))
+	db.SetMaxOpenConns(2)
+	db.SetMaxIdleConns(2)
+	return db
+}
+
+// breakCloud asks the stand-in for a fault, until it is called.
+func (s *site) breakCloud(fault map[string]any) (mend func()) {
+	s.t.Helper()
+	admin := cloud.Server(s.t).Admin
+	if admin == "" {
+		s.t.Skip("an account has no faults on request")
+	}
+	ask := func(method string, body any) {
+		text, err := json.Marshal(body)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		request, err := http.NewRequest(method, admin+"/faults", bytes.NewReader(text))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		reply, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer reply.Body.Close()
+		if reply.StatusCode/100 != 2 {
+			s.t.Fatalf("%s faults: %s", method, reply.Status)
+		}
+	}
+	ask(http.MethodPost, fault)
+	return func() { ask(http.MethodDelete, nil) }
+}
