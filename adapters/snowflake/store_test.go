@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"strings"
 	"testing"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
@@ -114,14 +113,5 @@ func TestStore(t *testing.T) {
 		Reopen: func(t testing.TB, _ ports.Store) ports.Store { return p.store(t, snowflaketest.In{}) },
 		Bare:   func(t testing.TB) ports.Store { return bare.store(t, snowflaketest.In{}) },
 	})
-}
-
-// isDDL recognises a statement that changes what there is, not what is in it.
-func isDDL(statement string) bool {
-	first, _, _ := strings.Cut(strings.TrimSpace(statement), " ")
-	switch strings.ToUpper(first) {
-	case "CREATE", "ALTER", "DROP", "TRUNCATE", "GRANT", "REVOKE", "UNDROP", "COMMENT":
-		return true
-	}
-	return false
+	wantNoDDL(t, server)
 }

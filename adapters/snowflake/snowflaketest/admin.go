@@ -1,0 +1,132 @@
+package snowflaketest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// adminTimeout bounds a question to the stand-in about itself.
+const adminTimeout = 30 * time.Second
+
+// Fault is something that goes wrong on request; see cmd/snowlocal for the kinds.
+type Fault struct {
+	Kind    string `json:"kind"`
+	Match   string `json:"match,omitempty"` // of the SQL text, a regular expression
+	Path    string `json:"path,omitempty"`
+	Count   int64  `json:"count,omitempty"` // 0: until the test ends
+	DelayMS int64  `json:"delay_ms,omitempty"`
+	Status  int    `json:"status,omitempty"`
+	Number  int    `json:"number,omitempty"`
+	State   string `json:"state,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Break makes something go wrong until the test ends, or Mend. With an account
+// the test is skipped.
+func (s *Server) Break(tb testing.TB, faults ...Fault) {
+	tb.Helper()
+	s.only(tb)
+	tb.Cleanup(func() { s.Mend(tb) })
+	for _, fault := range faults {
+		s.ask(tb, http.MethodPost, "/faults", fault, nil)
+	}
+}
+
+// Mend ends all faults.
+func (s *Server) Mend(tb testing.TB) {
+	tb.Helper()
+	s.ask(tb, http.MethodDelete, "/faults", nil, nil)
+}
+
+// Statement is a statement that the stand-in received.
+type Statement struct {
+	Seq     int64  `json:"seq"`
+	Session int64  `json:"session"`
+	Tag     string `json:"tag"`
+	Kind    string `json:"kind"` // its first word, in upper case
+	SQL     string `json:"sql"`
+	Binds   int    `json:"binds"`
+	Retries int    `json:"retries"`
+	Number  int    `json:"number"` // of its error
+}
+
+// Count is how many statements of one kind came with one tag.
+type Count struct {
+	Tag   string `json:"tag"`
+	Kind  string `json:"kind"`
+	Count int64  `json:"count"`
+}
+
+// Statements are the statements that the stand-in received after the one with
+// that number, and how many of each kind there were in all. It fails the test when
+// the stand-in does not remember them all. With an account the test is skipped.
+func (s *Server) Statements(tb testing.TB, after int64) ([]Statement, []Count) {
+	tb.Helper()
+	s.only(tb)
+	var answer struct {
+		Statements []Statement `json:"statements"`
+		Counters   []Count     `json:"counters"`
+		Dropped    int64       `json:"dropped"`
+	}
+	s.ask(tb, http.MethodGet, fmt.Sprintf("/statements?after=%d", after), nil, &answer)
+	if answer.Dropped > after {
+		tb.Fatalf("the stand-in remembers no statement before number %d, and number %d was asked for", answer.Dropped, after)
+	}
+	return answer.Statements, answer.Counters
+}
+
+// Counts are the counts of Statements alone.
+func (s *Server) Counts(tb testing.TB) []Count {
+	tb.Helper()
+	s.only(tb)
+	var answer struct {
+		Counters []Count `json:"counters"`
+	}
+	s.ask(tb, http.MethodGet, "/statements?after="+fmt.Sprint(int64(1)<<62), nil, &answer)
+	return answer.Counters
+}
+
+// only skips a test that an account cannot serve.
+func (s *Server) only(tb testing.TB) {
+	tb.Helper()
+	if s.Admin == "" {
+		tb.Skip("an account has neither faults nor recorded statements: this test needs the stand-in")
+	}
+}
+
+func (s *Server) ask(tb testing.TB, method, path string, send, answer any) {
+	tb.Helper()
+	var body io.Reader
+	if send != nil {
+		text, err := json.Marshal(send)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequest(method, s.Admin+path, body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client := http.Client{Timeout: adminTimeout}
+	reply, err := client.Do(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	text, err := io.ReadAll(reply.Body)
+	if err == nil && reply.StatusCode/100 != 2 {
+		err = fmt.Errorf("%s: %s", reply.Status, text)
+	}
+	if err == nil && answer != nil {
+		err = json.Unmarshal(text, answer)
+	}
+	if err != nil {
+		tb.Fatalf("%s %s: %v", method, path, err)
+	}
+}
