@@ -51,6 +51,11 @@ type Server struct {
 	Database         string `json:"database"`
 	Host             string `json:"host"`
 	Port             int    `json:"port"`
+	// InteractiveWarehouse, PrivateKeyFile and TokenFile are a stand-in's: the
+	// token is one for OAuth and a programmatic access token.
+	InteractiveWarehouse string `json:"interactive_warehouse"`
+	PrivateKeyFile       string `json:"private_key_file"`
+	TokenFile            string `json:"token_file"`
 	// Admin is the address of what only the stand-in can do; "" for an account.
 	Admin string `json:"admin"`
 
