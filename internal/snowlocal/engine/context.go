@@ -224,7 +224,7 @@ func (s *Session) systemAct(ctx context.Context, function, arg string) (string, 
 		if r == nil {
 			return "Invalid UUID-like query id: " + arg, nil
 		}
-		if err := s.mayCancel(ctx, r.session, r.copy().Warehouse); err != nil {
+		if err := s.mayCancel(ctx, r.where(), r.copy().Warehouse); err != nil {
 			return "", err
 		}
 		if !s.engine.Cancel(arg) {

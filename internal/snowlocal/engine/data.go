@@ -62,13 +62,12 @@ func (s *Session) runPlan(ctx context.Context, r *record, st *sqltext.Statement,
 			return nil, err
 		}
 		defer leave()
-		info := s.Info()
-		r.update(func(i *QueryInfo) { i.Warehouse = info.Warehouse })
+		s.noteWarehouse(r)
 		if err := s.apply(ctx, q.Parameters); err != nil { // the warehouse may have resumed or changed
 			return nil, err
 		}
 	}
-	r.hybrid.Store(p.hybrid && s.tx == nil)
+	r.update(func(i *QueryInfo) { i.hybrid = p.hybrid && s.tx == nil })
 	if p.text.Locks && (s.tx == nil || s.tx.implicit) {
 		return nil, lockNeedsTransaction()
 	}
@@ -91,6 +90,16 @@ func (s *Session) runPlan(ctx context.Context, r *record, st *sqltext.Statement,
 	}
 	result.TypeID = TypeSelect
 	return result, nil
+}
+
+// noteWarehouse says in the history where a statement runs.
+func (s *Session) noteWarehouse(r *record) {
+	name := s.Info().Warehouse
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if w, ok := s.engine.warehouses[name]; ok {
+		r.update(func(i *QueryInfo) { i.Warehouse, i.WarehouseSize, i.WarehouseClass = name, w.Size, w.Type })
+	}
 }
 
 // plan writes a statement, or finds it written.

@@ -149,7 +149,7 @@ func (e *Engine) cancel(r *record) {
 			return
 		case <-timer.C:
 		}
-		r.session.signal(r)
+		r.where().signal(r)
 		timer.Reset(cancelEvery)
 	}
 }

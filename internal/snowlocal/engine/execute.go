@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,8 +26,14 @@ func (s *Session) Execute(ctx context.Context, q Query) (*Result, error) {
 	if q.ID == "" {
 		q.ID = newQueryID()
 	}
+	q.Binds = withoutTypesOfNulls(q.Binds)
 	r := s.engine.history.begin(s, s.describeQuery(q))
-	s.run.Lock()
+	if !s.run.TryLock() {
+		if !s.inTransaction.Load() {
+			return s.aside(ctx, r, q)
+		}
+		s.run.Lock()
+	}
 	defer s.run.Unlock()
 	result, err := s.guarded(ctx, r, q)
 	if err != nil {
@@ -34,6 +41,47 @@ func (s *Session) Execute(ctx context.Context, q Query) (*Result, error) {
 	}
 	s.engine.history.end(r, result, err)
 	s.remember(r)
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// withoutTypesOfNulls makes TEXT of binds that are NULL alone: what they are is
+// known by their place.
+func withoutTypesOfNulls(binds []Bind) []Bind {
+	isNull := func(v *string) bool { return v == nil }
+	list := slices.Clone(binds)
+	for i, b := range list {
+		if b.IsArray && !slices.ContainsFunc(b.Values, func(v *string) bool { return !isNull(v) }) || !b.IsArray && isNull(b.Value) {
+			list[i].Type = "TEXT"
+		}
+	}
+	return list
+}
+
+// aside executes a query while another of the session runs, outside a
+// transaction: on a connection of its own, with a copy of what the session uses.
+func (s *Session) aside(ctx context.Context, r *record, q Query) (*Result, error) {
+	s.mu.Lock()
+	copied := &Session{
+		engine: s.engine, id: s.id, info: s.info, parameters: maps.Clone(s.parameters), plans: newPlans(), closed: s.closed,
+		variables: map[string]sqltext.Expr{}, temporary: map[string]bool{}, copied: true,
+	}
+	s.mu.Unlock()
+	err := copied.connect(ctx)
+	var result *Result
+	if err == nil {
+		r.moveTo(copied)
+		result, err = copied.guarded(ctx, r, q)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		_ = copied.conn.Close(closing) // PostgreSQL ends it either way
+	}
+	if err != nil {
+		err = s.timedOut(asError(err), q)
+	}
+	s.engine.history.end(r, result, err)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +221,9 @@ func (s *Session) stamp(r *Result) {
 
 // dispatch executes a statement by its kind.
 func (s *Session) dispatch(ctx context.Context, r *record, st *sqltext.Statement, q Query) (*Result, error) {
+	if s.copied && !asideMay(st.Node) {
+		return nil, unsupported("%s while another statement of the session runs", typeName(st.Node))
+	}
 	switch n := st.Node.(type) {
 	case *sqltext.Query, *sqltext.Insert, *sqltext.Update, *sqltext.Delete, *sqltext.Merge, *sqltext.CallStmt:
 		return s.data(ctx, r, st, q)
@@ -191,6 +242,15 @@ func (s *Session) dispatch(ctx context.Context, r *record, st *sqltext.Statement
 		return &Result{TypeID: TypeDDL, Columns: []Column{textColumn("status")}}, nil
 	}
 	return s.act(ctx, st, q)
+}
+
+// asideMay are the statements that change nothing of their session.
+func asideMay(n sqltext.Node) bool {
+	switch n.(type) {
+	case *sqltext.Query, *sqltext.CallStmt, *sqltext.Explain, *sqltext.Show, *sqltext.Describe:
+		return true
+	}
+	return isDML(n)
 }
 
 // act executes statements that change something and return a status.

@@ -23,7 +23,6 @@ type record struct {
 	result    *Result // of the last queries of a session
 	session   *Session
 	cancelled atomic.Bool
-	hybrid    atomic.Bool // reads and writes hybrid tables alone, outside a transaction
 	done      chan struct{}
 }
 
@@ -92,7 +91,7 @@ func (h *history) list(limit int, keep func(*QueryInfo) bool) []QueryInfo {
 	h.mu.Unlock()
 	var list []QueryInfo
 	for _, r := range records {
-		if info := r.copy(); !r.unseen(&info) && keep(&info) {
+		if info := r.copy(); keep(&info) {
 			list = append(list, info)
 		}
 	}
@@ -106,12 +105,25 @@ const shortHybrid = 500 * time.Millisecond
 
 // unseen reports whether the history leaves a query out: short ones on hybrid
 // tables, unless they fail.
-func (r *record) unseen(i *QueryInfo) bool {
+func (i *QueryInfo) unseen() bool {
 	end := i.End
 	if end.IsZero() {
 		end = time.Now()
 	}
-	return r.hybrid.Load() && i.Error == nil && end.Sub(i.Start) < shortHybrid
+	return i.hybrid && i.Error == nil && end.Sub(i.Start) < shortHybrid
+}
+
+// moveTo says where the query runs, for those who cancel it.
+func (r *record) moveTo(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.session = s
+}
+
+func (r *record) where() *Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.session
 }
 
 func (r *record) running() bool {

@@ -17,7 +17,7 @@ type parameter struct {
 }
 
 // parameters are those that the engine or a driver knows. Others are refused,
-// except those that begin with CLIENT_, GO_, JDBC_, ENABLE_, FORCE_ or USE_,
+// except those that begin with CLIENT_, GO_, JDBC_, ENABLE_, FORCE_, USE_ or FEATURE_,
 // which are kept as they are.
 var parameters = map[string]parameter{
 	"ABORT_DETACHED_QUERY":                          {value: "false", kind: "BOOLEAN", about: "abort queries of a lost connection"},
@@ -60,7 +60,7 @@ var parameters = map[string]parameter{
 }
 
 // tolerated begin the names of parameters of drivers that change nothing here.
-var tolerated = []string{"CLIENT_", "GO_", "JDBC_", "ENABLE_", "FORCE_", "USE_"}
+var tolerated = []string{"CLIENT_", "GO_", "JDBC_", "ENABLE_", "FORCE_", "USE_", "FEATURE_"}
 
 const maxTag = 2000
 

@@ -58,7 +58,7 @@ func (s *Session) queryHistory(ctx context.Context, call *sqltext.Call, q Query)
 	}
 	user := s.Info().User
 	list := s.engine.history.list(sc.limit, func(i *QueryInfo) bool {
-		return sc.keeps(i) && (i.User == user || own[i.Warehouse])
+		return sc.keeps(i) && (i.User == user || own[i.Warehouse]) && !i.unseen()
 	})
 	return historySource(list)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,6 +19,9 @@ import (
 type Session struct {
 	engine *Engine
 	id     int64
+
+	copied        bool // it is a copy, for one query
+	inTransaction atomic.Bool
 
 	run sync.Mutex // held by what uses the connection, and what follows
 
@@ -177,7 +181,8 @@ func (s *Session) connect(ctx context.Context) error {
 	if err != nil {
 		return failure(603, "XX000", "SQL execution internal error:\nthe stand-in's PostgreSQL takes no connection: %s", oneLine(err.Error()))
 	}
-	s.conn, s.applied, s.tx = conn, settings{}, nil
+	s.noTransaction()
+	s.conn, s.applied = conn, settings{}
 	s.plans.forget()
 	return s.apply(ctx, nil)
 }
@@ -287,11 +292,8 @@ func (s *Session) Close() {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	s.signals.Lock()
-	r := s.current
-	s.signals.Unlock()
-	if r != nil {
-		s.engine.cancel(r)
+	for _, info := range s.engine.history.list(maxHistoryRows, func(i *QueryInfo) bool { return i.Status == StatusRunning && i.SessionID == s.id }) {
+		s.engine.Cancel(info.ID)
 	}
 	s.run.Lock()
 	defer s.run.Unlock()

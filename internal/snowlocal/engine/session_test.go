@@ -340,3 +340,24 @@ func TestColumnTypes(t *testing.T) {
 		is.Equal(c.Nullable, want[i].Nullable)
 	}
 }
+
+// TestTwoAtOnceInASession is what asynchronous queries do.
+func TestTwoAtOnceInASession(t *testing.T) {
+	is := is.New(t)
+	e := open(t, account())
+	s := session(t, e)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Execute(context.Background(), engine.Query{ID: "33333333-3333-4333-8333-333333333333", SQL: "SELECT SYSTEM$WAIT(100)"})
+		done <- err
+	}()
+	for {
+		if i, ok := e.Query("33333333-3333-4333-8333-333333333333"); ok && i.Type == "SELECT" { // it has the connection
+			break
+		}
+	}
+	is.Equal(show(run(t, s, "SELECT 1")), "1")
+	is.Equal(fails(t, s, "USE WAREHOUSE fast").SQLState, "0A000")
+	is.True(e.Cancel("33333333-3333-4333-8333-333333333333"))
+	is.Equal((<-done).(*engine.Error).Number, 604)
+}

@@ -33,8 +33,14 @@ func (s *Session) begin(ctx context.Context, b *sqltext.Begin, implicit bool) (*
 		return nil, err
 	}
 	now := time.Now()
+	s.inTransaction.Store(true)
 	s.tx = &transaction{id: strconv.FormatInt(now.UnixNano(), 10), name: b.Name, started: now, implicit: implicit}
 	return r, nil
+}
+
+func (s *Session) noTransaction() {
+	s.tx = nil
+	s.inTransaction.Store(false)
 }
 
 // end commits or rolls back; without a transaction nothing happens.
@@ -44,7 +50,7 @@ func (s *Session) end(ctx context.Context, how string) (*Result, error) {
 	if s.tx == nil {
 		return r, nil
 	}
-	s.tx = nil
+	s.noTransaction()
 	if err := s.exec(ctx, how); err != nil {
 		return nil, err
 	}
@@ -117,7 +123,7 @@ func (s *Session) afterError(ctx context.Context) {
 	}
 	switch {
 	case s.conn.TxStatus() == 'I':
-		s.tx = nil // it is gone, as after a failed COMMIT
+		s.noTransaction() // it is gone, as after a failed COMMIT
 	case s.tx == nil:
 		_ = s.exec(ctx, "ROLLBACK") // if this fails, the connection is closed and the next statement opens another
 	case s.parameter("TRANSACTION_ABORT_ON_ERROR", nil) == "true":

@@ -188,4 +188,6 @@ type QueryInfo struct {
 	Start, End                    time.Time
 	RowsProduced                  int64
 	WarehouseSize, WarehouseClass string
+
+	hybrid bool // it reads and writes hybrid tables alone, outside a transaction
 }

@@ -40,7 +40,7 @@ func bindText(typ string, value *string) ([]byte, error) {
 		if err != nil {
 			return nil, bad()
 		}
-		return []byte(time.Unix(0, ns).UTC().Format("15:04:05.999999")), nil
+		return []byte(time.Unix(0, ns).UTC().Truncate(time.Microsecond).Format("15:04:05.999999")), nil
 	case "TIMESTAMP_NTZ", "TIMESTAMP_LTZ":
 		at, err := epochNanos(v)
 		if err != nil {
@@ -67,7 +67,7 @@ func epochNanos(v string) (time.Time, error) {
 	}
 	nanos := new(big.Int)
 	n.DivMod(n, big.NewInt(1e9), nanos)
-	return time.Unix(n.Int64(), nanos.Int64()).UTC(), nil
+	return time.Unix(n.Int64(), nanos.Int64()).UTC().Truncate(time.Microsecond), nil // PostgreSQL has no more, and would round
 }
 
 // wireText is a value of PostgreSQL's as it is on the wire, by the type of its

@@ -59,6 +59,7 @@ var functions = map[string]function{
 	// Conversions.
 	"TO_DOUBLE": {1, 1, "sf.to_float(%*)", "FLOAT", "stamp"}, "TO_BOOLEAN": {1, 1, "sf.to_boolean(%*)", "BOOLEAN", "stamp"}, "TO_BINARY": {1, 2, "sf.to_binary(%*)", "BINARY", "stamp"},
 	"TRY_TO_NUMBER": {1, 1, "sf.try_cast(%1, 'numeric')::numeric(38,0)", "", ""}, "TRY_TO_DOUBLE": {1, 1, "sf.try_cast(%1, 'float8')::float8", "FLOAT", ""}, "TRY_TO_BOOLEAN": {1, 1, "sf.try_cast(%1, 'boolean')::boolean", "BOOLEAN", ""},
+	"AS_ARRAY": {1, 1, "sf.if_type(%1, 'array')", "ARRAY", "-"}, "AS_OBJECT": {1, 1, "sf.if_type(%1, 'object')", "OBJECT", "-"},
 	"AS_VARCHAR": {1, 1, "sf.to_text(%1)", "VARCHAR", "-"}, "AS_INTEGER": {1, 1, "sf.to_number(%1)", "", "-"},
 	// The system.
 	"SYSTEM$WAIT": {1, 2, "sf.wait(%*)", "VARCHAR", "sub"}, "SYSTEM$TYPEOF": {1, 1, "upper(pg_typeof(%1)::text)", "VARCHAR", ""},

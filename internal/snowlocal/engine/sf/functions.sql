@@ -97,8 +97,7 @@ CREATE FUNCTION sf.to_binary(x text, f text) RETURNS bytea LANGUAGE sql IMMUTABL
 	SELECT CASE upper(f) WHEN 'UTF-8' THEN convert_to(x, 'UTF8') WHEN 'UTF8' THEN convert_to(x, 'UTF8') WHEN 'BASE64' THEN decode(x, 'base64') ELSE decode(x, 'hex') END $f$;
 CREATE FUNCTION sf.to_binary(x bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT x';
 CREATE FUNCTION sf.randstr(n int, g bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
-	SELECT string_agg(substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + (abs(hashtextextended(i::text, g) % 62))::int, 1), '' ORDER BY i)
-	FROM generate_series(1, n) AS s (i) $f$;
+	SELECT left(string_agg(translate(encode(sha512(convert_to(g || ':' || i, 'UTF8')), 'base64'), E'+/=\n', 'xy'), '' ORDER BY i), n) FROM generate_series(0, n / 86) AS s (i) $f$;
 
 -- SHA1 is an extension's, where there is one.
 DO $do$
@@ -132,6 +131,7 @@ CREATE FUNCTION sf.object(x jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$
 	SELECT coalesce(jsonb_object_agg(k, v), '{}'::jsonb) FROM jsonb_each(x) AS e (k, v) WHERE v <> 'null'::jsonb $f$;
 CREATE FUNCTION sf.get(x jsonb, k text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT x -> k';
 CREATE FUNCTION sf.get(x jsonb, k numeric) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN k >= 0 THEN x -> k::int END';
+CREATE FUNCTION sf.if_type(x jsonb, t text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN jsonb_typeof(x) = t THEN x END';
 CREATE FUNCTION sf.array_size(x jsonb) RETURNS bigint LANGUAGE sql IMMUTABLE AS $f$SELECT CASE WHEN jsonb_typeof(x) = 'array' THEN jsonb_array_length(x)::bigint END$f$;
 CREATE FUNCTION sf.array_to_string(x jsonb, d text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
 	SELECT string_agg(sf.to_text(v), d ORDER BY i) FROM jsonb_array_elements(x) WITH ORDINALITY AS e (v, i) $f$;
