@@ -10,11 +10,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
 )
@@ -29,8 +32,9 @@ const (
 	liveWarehouse    = "INTERACTIVE_WH"
 )
 
-// config is a configuration file: what the account has besides the default user,
-// warehouses and database, and what the server does differently.
+// config is a configuration file, in JSON or YAML: what the account has besides
+// the default user, warehouses and database, and what the server does
+// differently.
 type config struct {
 	engine.Account
 	// Times in seconds; 0: as Snowflake does.
@@ -48,10 +52,21 @@ func readConfig(file string) (c config, err error) {
 	if err != nil {
 		return c, err
 	}
+	if start := bytes.TrimSpace(text); len(start) == 0 || start[0] != '{' {
+		if text, err = yaml.YAMLToJSON(text); err != nil {
+			return c, fmt.Errorf("--config %s: %w", file, err)
+		}
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&c); err != nil {
 		return c, fmt.Errorf("--config %s: %w", file, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("--config %s: there is more after its end", file)
+	}
+	if c.SessionTokenSeconds < 0 || c.MasterTokenSeconds < 0 || c.SyncSeconds < 0 {
+		return c, fmt.Errorf("--config %s: times cannot be negative", file)
 	}
 	return c, nil
 }
@@ -68,38 +83,49 @@ type secrets struct {
 func loadSecrets(folder string) (s secrets, err error) {
 	file := filepath.Join(folder, "secrets.json")
 	text, err := os.ReadFile(file)
-	if err == nil {
-		return s, json.Unmarshal(text, &s)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(text, &s); err != nil {
+			return s, fmt.Errorf("%s: %w", file, err)
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		if s, err = newSecrets(); err != nil {
+			return s, err
+		}
+		if text, err = json.Marshal(s); err != nil {
+			return s, err
+		}
+		if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+			return s, err
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			return s, err
+		}
+	default:
 		return s, err
 	}
+	return s, errors.Join(
+		os.WriteFile(filepath.Join(folder, keyFile), []byte(s.PrivateKey), 0o600), os.WriteFile(filepath.Join(folder, tokenFile), []byte(s.Token), 0o600))
+}
+
+func newSecrets() (secrets, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return s, err
+		return secrets{}, err
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return s, err
+		return secrets{}, err
 	}
 	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
-		return s, err
+		return secrets{}, err
 	}
-	s = secrets{
+	return secrets{
 		Password: rand.Text(), Token: rand.Text() + rand.Text(),
 		PrivateKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 		PublicKey:  base64.StdEncoding.EncodeToString(public),
-	}
-	if text, err = json.Marshal(s); err != nil {
-		return s, err
-	}
-	for name, text := range map[string]string{"secrets.json": string(text), keyFile: s.PrivateKey, tokenFile: s.Token} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			return s, err
-		}
-	}
-	return s, nil
+	}, nil
 }
 
 // The files that the default user's secrets are in.

@@ -47,7 +47,7 @@ func main() {
 	flag.StringVar(&f.listen, "listen", "127.0.0.1:0", "`ADDRESS` of loopback to listen on; port 0 is any that is free")
 	flag.StringVar(&f.data, "data", "", "`FOLDER` to keep the data in; without one they end with the process")
 	flag.StringVar(&f.postgres, "postgres", "", "`DSN` of a database to use instead of a server of its own, as superuser; it is taken over whole")
-	flag.StringVar(&f.config, "config", "", "JSON `FILE` of users, roles, warehouses and databases to have besides the default ones")
+	flag.StringVar(&f.config, "config", "", "JSON or YAML `FILE` of users, roles, warehouses and databases to have besides the default ones")
 	flag.BoolVar(&f.untilStdinCloses, "until-stdin-closes", false, "end when standard input ends: with the process that started this one")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), help)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -25,10 +23,7 @@ func (s *Server) control() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /snowlocal/statements", s.listStatements)
-	mux.HandleFunc("DELETE /snowlocal/statements", func(w http.ResponseWriter, _ *http.Request) {
-		s.recorder.clear()
-		w.WriteHeader(http.StatusNoContent)
-	})
+	mux.HandleFunc("DELETE /snowlocal/statements", s.clearStatements)
 	mux.HandleFunc("GET /snowlocal/sessions", s.listSessions)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -58,38 +53,14 @@ func (s *Server) setFaults(w http.ResponseWriter, r *http.Request) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&list); err == nil {
+	if err = decoder.Decode(&list); err == nil {
 		err = s.faults.add(list)
-		if err == nil {
-			answerJSON(w, s.faults.encoded())
-			return
-		}
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	} else {
-		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
-}
-
-// listStatements answers with what was received: ?after=N those after number N,
-// ?application=REGEXP those of an application, ?only=counts and ?only=statements
-// a part.
-func (s *Server) listStatements(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	var after int64
-	var err error
-	if text := query.Get("after"); text != "" {
-		if after, err = strconv.ParseInt(text, 10, 64); err != nil {
-			http.Error(w, fmt.Sprintf("after is %q; allowed: a number", text), http.StatusBadRequest)
-			return
-		}
-	}
-	keep, err := regexp.Compile(query.Get("application"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	only := query.Get("only")
-	answerJSON(w, encode(s.recorder.read(after, only != "statements", only != "counts", keep.MatchString)))
+	answerJSON(w, s.faults.encoded())
 }
 
 // listSessions answers with the sessions that live.

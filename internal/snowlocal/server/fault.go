@@ -12,14 +12,14 @@ import (
 
 // The kinds of faults.
 const (
-	faultLatency       = "latency"         // the request waits before anything is done
-	faultStatus        = "status"          // an HTTP status instead of an answer; nothing is done
-	faultDropBefore    = "drop_before"     // the connection is closed; nothing is done
-	faultDropAfter     = "drop_after"      // the connection is closed after it was done
-	faultExpired       = "session_expired" // the session's token has expired: the driver renews it
-	faultMasterExpired = "master_expired"  // its master token too: the driver cannot
-	faultGone          = "session_gone"    // the session is ended, with what it runs
-	faultError         = "error"           // an error with a number of Snowflake's; nothing is done
+	faultLatency       = "latency"        // the request waits before anything is done
+	faultStatus        = "status"         // an HTTP status instead of an answer; nothing is done
+	faultDropBefore    = "drop_before"    // the connection is closed; nothing is done
+	faultDropAfter     = "drop_after"     // the connection is closed after it was done
+	faultExpired       = "expire_session" // the session's token has expired: the driver renews it
+	faultMasterExpired = "expire_master"  // its master token too: the driver cannot
+	faultGone          = "end_session"    // the session is ended, with what it runs
+	faultError         = "error"          // an error with a number of Snowflake's; nothing is done
 )
 
 var faultKinds = []string{faultLatency, faultStatus, faultDropBefore, faultDropAfter, faultExpired, faultMasterExpired, faultGone, faultError}
@@ -44,16 +44,16 @@ type Fault struct {
 	// Count 0 never ends it.
 	Skip  int `json:"skip,omitempty"`
 	Count int `json:"count,omitempty"`
-	// Milliseconds are those of latency.
-	Milliseconds int64 `json:"milliseconds,omitempty"`
+	// Milliseconds are those of a latency.
+	Milliseconds int64 `json:"delay_ms,omitempty"`
 	// Status is the HTTP status.
 	Status int `json:"status,omitempty"`
 	// Number, SQLState and Message are those of an error.
 	Number   int    `json:"number,omitempty"`
-	SQLState string `json:"sqlState,omitempty"`
+	SQLState string `json:"state,omitempty"`
 	Message  string `json:"message,omitempty"`
 	// Fired counts what it was applied to.
-	Fired int `json:"fired"`
+	Fired int `json:"applied"`
 
 	match, path, application *regexp.Regexp
 }
@@ -79,7 +79,7 @@ func (f *Fault) check() error {
 	case f.Skip < 0 || f.Count < 0:
 		return fmt.Errorf("skip and count are %d and %d; allowed: 0 and more", f.Skip, f.Count)
 	case f.Kind == faultLatency && (f.Milliseconds <= 0 || time.Duration(f.Milliseconds)*time.Millisecond > maxLatency):
-		return fmt.Errorf("milliseconds is %d; allowed: 1 to %d", f.Milliseconds, maxLatency.Milliseconds())
+		return fmt.Errorf("delay_ms is %d; allowed: 1 to %d", f.Milliseconds, maxLatency.Milliseconds())
 	case f.Kind == faultStatus && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("status is %d; allowed: 400 to 599", f.Status)
 	case f.Kind == faultError && (f.Number <= 0 || f.Number > 999999):

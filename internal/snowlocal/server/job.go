@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
 )
@@ -23,7 +24,8 @@ type job struct {
 	ctx               context.Context // ends with an abort, or with the session
 	cancel            context.CancelFunc
 	done              chan struct{}
-	answer            []byte // once it is done
+	answer            []byte     // once it is done
+	record            *statement // the recorder's
 }
 
 type requestKey struct {
@@ -119,22 +121,30 @@ func (j *job) running() bool {
 
 // run executes a job in its session, after those before it.
 func (s *Server) run(x *session, j *job, q engine.Query) {
-	var result *engine.Result
-	var err error
-	select {
-	case x.slot <- struct{}{}:
-		result, err = x.engine.Execute(j.ctx, q)
-		if result != nil && len(result.Parameters) > 0 {
-			x.changedParameters()
-		}
-		<-x.slot
-	case <-j.ctx.Done():
-		err = &engine.Error{Number: 604, SQLState: "57014", Message: textAborted}
-	}
+	begun := time.Now()
+	result, err := s.execute(x, j, q)
 	if err != nil {
-		s.jobs.finish(j, refusalOf(err, j.id).encode(), nil)
+		no := refusalOf(err, j.id)
+		s.recorder.end(j, no.number(), time.Since(begun))
+		s.jobs.finish(j, no.encode(), nil)
 		return
 	}
+	s.recorder.end(j, 0, time.Since(begun))
 	answer, children := x.encodeResult(j.id, result)
 	s.jobs.finish(j, answer, children)
+}
+
+// execute waits for the session and executes the statement in it.
+func (s *Server) execute(x *session, j *job, q engine.Query) (*engine.Result, error) {
+	select {
+	case x.slot <- struct{}{}:
+	case <-j.ctx.Done():
+		return nil, &engine.Error{Number: 604, SQLState: "57014", Message: textAborted}
+	}
+	defer func() { <-x.slot }()
+	result, err := x.engine.Execute(j.ctx, q)
+	if result != nil && len(result.Parameters) > 0 {
+		x.changedParameters()
+	}
+	return result, err
 }

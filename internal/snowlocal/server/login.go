@@ -99,8 +99,22 @@ func texts(parameters map[string]any) map[string]string {
 func (x *session) encodedParameters() []byte {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.readParameters()
+	return x.parameters
+}
+
+// queryTag is the session's QUERY_TAG.
+func (x *session) queryTag() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.readParameters()
+	return x.tag
+}
+
+// readParameters reads the parameters if they have changed. The caller holds mu.
+func (x *session) readParameters() {
 	if x.parameters != nil {
-		return x.parameters
+		return
 	}
 	type parameter struct {
 		Name  string `json:"name"`
@@ -111,8 +125,7 @@ func (x *session) encodedParameters() []byte {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		list = append(list, parameter{name, typed(name, values[name])})
 	}
-	x.parameters = encode(list)
-	return x.parameters
+	x.parameters, x.tag = encode(list), values["QUERY_TAG"]
 }
 
 // typed is a parameter's value in its type.

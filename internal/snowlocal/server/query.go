@@ -37,8 +37,9 @@ func (s *Server) query(c *call) []byte {
 	}
 	id := c.http.URL.Query().Get("requestId")
 	j, again := s.jobs.start(c.session, id, request.Text, request.Async)
-	s.recorder.add(c.session, &request, id, again)
-	if !again {
+	if again {
+		s.recorder.again(j)
+	} else {
 		s.begin(c.session, j, &request)
 	}
 	if j.async && !c.drop {
@@ -50,16 +51,17 @@ func (s *Server) query(c *call) []byte {
 // begin starts a job.
 func (s *Server) begin(x *session, j *job, request *queryRequest) {
 	binds, no := bindsOf(request)
-	if no != nil {
-		no.query = j.id
-		s.jobs.finish(j, no.encode(), nil)
-		return
-	}
 	q := engine.Query{
 		ID: j.id, RequestID: j.request, SQL: request.Text, Binds: binds, Parameters: texts(request.Parameters), DescribeOnly: request.DescribeOnly,
 	}
-	if !s.spawn(func() { s.run(x, j, q) }) {
-		s.jobs.finish(j, refuse(codeSessionGone, "08001", textSessionGone).encode(), nil)
+	s.recorder.add(x, j, &q)
+	if no == nil && !s.spawn(func() { s.run(x, j, q) }) {
+		no = refuse(codeSessionGone, "08001", textSessionGone)
+	}
+	if no != nil {
+		no.query = j.id
+		s.recorder.end(j, no.number(), 0)
+		s.jobs.finish(j, no.encode(), nil)
 	}
 }
 

@@ -34,6 +34,7 @@ type session struct {
 
 	mu         sync.Mutex
 	parameters []byte // encoded for replies; nil when a statement has changed them
+	tag        string // QUERY_TAG, with them
 
 	// Guarded by sessions.mu.
 	tokens      []token

@@ -32,6 +32,15 @@ func refuse(code, state, message string) *refusal {
 	return &refusal{code: code, state: state, message: message}
 }
 
+// number is the code as a number.
+func (r *refusal) number() int {
+	n, err := strconv.Atoi(r.code)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
 // failed is the data of a refusal.
 type failed struct {
 	InternalError bool   `json:"internalError"`
