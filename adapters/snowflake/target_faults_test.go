@@ -110,7 +110,7 @@ func TestLatency(t *testing.T) {
 	is := is.New(t)
 	target, _ := fresh(t)
 	load(t, target, benchTable)
-	shared.Server(t).Break(t, snowflaketest.Fault{Kind: snowflaketest.Latency, Milliseconds: 200})
+	shared.Server(t).Break(t, snowflaketest.Fault{Kind: snowflaketest.Latency, DelayMS: 200})
 	opened, err := target.Open(t.Context(), ports.SessionOptions{Table: benchTable, Statements: []core.Statement{{SQL: "SELECT ID FROM {table} WHERE ID = ?", Query: true}}})
 	is.NoErr(err)
 	begun := time.Now()
@@ -142,7 +142,7 @@ func TestStatementsOfASession(t *testing.T) {
 	received, _ := server.Statements(t, before)
 	is.Equal(len(received), 23)
 	for _, statement := range received {
-		is.True(!statement.Repeated)
+		is.Equal(statement.Retries, 0)
 		is.Equal(statement.Application, "benchfleet")
 		if statement.Kind == "SELECT" || statement.Kind == "UPDATE" {
 			is.Equal(statement.Tag, "benchfleet:run/w1/0")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 )
@@ -16,33 +15,31 @@ const adminTimeout = 30 * time.Second
 
 // The kinds of faults.
 const (
-	Latency        = "latency"         // the request waits before anything is done
-	Status         = "status"          // an HTTP status instead of an answer; nothing is done
-	DropBefore     = "drop_before"     // the connection is closed; nothing is done
-	DropAfter      = "drop_after"      // the connection is closed after it was done
-	SessionExpired = "session_expired" // the session's token has expired: the driver renews it
-	MasterExpired  = "master_expired"  // its master token too: the driver cannot
-	SessionGone    = "session_gone"    // the session is ended, with what it runs
-	SQLError       = "error"           // an error with a number of Snowflake's; nothing is done
+	Latency        = "latency"        // the request waits before anything is done
+	Status         = "status"         // an HTTP status instead of an answer; nothing is done
+	DropBefore     = "drop_before"    // the connection is closed; nothing is done
+	DropAfter      = "drop_after"     // the connection is closed after it was done
+	SessionExpired = "expire_session" // the session's token has expired: the driver renews it
+	MasterExpired  = "expire_master"  // its master token too: the driver cannot
+	SessionGone    = "end_session"    // the session is ended, with what it runs
+	SQLError       = "error"          // an error with a number of Snowflake's; nothing is done
 )
 
 // Fault is something that goes wrong on request.
 type Fault struct {
 	Kind string `json:"kind"`
 	// Match is a regular expression for the statement's text, Path one for the
-	// path, Application one for the client's name. Empty ones match all.
-	Match       string `json:"match,omitempty"`
-	Path        string `json:"path,omitempty"`
-	Application string `json:"application,omitempty"`
-	// Skip lets that many requests pass. Count ends the fault after that many; 0:
-	// the end of the test does, or Mend.
-	Skip         int    `json:"skip,omitempty"`
-	Count        int    `json:"count,omitempty"`
-	Milliseconds int64  `json:"milliseconds,omitempty"`
-	Status       int    `json:"status,omitempty"`
-	Number       int    `json:"number,omitempty"`
-	State        string `json:"sqlState,omitempty"`
-	Message      string `json:"message,omitempty"`
+	// path. Empty ones match all.
+	Match string `json:"match,omitempty"`
+	Path  string `json:"path,omitempty"`
+	// Count ends the fault after that many requests; 0: the end of the test does,
+	// or Mend.
+	Count   int64  `json:"count,omitempty"`
+	DelayMS int64  `json:"delay_ms,omitempty"`
+	Status  int    `json:"status,omitempty"`
+	Number  int    `json:"number,omitempty"`
+	State   string `json:"state,omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Break makes something go wrong until the test ends, or Mend. With an account
@@ -60,77 +57,53 @@ func (s *Server) Mend(tb testing.TB) {
 	s.ask(tb, http.MethodDelete, "/faults", nil, nil)
 }
 
-// Statement is a request to execute a statement that the stand-in received.
+// Statement is a statement that the stand-in received.
 type Statement struct {
-	Seq         int64  `json:"sequence"`
+	Seq         int64  `json:"seq"`
 	Session     int64  `json:"session"`
-	User        string `json:"user"`
 	Application string `json:"application"`
 	Tag         string `json:"tag"`
-	Kind        string `json:"-"` // its first word, in upper case
-	SQL         string `json:"text"`
+	Kind        string `json:"kind"` // its first word, in upper case
+	SQL         string `json:"sql"`
 	Binds       int    `json:"binds"`
-	Repeated    bool   `json:"repeated"` // the request had come before
-	Describe    bool   `json:"describe"` // it is compiled only
+	Retries     int    `json:"retries"` // requests for the same, which were not executed again
+	Number      int    `json:"number"`  // of its error
 }
 
 // Count is how many statements of one kind came with one tag.
 type Count struct {
-	Tag   string
-	Kind  string
-	Count int64
+	Tag   string `json:"tag"`
+	Kind  string `json:"kind"`
+	Count int64  `json:"count"`
 }
 
-// Statements are the requests that the stand-in received after the one with that
-// number, and how many of each kind there were of them, without repeated ones. It
-// fails the test when the stand-in does not remember them all. With an account the
-// test is skipped.
+// Statements are the statements that the stand-in received after the one with
+// that number, and how many of each kind there were in all. It fails the test when
+// the stand-in does not remember them all. With an account the test is skipped.
 func (s *Server) Statements(tb testing.TB, after int64) ([]Statement, []Count) {
 	tb.Helper()
 	s.only(tb)
 	var answer struct {
 		Statements []Statement `json:"statements"`
-		Forgotten  int64       `json:"forgotten"`
+		Counters   []Count     `json:"counters"`
+		Dropped    int64       `json:"dropped"`
 	}
-	s.ask(tb, http.MethodGet, fmt.Sprintf("/statements?only=statements&after=%d", after), nil, &answer)
-	if answer.Forgotten > after {
-		tb.Fatalf("the stand-in remembers no statement before number %d, and number %d was asked for", answer.Forgotten, after)
+	s.ask(tb, http.MethodGet, fmt.Sprintf("/statements?after=%d", after), nil, &answer)
+	if answer.Dropped > after {
+		tb.Fatalf("the stand-in remembers no statement before number %d, and number %d was asked for", answer.Dropped, after)
 	}
-	return answer.Statements, count(answer.Statements)
+	return answer.Statements, answer.Counters
 }
 
-// count counts statements by tag and first word, in the order of their first.
-func count(statements []Statement) []Count {
-	var counts []Count
-	places := map[Count]int{}
-	for i := range statements {
-		one := &statements[i]
-		one.Kind = strings.ToUpper(strings.TrimRight(first(strings.Fields(one.SQL)), ";"))
-		key := Count{Tag: one.Tag, Kind: one.Kind}
-		place, known := places[key]
-		if !known {
-			place = len(counts)
-			places[key], counts = place, append(counts, key)
-		}
-		if !one.Repeated {
-			counts[place].Count++
-		}
-	}
-	return counts
-}
-
-func first(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return words[0]
-}
-
-// Counts are the counts of all that was received.
+// Counts are the counts of Statements alone.
 func (s *Server) Counts(tb testing.TB) []Count {
 	tb.Helper()
-	_, counts := s.Statements(tb, 0)
-	return counts
+	s.only(tb)
+	var answer struct {
+		Counters []Count `json:"counters"`
+	}
+	s.ask(tb, http.MethodGet, "/statements?after="+fmt.Sprint(int64(1)<<62), nil, &answer)
+	return answer.Counters
 }
 
 // Received is the number of the newest statement.
@@ -140,7 +113,7 @@ func (s *Server) Received(tb testing.TB) int64 {
 	var answer struct {
 		Received int64 `json:"received"`
 	}
-	s.ask(tb, http.MethodGet, "/statements?only=counts", nil, &answer)
+	s.ask(tb, http.MethodGet, "/statements?after="+fmt.Sprint(int64(1)<<62), nil, &answer)
 	return answer.Received
 }
 
