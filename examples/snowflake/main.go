@@ -46,7 +46,7 @@ func run(ctx context.Context, dir, kind string, duration core.Duration) (int, er
 		return cli.ExitUsage, err
 	}
 	storeAddress, targetAddress := os.Getenv(ports.EnvStore), os.Getenv(worker.EndpointVariable("local"))
-	place, err := snowflake.ParseAddress(storeAddress, os.Environ()) // shows no secret
+	place, err := snowflake.ParseAddress(storeAddress, os.Environ())
 	if err != nil {
 		return cli.ExitUsage, fmt.Errorf("%s: %w", ports.EnvStore, err)
 	}
@@ -88,7 +88,7 @@ func run(ctx context.Context, dir, kind string, duration core.Duration) (int, er
 		return cli.ExitUsage, err
 	}
 	return cli.DriveHere(ctx, cli.Fleet{
-		Dir: dir, Store: store, Target: target, Launcher: launcher, Location: place.String(),
+		Dir: dir, Store: store, Target: target, Launcher: launcher, Location: "snowflake:" + place.Account + "/" + place.StoreDatabase,
 		Secrets: []ports.EnvVar{{Name: ports.EnvStore, Value: storeAddress}, {Name: worker.EndpointVariable("local"), Value: targetAddress}},
 	}, scenario)
 }
