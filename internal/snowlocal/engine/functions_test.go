@@ -26,7 +26,7 @@ func TestFunctions(t *testing.T) {
 		{"ABS(-1.5)", "1.5"}, {"CEIL(1.2)", "2"}, {"ROUND(1.25, 1)", "1.3"}, {"ROUND(2.5::FLOAT)", "3"}, {"TRUNC(1.29, 1)", "1.2"}, {"MOD(7, 3)", "1"}, {"POWER(2, 3)", "8"}, {"SQRT(9)", "3"}, {"SIGN(-3)", "-1"},
 		{"'5'::NUMBER + 1", "6"}, {"1.5::NUMBER(38,0)", "2"}, {"'1.25'::NUMBER(10,1)", "1.3"}, {"'1e3'::FLOAT", "1000"}, {"1::VARCHAR || ''", "1"}, {"TRUE::VARCHAR", "true"}, {"'true'::BOOLEAN", "1"}, {"0::BOOLEAN", "0"},
 		{"TRY_CAST('x' AS NUMBER)", "NULL"}, {"TRY_CAST('7' AS NUMBER)", "7"}, {"TRY_TO_NUMBER('7')", "7"}, {"TO_NUMBER('12.5', 10, 1)", "12.5"}, {"TO_DOUBLE('1.5')", "1.5"}, {"TO_BOOLEAN('no')", "0"},
-		{"'61FF'::BINARY", "61FF"}, {"TO_BINARY('a', 'UTF-8')", "61"}, {"TO_CHAR(15)", "15"},
+		{"'61FF'::BINARY", "61FF"}, {"X'00ff'", "00FF"}, {"TO_BINARY('a', 'UTF-8')", "61"}, {"TO_CHAR(15)", "15"},
 		{"PARSE_JSON('{\"b\":1,\"a\":[1,2]}')", "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": 1\n}"}, {"PARSE_JSON('')", "NULL"}, {"TRY_PARSE_JSON('{')", "NULL"}, {"PARSE_JSON('null')", "null"}, {"PARSE_JSON('{\"a\":null}'):a::STRING", "NULL"},
 		{"PARSE_JSON('{\"a\":{\"B\":[10,20]}}'):a.B[1]", "20"}, {"PARSE_JSON('{\"a\":\"x\"}'):a", "\"x\""}, {"PARSE_JSON('{\"a\":\"x\"}'):a::STRING", "x"}, {"PARSE_JSON('{\"a\":\"x\"}'):a = 'x'", "1"}, {"PARSE_JSON('{\"a\":5}'):a + 1", "6"},
 		{"PARSE_JSON('{\"a\":5}')['a']", "5"}, {"GET(PARSE_JSON('[1,2]'), 1)", "2"}, {"GET(PARSE_JSON('{\"k\":1}'), 'K')", "NULL"}, {"GET_PATH(PARSE_JSON('{\"a\":{\"b\":1}}'), 'a.b')", "1"}, {"PARSE_JSON('[1,2,3]')[5]", "NULL"},

@@ -111,6 +111,8 @@ func literal(x *sqltext.Literal) string {
 		return "date " + String(x.Text)
 	case sqltext.TimeLiteral:
 		return "time " + String(x.Text)
+	case sqltext.BinaryLiteral:
+		return "decode(" + String(x.Text) + ", 'hex')"
 	case sqltext.TimestampLiteral:
 		return "timestamp " + String(x.Text)
 	default:

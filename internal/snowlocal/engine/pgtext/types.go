@@ -123,6 +123,8 @@ func literalType(x *sqltext.Literal) sqltext.Type {
 		return named("DATE")
 	case sqltext.TimeLiteral:
 		return named("TIME")
+	case sqltext.BinaryLiteral:
+		return named("BINARY")
 	case sqltext.TimestampLiteral:
 		return named("TIMESTAMP_NTZ")
 	}

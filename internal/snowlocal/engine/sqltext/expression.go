@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 )
@@ -360,6 +361,11 @@ func (p *parser) wordExpr(t Token) Expr {
 			}
 			return &Literal{Kind: kind, Text: p.string()}
 		}
+	case "X":
+		if next := p.peekAt(1); next.Kind == String && next.Start == t.End {
+			p.at++
+			return &Literal{Kind: BinaryLiteral, Text: p.hex()}
+		}
 	case "LEFT", "RIGHT", "INSERT", "LIKE", "ILIKE", "RLIKE":
 		if p.peekAt(1).Text == "(" {
 			p.at++
@@ -367,6 +373,14 @@ func (p *parser) wordExpr(t Token) Expr {
 		}
 	}
 	return p.reference()
+}
+
+// hex takes the string of X'…'.
+func (p *parser) hex() string {
+	if _, err := hex.DecodeString(p.peek().Text); err != nil {
+		p.unexpected("expected pairs of hexadecimal digits")
+	}
+	return p.string()
 }
 
 func (p *parser) caseExpr() Expr {

@@ -143,6 +143,7 @@ const (
 	DateLiteral
 	TimeLiteral
 	TimestampLiteral
+	BinaryLiteral
 )
 
 // Arg is an argument, perhaps with a name.
