@@ -13,9 +13,10 @@ const (
 	codeBadOAuth        = "390303"
 )
 
-// Not confirmed about Snowflake, and only here. A wrong account cannot be told
-// from a wrong password here, since the account's name is no host name.
+// Not confirmed about Snowflake, and only here. A wrong account has a wrong host,
+// which answers with HTTP 403 and codeBadAccount.
 const (
+	codeBadAccount    = "390144"
 	codeUserDisabled  = "390101"
 	codeTokenInvalid  = "390104"
 	codeMasterInvalid = "390115"
@@ -28,11 +29,12 @@ const (
 
 // What is said with them.
 const (
+	textBadAccount     = "Invalid account name or host."
 	textBadLogin       = "Incorrect username or password was specified."
 	textUserDisabled   = "User access disabled. Contact your local system administrator."
 	textBadJWT         = "JWT token is invalid. "
 	textBadOAuth       = "Invalid OAuth access token. "
-	textBadPAT         = "Programmatic access token is invalid. "
+	textBadPAT         = "Programmatic access token is invalid."
 	textSessionExpired = "Session token has expired."
 	textSessionGone    = "Session no longer exists.  New login required to access the service."
 	textMasterExpired  = "Authentication token has expired.  The user must authenticate again."
@@ -43,3 +45,8 @@ const (
 	textNotRunning     = "Identified SQL statement is not currently executing."
 	textAborted        = "SQL statement execution canceled."
 )
+
+// noSuchQuery is a query that is not known, or whose result is not kept any more.
+func noSuchQuery(id string) *refusal {
+	return &refusal{code: codeNoSuchQuery, state: "02000", message: "Statement " + id + " not found", query: id}
+}

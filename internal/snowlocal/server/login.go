@@ -40,6 +40,13 @@ func (s *Server) login(c *call) []byte {
 	if no := c.read(&request); no != nil {
 		return no.encode()
 	}
+	if !sameAccount(s.engine.AccountName(), request.Data.AccountName) {
+		c.status = http.StatusForbidden
+		return refuse(codeBadAccount, "08001", textBadAccount).encode()
+	}
+	if s.ctx.Err() != nil {
+		return refuse(codeSessionGone, "08001", textSessionGone).encode()
+	}
 	ctx := context.WithoutCancel(c.http.Context())
 	user, no := s.prove(ctx, &request.Data)
 	if no != nil {
@@ -54,13 +61,16 @@ func (s *Server) login(c *call) []byte {
 		return refusalOf(err, "").encode()
 	}
 	running, stop := context.WithCancel(s.ctx)
+	first := make(chan struct{})
+	close(first) // nothing is before the first statement
 	x := &session{
 		id: opened.ID(), user: user.Name, application: request.Data.ClientEnvironment.Application, spcs: request.Data.SPCSToken != "",
-		since: time.Now(), engine: opened, slot: make(chan struct{}, 1), ctx: running, stop: stop,
+		since: time.Now(), engine: opened, gone: make(chan struct{}), tail: first, ctx: running, stop: stop,
 	}
 	token, master := s.sessions.add(x, s.options.Now(), s.options)
 	if s.ctx.Err() != nil { // the server has ended the others already
 		s.end(x, codeSessionGone)
+		return refuse(codeSessionGone, "08001", textSessionGone).encode()
 	}
 	info := opened.Info()
 	return success(map[string]any{
@@ -193,7 +203,11 @@ func (s *Server) heartbeat(c *call) []byte {
 	return success(nil)
 }
 
-// logout ends a session; what it runs is cancelled.
+// logoutLimit bounds how long a logout waits until what it ends has ended: a
+// driver waits for 5 s.
+const logoutLimit = 4 * time.Second
+
+// logout ends a session; what it runs is cancelled, what is open rolled back.
 func (s *Server) logout(c *call) []byte {
 	if c.http.URL.Query().Get("delete") != "true" {
 		return refuse(codeUnsupported, "0A000", "Unsupported feature 'POST /session without delete=true'.").encode()
@@ -202,6 +216,12 @@ func (s *Server) logout(c *call) []byte {
 		return no.encode()
 	}
 	s.end(c.session, codeSessionGone)
+	timer := time.NewTimer(logoutLimit)
+	defer timer.Stop()
+	select {
+	case <-c.session.gone:
+	case <-timer.C:
+	}
 	return success(nil)
 }
 

@@ -35,7 +35,7 @@ func (s *Server) prove(ctx context.Context, l *loginData) (engine.User, *refusal
 	case "OAUTH":
 		user, no = s.byToken(ctx, l, refuse(codeBadOAuth, "08001", textBadOAuth+"["+newID()+"]"))
 	case "PROGRAMMATIC_ACCESS_TOKEN":
-		user, no = s.byToken(ctx, l, refuse(codeBadPAT, "08001", textBadPAT+"["+newID()+"]"))
+		user, no = s.byToken(ctx, l, refuse(codeBadPAT, "08001", textBadPAT))
 	case "SNOWFLAKE_JWT":
 		user, no = s.byKey(ctx, l.Token)
 	default:
@@ -44,8 +44,6 @@ func (s *Server) prove(ctx context.Context, l *loginData) (engine.User, *refusal
 	switch {
 	case no != nil:
 		return user, no
-	case !sameAccount(s.engine.AccountName(), l.AccountName):
-		return user, bad
 	case user.Disabled:
 		return user, refuse(codeUserDisabled, "08001", textUserDisabled)
 	}

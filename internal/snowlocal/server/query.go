@@ -55,13 +55,21 @@ func (s *Server) begin(x *session, j *job, request *queryRequest) {
 		ID: j.id, RequestID: j.request, SQL: request.Text, Binds: binds, Parameters: texts(request.Parameters), DescribeOnly: request.DescribeOnly,
 	}
 	s.recorder.add(x, j, &q)
-	if no == nil && !s.spawn(func() { s.run(x, j, q) }) {
+	if no == nil && s.spawn(func() { s.run(x, j, q) }) {
+		return
+	}
+	if no == nil {
 		no = refuse(codeSessionGone, "08001", textSessionGone)
 	}
-	if no != nil {
-		no.query = j.id
-		s.recorder.end(j, no.number(), 0)
-		s.jobs.finish(j, no.encode(), nil)
+	no.query = j.id
+	s.recorder.end(j, no.number(), 0)
+	s.jobs.finish(j, no.encode(), nil)
+	leave := func() { // who comes next waits for those before
+		<-j.turn
+		close(j.over)
+	}
+	if !s.spawn(leave) {
+		leave()
 	}
 }
 
@@ -76,7 +84,7 @@ func (s *Server) await(c *call, j *job) []byte {
 	defer timer.Stop()
 	select {
 	case <-j.done:
-		return j.answer
+		return j.reply()
 	case <-c.http.Context().Done():
 		return nil // nobody is there
 	case <-timer.C:
@@ -105,7 +113,7 @@ func (s *Server) result(c *call) []byte {
 	id := c.http.PathValue("id")
 	j := s.jobs.find(c.session.user, id)
 	if j == nil {
-		return (&refusal{code: codeNoSuchQuery, state: "02000", message: "Statement " + id + " not found", query: id}).encode()
+		return noSuchQuery(id).encode()
 	}
 	return s.await(c, j)
 }
@@ -143,7 +151,7 @@ func (s *Server) monitor(c *call) []byte {
 	case ok:
 	default:
 		if j := s.jobs.find(c.session.user, id); j != nil && j.running() { // it waits for its session
-			list = append(list, map[string]any{"id": id, "status": "QUEUED", "state": "QUEUED", "sqlText": j.text, "errorCode": nil, "errorMessage": nil})
+			list = append(list, map[string]any{"id": id, "status": "QUEUED", "state": "QUEUED", "sqlText": s.jobs.textOf(j), "errorCode": "", "errorMessage": nil})
 		}
 	}
 	return success(map[string]any{"queries": list})
@@ -152,7 +160,7 @@ func (s *Server) monitor(c *call) []byte {
 func status(i *engine.QueryInfo) map[string]any {
 	m := map[string]any{
 		"id": i.ID, "status": i.Status, "state": i.Status, "sqlText": i.SQL, "sessionId": i.SessionID, "queryTag": i.Tag, "warehouseName": i.Warehouse,
-		"startTime": i.Start.UnixMilli(), "endTime": 0, "errorCode": nil, "errorMessage": nil,
+		"startTime": i.Start.UnixMilli(), "endTime": 0, "errorCode": "", "errorMessage": nil,
 		"stats": map[string]any{"scanBytes": 0, "producedRows": i.RowsProduced},
 	}
 	if !i.End.IsZero() {

@@ -29,21 +29,21 @@ type rowType struct {
 }
 
 // encodeResult writes the answer to a query down, and those to its children.
-func (x *session) encodeResult(id string, r *engine.Result) ([]byte, map[string][]byte) {
+func (x *session) encodeResult(id string, binds int, r *engine.Result) ([]byte, map[string][]byte) {
 	if r.Children == nil {
-		return x.encodeOne(id, r, nil), nil
+		return x.encodeOne(id, binds, r, nil), nil
 	}
 	ids, types := make([]string, len(r.Children)), make([]string, len(r.Children))
 	children := make(map[string][]byte, len(r.Children))
 	for i, child := range r.Children {
 		ids[i], types[i] = child.QueryID, strconv.FormatInt(child.TypeID, 10)
-		children[child.QueryID] = x.encodeOne(child.QueryID, child, nil)
+		children[child.QueryID] = x.encodeOne(child.QueryID, 0, child, nil)
 	}
-	return x.encodeOne(id, r, map[string]any{"resultIds": strings.Join(ids, ","), "resultTypes": strings.Join(types, ",")}), children
+	return x.encodeOne(id, binds, r, map[string]any{"resultIds": strings.Join(ids, ","), "resultTypes": strings.Join(types, ",")}), children
 }
 
 // encodeOne writes one result down.
-func (x *session) encodeOne(id string, r *engine.Result, more map[string]any) []byte {
+func (x *session) encodeOne(id string, binds int, r *engine.Result, more map[string]any) []byte {
 	size := 0
 	for _, row := range r.Rows {
 		size += 8 * len(row)
@@ -56,10 +56,13 @@ func (x *session) encodeOne(id string, r *engine.Result, more map[string]any) []
 	if size > maxResult {
 		return (&refusal{code: codeUnsupported, state: "0A000", message: fmt.Sprintf("Unsupported feature 'result of more than %d bytes'.", maxResult), query: id}).encode()
 	}
+	if r.TypeID == engine.TypeSelect && len(r.Columns) == 0 { // drivers break at it
+		return refusalOf(fmt.Errorf("a query without columns: %s", r.SQL), id).encode()
+	}
 	data := map[string]any{
 		"parameters": json.RawMessage(x.encodedParameters()), "rowtype": rowTypes(r.Columns), "total": len(r.Rows), "returned": len(r.Rows), "queryId": id,
 		"databaseProvider": nil, "finalDatabaseName": orNull(r.Database), "finalSchemaName": orNull(r.Schema), "finalWarehouseName": orNull(r.Warehouse),
-		"finalRoleName": orNull(r.Role), "numberOfBinds": 0, "arrayBindSupported": false, "statementTypeId": r.TypeID, "version": 1, "sendResultTime": r.End.UnixMilli(),
+		"finalRoleName": orNull(r.Role), "numberOfBinds": binds, "arrayBindSupported": false, "statementTypeId": r.TypeID, "version": 1, "sendResultTime": r.End.UnixMilli(),
 		"queryResultFormat": "json", "queryContext": x.queryContext(r),
 	}
 	for name, value := range more {
@@ -100,8 +103,11 @@ func (x *session) queryContext(r *engine.Result) map[string]any {
 	return map[string]any{"entries": []any{map[string]any{"id": 0, "timestamp": at.UnixMicro(), "priority": 0, "context": "c3RhbmQtaW4="}}}
 }
 
-// appendRows writes rows as JSON.
+// appendRows writes rows as JSON; of what was compiled only there are none.
 func appendRows(text []byte, rows [][]*string) []byte {
+	if rows == nil {
+		return append(text, "null"...)
+	}
 	text = append(text, '[')
 	for i, row := range rows {
 		if i > 0 {

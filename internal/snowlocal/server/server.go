@@ -140,7 +140,11 @@ func (s *Server) end(x *session, code string) {
 		return
 	}
 	x.stop()
-	if !s.spawn(x.engine.Close) {
+	leave := func() {
+		defer close(x.gone)
 		x.engine.Close()
+	}
+	if !s.spawn(leave) {
+		leave()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
@@ -28,7 +29,9 @@ type session struct {
 	spcs        bool // logged in with the token of a container service
 	since       time.Time
 	engine      *engine.Session
-	slot        chan struct{}   // held by the statement that runs
+	running     atomic.Bool
+	gone        chan struct{}   // closed when nothing of it is left
+	tail        chan struct{}   // of the last statement; guarded by jobs.mu
 	ctx         context.Context // ends with the session
 	stop        context.CancelFunc
 

@@ -2,7 +2,9 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -76,6 +78,7 @@ type call struct {
 	body    []byte
 	session *session // nil before it is known
 	text    string   // of the statement, for what matches on it
+	status  int      // of the answer; 0 is 200
 	drop    bool     // the answer is lost on its way
 }
 
@@ -103,6 +106,7 @@ func (s *Server) driver(answer func(*call) []byte) http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Content-Length", strconv.Itoa(len(text)))
+		w.WriteHeader(cmp.Or(c.status, http.StatusOK))
 		_, _ = w.Write(text) // a client that is gone does not want it
 	})
 }
@@ -155,6 +159,12 @@ func statementText(body []byte) string {
 	}
 	_ = json.Unmarshal(body, &request) // who answers the request complains
 	return request.Text
+}
+
+// digest stands for a text.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return string(sum[:])
 }
 
 // hangUp closes the connection without an answer.
