@@ -3,11 +3,7 @@
 package acceptance
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/json"
-	"net/http"
-	"time"
 
 	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	sf "github.com/snowflakedb/gosnowflake/v2"
@@ -45,33 +41,4 @@ func (s *site) openCloud(schema string) *sql.DB {
 	db.SetMaxOpenConns(2)
 	db.SetMaxIdleConns(2)
 	return db
-}
-
-// breakCloud asks the stand-in for a fault, until it is called.
-func (s *site) breakCloud(fault map[string]any) (mend func()) {
-	s.t.Helper()
-	admin := cloud.Server(s.t).Admin
-	if admin == "" {
-		s.t.Skip("an account has no faults on request")
-	}
-	ask := func(method string, body any) {
-		text, err := json.Marshal(body)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		request, err := http.NewRequest(method, admin+"/faults", bytes.NewReader(text))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		reply, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		defer reply.Body.Close()
-		if reply.StatusCode/100 != 2 {
-			s.t.Fatalf("%s faults: %s", method, reply.Status)
-		}
-	}
-	ask(http.MethodPost, fault)
-	return func() { ask(http.MethodDelete, nil) }
 }

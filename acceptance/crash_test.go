@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	"github.com/matryer/is"
 )
 
@@ -114,7 +115,8 @@ func TestAcceptanceStoreUnwritable(t *testing.T) {
 func (s *site) holdStore() (restore func()) {
 	s.t.Helper()
 	if s.schema != "" {
-		return s.breakCloud(map[string]any{"action": "error", "status": 503, "match": s.schema})
+		cloud.Server(s.t).Break(s.t, snowflaketest.Fault{Kind: snowflaketest.Status, Status: 503, Match: "(INSERT|UPDATE|MERGE|DELETE)(?s:.*)" + s.schema})
+		return func() { cloud.Server(s.t).Mend(s.t) }
 	}
 	locker, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "store.db")+"?_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
