@@ -18,8 +18,6 @@ import (
 type ApplyOptions struct {
 	// Environ is as in StoreOptions.
 	Environ []string
-	// Grants creates the roles of grants.sql and grants to them, too.
-	Grants bool
 }
 
 // ApplySchema makes the store at an address, or brings it up to date: what is
@@ -42,11 +40,7 @@ func ApplySchema(ctx context.Context, address string, options ApplyOptions) erro
 	if err != nil {
 		return err
 	}
-	err = d.apply(ctx, pool)
-	if err == nil && options.Grants {
-		err = d.grant(ctx, pool)
-	}
-	return errors.Join(err, pool.Close())
+	return errors.Join(d.apply(ctx, pool), pool.Close())
 }
 
 func (d *dialect) apply(ctx context.Context, pool *sqlx.DB) error {
@@ -92,15 +86,6 @@ func (d *dialect) isThere(statement string, schemas []string, have []schema.Tabl
 	}
 	table, err := schema.Parse(statement)
 	return err == nil && slices.ContainsFunc(have, func(t schema.Table) bool { return strings.EqualFold(t.Name, table.Name) })
-}
-
-// grant makes the roles.
-func (d *dialect) grant(ctx context.Context, pool *sqlx.DB) error {
-	statements, err := schema.Statements(dialectName, schema.Grants)
-	if err != nil {
-		return fmt.Errorf("%w: snowflake: %w", core.ErrInternal, err)
-	}
-	return d.execute(ctx, pool, statements)
 }
 
 func (d *dialect) execute(ctx context.Context, pool *sqlx.DB, statements []string) error {

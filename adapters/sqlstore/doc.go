@@ -12,6 +12,11 @@
 //     takes nothing but projections and never parses STATE.
 //   - Times are stored in UTC with microseconds. Ages are taken from the store's
 //     clock, which is read after a lock was waited for, not before.
+//   - Where the database is a network away (Dialect.Remote), a call costs as few
+//     statements as it can: alone where one is enough, with the clock in it. What
+//     fails by others' locks and keys is done again as a whole; what became of a
+//     commit whose reply was lost is found out. Keys that a table does not enforce
+//     are kept here, under the lock of the run.
 //   - Statements of one noun are in one file: runs, workers, results, rollups,
-//     templates, logs, schema. Texts are made once, in New.
+//     templates, logs, polls, schema. Texts of the hot ones are made once, in New.
 package sqlstore

@@ -13,6 +13,6 @@
 // that holds rows.
 //
 // In Snowflake's folder names are placeholders, which Names fills, and there is
-// more than tables: grants.sql, which schema apply runs only when it is told to,
-// and services.sql, examples that nothing executes.
+// more than tables, to be run by hand: changes/ for older stores, grants.sql, and
+// services.sql, whose examples are all comments.
 package schema
