@@ -28,22 +28,58 @@ type rowType struct {
 	Collation  *int   `json:"collation"`
 }
 
+// resultData is the data of a result's answer, but for its rows.
+type resultData struct {
+	Parameters  json.RawMessage `json:"parameters"`
+	RowType     []rowType       `json:"rowtype"`
+	Total       int             `json:"total"`
+	Returned    int             `json:"returned"`
+	QueryID     string          `json:"queryId"`
+	Provider    *string         `json:"databaseProvider"`
+	Database    any             `json:"finalDatabaseName"`
+	Schema      any             `json:"finalSchemaName"`
+	Warehouse   any             `json:"finalWarehouseName"`
+	Role        any             `json:"finalRoleName"`
+	Binds       int             `json:"numberOfBinds"`
+	ArrayBinds  bool            `json:"arrayBindSupported"`
+	TypeID      int64           `json:"statementTypeId"`
+	Version     int             `json:"version"`
+	SentAt      int64           `json:"sendResultTime"`
+	Format      string          `json:"queryResultFormat"`
+	Context     contexts        `json:"queryContext"`
+	ResultIDs   string          `json:"resultIds,omitempty"`
+	ResultTypes string          `json:"resultTypes,omitempty"`
+}
+
+// contexts are what a client sends back with its next statement, so that it sees
+// its own writes.
+type contexts struct {
+	Entries []contextEntry `json:"entries"`
+}
+
+type contextEntry struct {
+	ID        int    `json:"id"`
+	Timestamp int64  `json:"timestamp"`
+	Priority  int    `json:"priority"`
+	Context   string `json:"context"`
+}
+
 // encodeResult writes the answer to a query down, and those to its children.
 func (x *session) encodeResult(id string, binds int, r *engine.Result) ([]byte, map[string][]byte) {
 	if r.Children == nil {
-		return x.encodeOne(id, binds, r, nil), nil
+		return x.encodeOne(id, binds, r, "", ""), nil
 	}
 	ids, types := make([]string, len(r.Children)), make([]string, len(r.Children))
 	children := make(map[string][]byte, len(r.Children))
 	for i, child := range r.Children {
 		ids[i], types[i] = child.QueryID, strconv.FormatInt(child.TypeID, 10)
-		children[child.QueryID] = x.encodeOne(child.QueryID, 0, child, nil)
+		children[child.QueryID] = x.encodeOne(child.QueryID, 0, child, "", "")
 	}
-	return x.encodeOne(id, binds, r, map[string]any{"resultIds": strings.Join(ids, ","), "resultTypes": strings.Join(types, ",")}), children
+	return x.encodeOne(id, binds, r, strings.Join(ids, ","), strings.Join(types, ",")), children
 }
 
 // encodeOne writes one result down.
-func (x *session) encodeOne(id string, binds int, r *engine.Result, more map[string]any) []byte {
+func (x *session) encodeOne(id string, binds int, r *engine.Result, ids, types string) []byte {
 	size := 0
 	for _, row := range r.Rows {
 		size += 8 * len(row)
@@ -59,14 +95,11 @@ func (x *session) encodeOne(id string, binds int, r *engine.Result, more map[str
 	if r.TypeID == engine.TypeSelect && len(r.Columns) == 0 { // drivers break at it
 		return refusalOf(fmt.Errorf("a query without columns: %s", r.SQL), id).encode()
 	}
-	data := map[string]any{
-		"parameters": json.RawMessage(x.encodedParameters()), "rowtype": rowTypes(r.Columns), "total": len(r.Rows), "returned": len(r.Rows), "queryId": id,
-		"databaseProvider": nil, "finalDatabaseName": orNull(r.Database), "finalSchemaName": orNull(r.Schema), "finalWarehouseName": orNull(r.Warehouse),
-		"finalRoleName": orNull(r.Role), "numberOfBinds": binds, "arrayBindSupported": false, "statementTypeId": r.TypeID, "version": 1, "sendResultTime": r.End.UnixMilli(),
-		"queryResultFormat": "json", "queryContext": x.queryContext(r),
-	}
-	for name, value := range more {
-		data[name] = value
+	data := resultData{
+		Parameters: x.encodedParameters(), RowType: rowTypes(r.Columns), Total: len(r.Rows), Returned: len(r.Rows), QueryID: id,
+		Database: orNull(r.Database), Schema: orNull(r.Schema), Warehouse: orNull(r.Warehouse), Role: orNull(r.Role),
+		Binds: binds, TypeID: r.TypeID, Version: 1, SentAt: r.End.UnixMilli(), Format: "json", Context: x.queryContext(r),
+		ResultIDs: ids, ResultTypes: types,
 	}
 	head := encode(data)
 	text := make([]byte, 0, size+size/8+len(head)+128)
@@ -93,14 +126,13 @@ func rowTypes(columns []engine.Column) []rowType {
 	return list
 }
 
-// queryContext is what a client sends back with its next statement, so that it
-// sees its own writes. Here every session sees them.
-func (x *session) queryContext(r *engine.Result) map[string]any {
+// queryContext is one entry: here every session sees all that is committed.
+func (x *session) queryContext(r *engine.Result) contexts {
 	at := r.End
 	if at.IsZero() {
 		at = x.since
 	}
-	return map[string]any{"entries": []any{map[string]any{"id": 0, "timestamp": at.UnixMicro(), "priority": 0, "context": "c3RhbmQtaW4="}}}
+	return contexts{[]contextEntry{{Timestamp: at.UnixMicro(), Context: "c3RhbmQtaW4="}}}
 }
 
 // appendRows writes rows as JSON; of what was compiled only there are none.
