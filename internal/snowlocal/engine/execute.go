@@ -29,7 +29,7 @@ func (s *Session) Execute(ctx context.Context, q Query) (*Result, error) {
 	q.Binds = withoutTypesOfNulls(q.Binds)
 	r := s.engine.history.begin(s, s.describeQuery(q))
 	if !s.run.TryLock() {
-		if !s.inTransaction.Load() {
+		if !s.inTransaction.Load() && onlyAside(q.SQL) {
 			return s.aside(ctx, r, q)
 		}
 		s.run.Lock()
@@ -60,8 +60,8 @@ func withoutTypesOfNulls(binds []Bind) []Bind {
 	return list
 }
 
-// aside executes a query while another of the session runs, outside a
-// transaction: on a connection of its own, with a copy of what the session uses.
+// aside executes a query or DML while another statement of the session runs,
+// outside a transaction; others wait. It is done on a connection of its own, with a copy of what the session uses.
 func (s *Session) aside(ctx context.Context, r *record, q Query) (*Result, error) {
 	s.mu.Lock()
 	copied := &Session{
@@ -221,9 +221,6 @@ func (s *Session) stamp(r *Result) {
 
 // dispatch executes a statement by its kind.
 func (s *Session) dispatch(ctx context.Context, r *record, st *sqltext.Statement, q Query) (*Result, error) {
-	if s.copied && !asideMay(st.Node) {
-		return nil, unsupported("%s while another statement of the session runs", typeName(st.Node))
-	}
 	switch n := st.Node.(type) {
 	case *sqltext.Query, *sqltext.Insert, *sqltext.Update, *sqltext.Delete, *sqltext.Merge, *sqltext.CallStmt:
 		return s.data(ctx, r, st, q)
@@ -242,6 +239,12 @@ func (s *Session) dispatch(ctx context.Context, r *record, st *sqltext.Statement
 		return &Result{TypeID: TypeDDL, Columns: []Column{textColumn("status")}}, nil
 	}
 	return s.act(ctx, st, q)
+}
+
+// onlyAside reports whether a text holds nothing but such statements.
+func onlyAside(text string) bool {
+	statements, err := sqltext.Parse(text)
+	return err == nil && !slices.ContainsFunc(statements, func(st *sqltext.Statement) bool { return !asideMay(st.Node) })
 }
 
 // asideMay are the statements that change nothing of their session.

@@ -96,8 +96,9 @@ CREATE FUNCTION sf.to_binary(x text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $f$
 CREATE FUNCTION sf.to_binary(x text, f text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $f$
 	SELECT CASE upper(f) WHEN 'UTF-8' THEN convert_to(x, 'UTF8') WHEN 'UTF8' THEN convert_to(x, 'UTF8') WHEN 'BASE64' THEN decode(x, 'base64') ELSE decode(x, 'hex') END $f$;
 CREATE FUNCTION sf.to_binary(x bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT x';
+-- A long one repeats itself after about 250 characters.
 CREATE FUNCTION sf.randstr(n int, g bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
-	SELECT left(string_agg(translate(encode(sha512(convert_to(g || ':' || i, 'UTF8')), 'base64'), E'+/=\n', 'xy'), '' ORDER BY i), n) FROM generate_series(0, n / 86) AS s (i) $f$;
+	SELECT left(repeat(string_agg(translate(encode(sha512(convert_to(g || ':' || i, 'UTF8')), 'base64'), E'+/=\n', 'xy'), ''), n / 250 + 1), n) FROM generate_series(0, least(n / 86, 2)) AS s (i) $f$;
 
 -- SHA1 is an extension's, where there is one.
 DO $do$
