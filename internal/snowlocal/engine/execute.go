@@ -27,6 +27,11 @@ func (s *Session) Execute(ctx context.Context, q Query) (*Result, error) {
 		q.ID = newQueryID()
 	}
 	q.Binds = withoutTypesOfNulls(q.Binds)
+	given := q.Parameters
+	q.Parameters = make(map[string]string, len(given))
+	for name, value := range given {
+		q.Parameters[strings.ToUpper(name)] = value
+	}
 	r := s.engine.history.begin(s, s.describeQuery(q))
 	if !s.run.TryLock() {
 		if !s.inTransaction.Load() && onlyAside(q.SQL) {
@@ -82,6 +87,7 @@ func (s *Session) aside(ctx context.Context, r *record, q Query) (*Result, error
 		err = s.timedOut(asError(err), q)
 	}
 	s.engine.history.end(r, result, err)
+	r.forgetResult() // no session counts it among its last
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +163,7 @@ func (s *Session) texts(ctx context.Context, r *record, q Query) (*Result, error
 		return nil, err
 	}
 	for name, value := range q.Parameters {
-		if _, bad := checkParameter(strings.ToUpper(name), value); bad != nil {
+		if _, bad := checkParameter(name, value); bad != nil {
 			return nil, bad
 		}
 	}

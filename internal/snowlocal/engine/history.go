@@ -26,6 +26,9 @@ type record struct {
 	done      chan struct{}
 }
 
+// maxKeptRows bounds the results that are kept for RESULT_SCAN.
+const maxKeptRows = 100000
+
 func newHistory(limit int) *history {
 	if limit <= 0 {
 		limit = DefaultHistory
@@ -51,7 +54,9 @@ func (h *history) end(r *record, result *Result, err error) {
 		r.info.Status, r.info.Error = StatusFailed, own
 	} else if result != nil {
 		r.info.RowsProduced = int64(len(result.Rows))
-		r.result = result
+		if len(result.Rows) <= maxKeptRows {
+			r.result = result
+		}
 	}
 	r.mu.Unlock()
 	close(r.done)

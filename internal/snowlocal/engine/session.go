@@ -300,6 +300,10 @@ func (s *Session) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	_ = s.conn.Close(ctx) // PostgreSQL rolls back
+	for _, r := range s.results {
+		r.forgetResult()
+	}
+	s.results = nil
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
 	delete(s.engine.sessions, s.id)
