@@ -8,3 +8,7 @@ func ParameterKind(name string) string {
 	}
 	return "STRING"
 }
+
+// InTransaction reports whether a transaction is open that a statement or AUTOCOMMIT
+// off has begun.
+func (s *Session) InTransaction() bool { return s.inTransaction.Load() }

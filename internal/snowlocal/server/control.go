@@ -78,7 +78,7 @@ func (s *Server) listSessions(w http.ResponseWriter, _ *http.Request) {
 	list := []one{}
 	for _, x := range s.sessions.all() {
 		info := x.engine.Info()
-		list = append(list, one{x.id, x.user, info.Role, info.Warehouse, x.application, x.spcs, x.since, x.running.Load()})
+		list = append(list, one{x.id, x.user, info.Role, info.Warehouse, x.application, x.spcs, x.since, x.running.Load() > 0})
 	}
 	answerJSON(w, encode(list))
 }

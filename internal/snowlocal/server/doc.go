@@ -12,7 +12,7 @@
 //   - A statement outlives the request that brought it: only an abort, a logout, a
 //     timeout or the end of the server stops it.
 //   - Statements of one session run one after the other, in the order in which
-//     they came.
+//     they came. Nobody waits for an asynchronous one outside a transaction.
 //   - What is not confirmed about Snowflake's answers is in codes.go, and only
 //     there.
 //   - Everything that is remembered is bounded, by the constants beside it.

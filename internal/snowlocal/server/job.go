@@ -182,9 +182,12 @@ func (j *job) running() bool {
 	}
 }
 
-// run executes a job in its session when it is its turn.
+// run executes a job in its session when it is its turn. An asynchronous one does
+// not keep those after it waiting, but in a transaction: the engine knows what
+// may run beside it.
 func (s *Server) run(x *session, j *job, q engine.Query) {
-	defer close(j.over)
+	over := sync.OnceFunc(func() { close(j.over) })
+	defer over()
 	begun := time.Now()
 	select {
 	case <-j.turn:
@@ -192,6 +195,9 @@ func (s *Server) run(x *session, j *job, q engine.Query) {
 		s.fail(j, &engine.Error{Number: 604, SQLState: "57014", Message: textAborted}, time.Since(begun))
 		<-j.turn // who comes next waits for those before
 		return
+	}
+	if j.async && !x.engine.InTransaction() {
+		over()
 	}
 	result, err := execute(x, j, q)
 	if err != nil {
@@ -215,8 +221,8 @@ func (s *Server) fail(j *job, err error, took time.Duration) {
 // execute executes a statement. One at which the engine breaks is an incident,
 // and no reason for others to end.
 func execute(x *session, j *job, q engine.Query) (result *engine.Result, err error) {
-	x.running.Store(true)
-	defer x.running.Store(false)
+	x.running.Add(1)
+	defer x.running.Add(-1)
 	defer func() {
 		if broken := recover(); broken != nil {
 			stack := debug.Stack()

@@ -29,7 +29,7 @@ type session struct {
 	spcs        bool // logged in with the token of a container service
 	since       time.Time
 	engine      *engine.Session
-	running     atomic.Bool
+	running     atomic.Int64    // statements
 	gone        chan struct{}   // closed when nothing of it is left
 	tail        chan struct{}   // of the last statement; guarded by jobs.mu
 	ctx         context.Context // ends with the session
