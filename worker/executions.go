@@ -16,10 +16,13 @@ import (
 const (
 	executionQueue   = 8192 // waiting; more are dropped and counted
 	executionBatch   = 500  // in one call of the store
-	executionDelay   = time.Second
 	executionTimeout = 10 * time.Second
 	maxErrorText     = 500 // bytes of an error's text that are kept
 )
+
+// executionDelay is how long sampled executions that fill no batch wait: as many
+// control reads long, so that they are rare where each statement costs.
+func executionDelay(poll time.Duration) time.Duration { return 20 * max(poll, 50*time.Millisecond) }
 
 // sampler chooses the operations that are stored one by one: a pure function of
 // seed, connection and position, so the choice is the same on every worker.
@@ -89,6 +92,7 @@ type executionWriter struct {
 	dropped *atomic.Uint64
 	clock   *storeClock
 	key     core.WorkerKey
+	delay   time.Duration
 	text    func(error) string
 	log     *slog.Logger
 
@@ -98,7 +102,7 @@ type executionWriter struct {
 
 // run stores until ctx ends. The batch at hand stays for flush.
 func (w *executionWriter) run(ctx context.Context) {
-	timer := time.NewTicker(executionDelay)
+	timer := time.NewTicker(w.delay)
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		if len(w.batch) >= executionBatch {

@@ -54,6 +54,7 @@ func (w *worker) prepare(ctx context.Context) (code int, err error) {
 	w.collector = newCollector(w.load, w.store, w.ports.Usage)
 	if w.load.samples != nil && w.ports.Results != nil {
 		w.executions = &executionWriter{
+			delay: executionDelay(w.scenario.Limits.ControlPoll.Std()),
 			store: w.ports.Results, queue: w.load.samples, dropped: &w.load.dropped, clock: w.store, key: w.key, text: w.text, log: w.log,
 		}
 	} else {
