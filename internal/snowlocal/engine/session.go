@@ -299,7 +299,10 @@ func (s *Session) Close() {
 	defer s.run.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	_ = s.conn.Close(ctx) // PostgreSQL rolls back
+	if s.tx != nil && !s.conn.IsClosed() { // at once: PostgreSQL itself does when it notices that the connection has ended
+		_, _ = s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+	}
+	_ = s.conn.Close(ctx)
 	for _, r := range s.results {
 		r.forgetResult()
 	}
