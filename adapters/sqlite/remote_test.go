@@ -85,22 +85,9 @@ func (c *lineConn) QueryContext(ctx context.Context, query string, args []driver
 	})
 }
 
-func (c *lineConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
-	return &lineTx{tx, c.line}, err
-}
-
-type lineTx struct {
-	driver.Tx
-	line *line
-}
-
-func (t *lineTx) Commit() error {
-	err := t.line.pass("COMMIT", t.Tx.Commit)
-	if errors.Is(err, errLost) {
-		_ = t.Tx.Rollback() // as a server does with the transaction of a lost connection
-	}
-	return err
+// BeginTx fails: no call to a store that is remote begins a transaction.
+func (c *lineConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	return nil, errors.New("BEGIN, which would leave locks behind with whoever dies")
 }
 
 // remoteDialect is SQLite as if it were a network away.
@@ -110,7 +97,7 @@ func remoteDialect(path string) sqlstore.Dialect {
 	d.Clock, d.Now, d.Harden, d.Relax = nil, now, "", ""
 	standard := sqlstore.StandardInsert("?", now)
 	d.Insert = func(i sqlstore.Insert) string {
-		if i.OnlyIf == "" || len(i.Now) > 0 {
+		if i.OnlyIf == "" {
 			return standard(i)
 		}
 		only, rows := i.OnlyIf, i.Rows
@@ -119,9 +106,12 @@ func remoteDialect(path string) sqlstore.Dialect {
 		}
 		i.OnlyIf = ""
 		text := standard(i)
-		row := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(i.Columns)), ", ") + ")"
-		values := "VALUES " + strings.TrimSuffix(strings.Repeat(row+", ", rows), ", ")
-		return strings.Replace(text, values, "SELECT * FROM ("+values+") WHERE "+only, 1)
+		at := strings.Index(text, " VALUES ") + 1
+		values, rest, _ := strings.Cut(text[at:], " ON CONFLICT ")
+		if values == "" || rows == 0 {
+			panic("no rows in " + text)
+		}
+		return text[:at] + "SELECT * FROM (" + values + ") WHERE " + only + " ON CONFLICT " + rest
 	}
 	code := d.Code
 	d.Code = func(err error) error {
@@ -153,12 +143,14 @@ func openRemote(t testing.TB, path string, line *line) ports.Store {
 	return sqlstore.New(remoteDialect(path), x, x)
 }
 
-// remoteFile has the column that stores a network away have.
+// remoteFile has the columns that stores a network away have.
 func remoteFile(t testing.TB) string {
 	t.Helper()
 	path := storeFile(t)
-	if _, err := rawDB(t, path).Exec("ALTER TABLE RUN_STATUS ADD COLUMN COMMIT_ID TEXT"); err != nil {
-		t.Fatal(err)
+	for _, column := range []string{"COMMIT_ID", "PENDING_EVENTS"} {
+		if _, err := rawDB(t, path).Exec("ALTER TABLE RUN_STATUS ADD COLUMN " + column + " TEXT"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return path
 }
@@ -189,23 +181,27 @@ func withEvent(run core.Run, detail string) (core.Run, []core.ControlEvent) {
 
 // TestLostReplies: Commit finds out what became of it.
 func TestLostReplies(t *testing.T) {
-	const update, commit = "UPDATE RUN_STATUS SET VERSION", "COMMIT"
+	const update, insert = "UPDATE RUN_STATUS SET VERSION", "INSERT INTO RUN_CONTROL_EVENTS"
 	for _, tt := range []struct {
 		name           string
 		events         bool
 		statement      string
 		before, behind bool
+		times          int       // that it is lost
 		others         int       // commits of others before the reply is known to be lost
 		want           core.Code // "" for success
 		version        int64     // that is stored then
 	}{
-		{"a reply without events", false, update, false, true, 0, "", 2},
-		{"a request without events", false, update, true, false, 0, core.Unavailable, 1},
-		{"a reply without events, and others since", false, update, false, true, 1, core.Unavailable, 3},
-		{"a reply with events", true, commit, false, true, 0, "", 2},
-		{"a request with events", true, commit, true, false, 0, core.Unavailable, 1},
-		{"a reply with events, and others since", true, commit, false, true, 3, "", 5},
-		{"a request in a transaction", true, update, true, false, 0, core.Unavailable, 1},
+		{"a reply without events", false, update, false, true, 1, 0, "", 2},
+		{"a request without events", false, update, true, false, 1, 0, "", 2},
+		{"every request without events", false, update, true, false, 9, 0, core.Unavailable, 1},
+		{"a reply without events, and others since", false, update, false, true, 1, 1, core.Unavailable, 3},
+		{"a reply with events", true, update, false, true, 1, 0, "", 2},
+		{"a request with events", true, update, true, false, 1, 0, "", 2},
+		{"every request with events", true, update, true, false, 9, 0, core.Unavailable, 1},
+		{"a reply with events, and others since", true, update, false, true, 1, 3, "", 5},
+		{"a reply of the copy of events", true, insert, false, true, 1, 0, "", 2},
+		{"a request for the copy of events", true, insert, true, false, 1, 0, "", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			is := is.New(t)
@@ -218,12 +214,12 @@ func TestLostReplies(t *testing.T) {
 			if tt.events {
 				next, events = withEvent(record.Run, "mine")
 			}
-			lost := false
+			lost := 0
 			l.lose = func(statement string) (before, behind bool) {
-				if lost || !strings.HasPrefix(statement, tt.statement) {
+				if lost == tt.times || !strings.HasPrefix(statement, tt.statement) {
 					return false, false
 				}
-				lost = true
+				lost++
 				return tt.before, tt.behind
 			}
 			l.behind = func() {
@@ -236,7 +232,7 @@ func TestLostReplies(t *testing.T) {
 				}
 			}
 			version, err := store.Commit(t.Context(), record.Version, next, events, ports.Progress{})
-			is.True(lost)
+			is.True(lost > 0)
 			if tt.want == "" {
 				is.NoErr(err)
 				is.Equal(version, int64(2))
@@ -247,8 +243,27 @@ func TestLostReplies(t *testing.T) {
 			now, err := clear.Load(t.Context(), record.Run.ID)
 			is.NoErr(err)
 			is.Equal(now.Version, tt.version)
+			is.Equal(now.Run.Sequence, int64(len(wantEvents(t, clear, record.Run.ID, now.Run.Sequence))))
 		})
 	}
+}
+
+// wantEvents fails the test when a run has not the events 1 to n.
+func wantEvents(t testing.TB, store ports.Store, runID string, n int64) []core.ControlEvent {
+	t.Helper()
+	events, err := store.Events(t.Context(), runID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range events {
+		if e.Sequence != int64(i+1) {
+			t.Fatalf("event %d has sequence %d", i, e.Sequence)
+		}
+	}
+	if int64(len(events)) != n {
+		t.Fatalf("%d events, want %d", len(events), n)
+	}
+	return events
 }
 
 // TestLostRequestOfALoser: the version that is there is another's.
@@ -259,15 +274,12 @@ func TestLostRequestOfALoser(t *testing.T) {
 		l, clear := &line{}, openRemote(t, path, &line{})
 		store := openRemote(t, path, l)
 		record := createRun(t, clear)
+		_, err := store.Load(t.Context(), record.Run.ID)
+		is.NoErr(err)
 		next, mine := renewed(record.Run, time.Now()), []core.ControlEvent(nil)
-		statement := "UPDATE RUN_STATUS SET VERSION"
 		if events {
 			next, mine = withEvent(record.Run, "mine")
-			statement = "COMMIT"
 		}
-		l.lose = func(s string) (before, behind bool) { return strings.HasPrefix(s, statement), false }
-		l.mu.Lock()
-		read := l.lose
 		other := false
 		l.lose = func(s string) (before, behind bool) {
 			if strings.HasPrefix(s, "SELECT VERSION, NEXT") && !other { // it looks what became of it
@@ -276,10 +288,9 @@ func TestLostRequestOfALoser(t *testing.T) {
 				_, err := clear.Commit(context.Background(), record.Version, run, events, ports.Progress{})
 				is.NoErr(err)
 			}
-			return read(s)
+			return strings.HasPrefix(s, "UPDATE RUN_STATUS SET VERSION"), false
 		}
-		l.mu.Unlock()
-		_, err := store.Commit(t.Context(), record.Version, next, mine, ports.Progress{})
+		_, err = store.Commit(t.Context(), record.Version, next, mine, ports.Progress{})
 		is.True(other)
 		is.Equal(core.CodeOf(err), core.Conflict)
 		is.NoErr(errors.Join(store.Close(), clear.Close()))
@@ -293,13 +304,26 @@ func TestLostReplyOfCreate(t *testing.T) {
 	l := &line{}
 	store := openRemote(t, path, l)
 	defer func() { is.NoErr(store.Close()) }()
-	l.lose = func(statement string) (before, behind bool) { return false, statement == "COMMIT" }
-	record, err := store.Create(t.Context(), core.Run{ID: "run-1"}, core.Scenario{}, ports.Home{})
+	isRun := func(statement string) bool { return strings.HasPrefix(statement, "INSERT INTO RUN_STATUS") }
+	l.lose = func(statement string) (before, behind bool) { return false, isRun(statement) }
+	_, err := store.Create(t.Context(), core.Run{ID: "run-1"}, core.Scenario{}, ports.Home{})
+	is.Equal(core.CodeOf(err), core.Unavailable) // each time
+	once := false
+	l.lose = func(statement string) (before, behind bool) {
+		behind = isRun(statement) && !once
+		once = once || behind
+		return false, behind
+	}
+	record, err := store.Create(t.Context(), core.Run{ID: "run-2"}, core.Scenario{}, ports.Home{})
 	is.NoErr(err)
+	is.True(once)
 	is.True(record.Scenario.InsertBase > 0)
-	_, err = store.Create(t.Context(), core.Run{ID: "run-1"}, core.Scenario{}, ports.Home{})
-	is.Equal(core.CodeOf(err), core.Conflict)
-	l.lose = func(statement string) (before, behind bool) { return statement == "COMMIT", false }
 	_, err = store.Create(t.Context(), core.Run{ID: "run-2"}, core.Scenario{}, ports.Home{})
+	is.Equal(core.CodeOf(err), core.Conflict)
+	l.lose = func(statement string) (before, behind bool) { return isRun(statement), false }
+	_, err = store.Create(t.Context(), core.Run{ID: "run-3"}, core.Scenario{}, ports.Home{})
 	is.Equal(core.CodeOf(err), core.Unavailable)
+	l.lose = nil
+	_, err = store.Create(t.Context(), core.Run{ID: "run-3"}, core.Scenario{}, ports.Home{})
+	is.NoErr(err)
 }

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // commitText is the compare-and-set. Placeholders: the columns of setRun, then
 // those of commitTail, then the key. NULL keeps what is stored. Where the
 // database has the clock, UPDATED_AT is not among the placeholders; a remote one
-// has COMMIT_ID before the key.
+// has COMMIT_ID and PENDING_EVENTS before the key.
 func (s *Store) commitText() string {
 	var r row
 	_ = s.setRun(&r, core.Run{}, time.Time{}) // for its columns; an empty run can be encoded
@@ -35,7 +34,7 @@ func (s *Store) commitText() string {
 		sets = append(sets, column+" = COALESCE("+s.mark("RUN_STATUS", column)+", "+column+")")
 	}
 	if s.d.Remote != nil {
-		sets = append(sets, "COMMIT_ID = ?")
+		sets = append(sets, "COMMIT_ID = ?", "PENDING_EVENTS = ?")
 	}
 	return "UPDATE " + s.d.Table("RUN_STATUS") + " SET VERSION = VERSION + 1, " + strings.Join(sets, ", ") +
 		" WHERE RUN_ID = ? AND VERSION = ? AND NEXT_SEQUENCE_ID = ?"
@@ -51,6 +50,7 @@ type change struct {
 	first    int64 // sequence of the first event
 	events   []core.ControlEvent
 	rows     []row // of the events
+	pending  []row // where the row carries them: those of earlier commits, and rows
 	progress ports.Progress
 	problem  error // why it cannot be done, if it is not a conflict
 }
@@ -60,47 +60,20 @@ type change struct {
 // commit that ends a run, and with it all before, outlives a loss of power.
 //
 // In a remote database a commit without events is one statement, and one with
-// events four (BEGIN, UPDATE, INSERT, COMMIT). When the reply to it is lost,
-// Commit finds out what became of it; it is Unavailable only when it cannot.
+// events two: see pending.go. When the reply to the first is lost, Commit finds out
+// what became of it; it is Unavailable only when it cannot.
 func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, events []core.ControlEvent, progress ports.Progress) (version int64, err error) {
-	transaction := s.transaction
-	if next.Status.Terminal() {
-		transaction = s.durably
-	}
 	c := change{expected: expected, next: next, first: next.Sequence - int64(len(events)) + 1, events: events, progress: progress}
 	c.problem = s.checkEvents(next, events, c.first)
 	if c.rows, err = s.eventRows(events); err != nil {
 		return 0, err
 	}
 	what := "committing run " + next.ID
-	statement, err := s.prepared(ctx, what, &s.hot.commit)
-	if err != nil {
-		return 0, err
-	}
 	if s.d.Remote != nil {
 		c.id = rand.Text()
-		if len(events) == 0 && c.problem == nil {
-			transaction = s.alone
-		}
-	}
-	err = transaction(ctx, what, func(tx *sqlx.Tx) error {
-		done := false
-		if c.problem == nil {
-			if done, err = s.compareAndSet(ctx, tx, statement, c); err != nil {
-				return err
-			}
-		}
-		if !done {
-			return s.whyNot(ctx, tx, c)
-		}
-		if tx == nil {
-			return nil
-		}
-		return s.insertRows(ctx, tx, table{name: "RUN_CONTROL_EVENTS"}, c.rows)
-	})
-	var unknown *uncertain
-	if errors.As(err, &unknown) && ctx.Err() == nil {
-		err = s.settle(ctx, what, c, err)
+		err = s.commitRemote(ctx, what, c)
+	} else {
+		err = s.commitInOne(ctx, what, c)
 	}
 	if err != nil {
 		return 0, err
@@ -108,12 +81,36 @@ func (s *Store) Commit(ctx context.Context, expected int64, next core.Run, event
 	return expected + 1, nil
 }
 
-// compareAndSet raises the version, in tx or by itself when tx is nil.
-func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, statement statement, c change) (bool, error) {
+// commitInOne is Commit in one transaction.
+func (s *Store) commitInOne(ctx context.Context, what string, c change) error {
+	unit := s.unit
+	if c.next.Status.Terminal() {
+		unit = s.durably
+	}
+	statement, err := s.prepared(ctx, what, &s.hot.commit)
+	if err != nil {
+		return err
+	}
+	return unit(ctx, what, func(q sqlx.ExtContext) (err error) {
+		done := false
+		if c.problem == nil {
+			if done, err = s.compareAndSet(ctx, q, statement, c); err != nil {
+				return err
+			}
+		}
+		if !done {
+			return s.whyNot(ctx, q, c)
+		}
+		return s.insertRows(ctx, q, table{name: "RUN_CONTROL_EVENTS"}, c.rows)
+	})
+}
+
+// compareAndSet raises the version.
+func (s *Store) compareAndSet(ctx context.Context, q sqlx.ExtContext, statement statement, c change) (bool, error) {
 	var now time.Time
 	var err error
 	if s.d.Clock != nil {
-		if now, err = s.now(ctx, tx); err != nil {
+		if now, err = s.now(ctx, q); err != nil {
 			return false, err
 		}
 	}
@@ -135,9 +132,9 @@ func (s *Store) compareAndSet(ctx context.Context, tx *sqlx.Tx, statement statem
 	}
 	args = s.bind(args)
 	if s.d.Remote != nil {
-		args = append(args, c.id)
+		args = append(args, c.id, pendingText(c.pending))
 	}
-	result, err := statement.exec(ctx, s.write, tx, append(args, c.next.ID, c.expected, c.first)...)
+	result, err := statement.exec(ctx, q, append(args, c.next.ID, c.expected, c.first)...)
 	if err != nil {
 		return false, err
 	}
@@ -160,11 +157,7 @@ func (s *Store) checkEvents(next core.Run, events []core.ControlEvent, first int
 }
 
 // whyNot finds out why a commit changed nothing.
-func (s *Store) whyNot(ctx context.Context, tx *sqlx.Tx, c change) error {
-	var q sqlx.QueryerContext = s.write
-	if tx != nil {
-		q = tx
-	}
+func (s *Store) whyNot(ctx context.Context, q sqlx.QueryerContext, c change) error {
 	stored, err := s.versionOf(ctx, q, c.next.ID)
 	if err != nil {
 		return err
@@ -178,12 +171,13 @@ type storedVersion struct {
 	Version  int64   `db:"VERSION"`
 	Next     int64   `db:"NEXT_SEQUENCE_ID"`
 	CommitID *string `db:"COMMIT_ID"`
+	Pending  *string `db:"PENDING_EVENTS"`
 }
 
 func (s *Store) versionOf(ctx context.Context, q sqlx.QueryerContext, runID string) (stored storedVersion, err error) {
 	columns := "VERSION, NEXT_SEQUENCE_ID"
 	if s.d.Remote != nil {
-		columns += ", COMMIT_ID"
+		columns += ", COMMIT_ID, PENDING_EVENTS"
 	}
 	found, err := get(ctx, q, &stored, s.write.Rebind("SELECT "+columns+" FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 	if err == nil && !found {
@@ -216,14 +210,19 @@ func (s *Store) eventRows(events []core.ControlEvent) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		var r row
-		r.set("RUN_ID", e.RunID)
-		r.set("SEQUENCE_ID", e.Sequence)
-		r.set("EVENT_ID", fmt.Sprintf("%s/%d", e.RunID, e.Sequence))
-		r.set("EVENT_TYPE", string(e.Type))
-		r.set("CREATED_AT", s.stamp(e.At))
-		r.set("EVENT_DATA", data)
-		rows = append(rows, r)
+		rows = append(rows, s.eventRow(e, data))
 	}
 	return rows, nil
+}
+
+// eventRow is a row of RUN_CONTROL_EVENTS, its data last.
+func (s *Store) eventRow(e core.ControlEvent, data string) row {
+	var r row
+	r.set("RUN_ID", e.RunID)
+	r.set("SEQUENCE_ID", e.Sequence)
+	r.set("EVENT_ID", fmt.Sprintf("%s/%d", e.RunID, e.Sequence))
+	r.set("EVENT_TYPE", string(e.Type))
+	r.set("CREATED_AT", s.stamp(e.At))
+	r.set("EVENT_DATA", data)
+	return r
 }

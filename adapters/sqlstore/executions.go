@@ -22,7 +22,7 @@ func (s *Store) AppendExecutions(ctx context.Context, executions []core.Executio
 		runs[executions[i].RunID] = true
 		rows = append(rows, s.executionRow(&executions[i]))
 	}
-	return s.appendRows(ctx, "storing executions", runs, table{name: "QUERY_EXECUTIONS", key: []string{"EXECUTION_ID"}}, rows)
+	return s.appendBatches(ctx, "storing executions", runs, batch{table{name: "QUERY_EXECUTIONS", key: []string{"EXECUTION_ID"}}, rows})
 }
 
 func (s *Store) executionRow(e *core.Execution) row {

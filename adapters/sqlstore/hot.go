@@ -65,17 +65,16 @@ func (s *Store) prepared(ctx context.Context, what string, h *hotStatement) (rea
 	return ready, err
 }
 
-// exec executes a statement in tx, or by itself on db when tx is nil.
-func (t statement) exec(ctx context.Context, db *sqlx.DB, tx *sqlx.Tx, args ...any) (sql.Result, error) {
+// exec executes a statement in a transaction, or by itself.
+func (t statement) exec(ctx context.Context, q sqlx.ExtContext, args ...any) (sql.Result, error) {
+	tx, within := q.(*sqlx.Tx)
 	switch {
-	case t.prepared != nil && tx != nil:
+	case t.prepared == nil:
+		return q.ExecContext(ctx, t.text, args...)
+	case within:
 		return tx.StmtxContext(ctx, t.prepared).ExecContext(ctx, args...)
-	case t.prepared != nil:
-		return t.prepared.ExecContext(ctx, args...)
-	case tx != nil:
-		return tx.ExecContext(ctx, t.text, args...)
 	default:
-		return db.ExecContext(ctx, t.text, args...)
+		return t.prepared.ExecContext(ctx, args...)
 	}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -13,33 +14,37 @@ type table struct {
 	key    []string
 	update []string // replaced when the key is there; all others stay
 	newer  []string
+	now    []string // columns beyond those of the rows, which take the database's clock
 }
 
 // insertRows inserts rows of the same columns, as many to a statement as the
 // dialect's placeholders allow.
 func (s *Store) insertRows(ctx context.Context, e sqlx.ExecerContext, t table, rows []row) error {
-	_, err := s.insertIf(ctx, e, t, rows, "")
+	_, err := s.insertIf(ctx, e, t, rows)
 	return err
 }
 
-// insertIf inserts rows if there is a run, where one is named, and returns how
-// many rows were inserted or replaced.
-func (s *Store) insertIf(ctx context.Context, e sqlx.ExecerContext, t table, rows []row, runID string) (affected int64, err error) {
+// insertIf inserts rows if there are the runs that are named, if any are, and
+// returns how many rows were inserted or replaced.
+func (s *Store) insertIf(ctx context.Context, e sqlx.ExecerContext, t table, rows []row, runs ...string) (affected int64, err error) {
 	for batch := range slices.Chunk(rows, s.rowsPerStatement(rows)) {
-		columns := batch[0].columns
-		args := make([]any, 0, len(batch)*len(columns)+1)
+		columns := slices.Concat(batch[0].columns, t.now)
+		args := make([]any, 0, len(batch)*len(columns)+len(runs)+1)
 		for _, r := range batch {
 			args = append(args, s.bind(r.values)...)
 		}
 		insert := Insert{
 			Table: s.d.Table(t.name), Name: t.name, Columns: columns, JSON: jsonColumns, Rows: len(batch),
-			Key: t.key, Update: t.update, Newer: t.newer,
+			Now: t.now, Key: t.key, Update: t.update, Newer: t.newer,
 		}
-		if runID != "" {
-			if insert.OnlyIf = s.runIsThere(); len(t.key) > 0 && len(t.update) == 0 {
-				insert.Within = "RUN_ID"
-				args = append(args, runID)
-			}
+		if len(runs) > 0 {
+			insert.OnlyIf = s.runsAreThere(len(runs))
+		}
+		if len(runs) == 1 && len(t.key) > 0 && len(t.update) == 0 {
+			insert.Within = "RUN_ID"
+			args = append(args, runs[0])
+		}
+		for _, runID := range runs {
 			args = append(args, runID)
 		}
 		result, err := e.ExecContext(ctx, s.d.Insert(insert), args...)
@@ -63,9 +68,12 @@ func (s *Store) rowsPerStatement(rows []row) int {
 	return max(1, s.d.MaxVariables/len(rows[0].columns))
 }
 
-// runIsThere is a condition with a placeholder for a run.
-func (s *Store) runIsThere() string {
-	return "EXISTS (SELECT 1 FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?)"
+// runsAreThere is a condition with placeholders for runs.
+func (s *Store) runsAreThere(n int) string {
+	if n == 1 {
+		return "EXISTS (SELECT 1 FROM " + s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ?)"
+	}
+	return fmt.Sprintf("(SELECT COUNT(*) FROM %s WHERE RUN_ID IN (%s)) = %d", s.d.Table("RUN_STATUS"), marks(n), n)
 }
 
 // mark is a placeholder for a column of a table.

@@ -34,7 +34,7 @@ func (l logs) Append(ctx context.Context, lines []ports.LogLine) error {
 		runs[lines[i].RunID] = true
 		rows = append(rows, s.lineRow(&lines[i]))
 	}
-	return s.appendRows(ctx, "storing log lines", runs, table{name: "TEST_LOGS", key: []string{"RUN_ID", "WORKER_ID", "SEQ"}}, rows)
+	return s.appendBatches(ctx, "storing log lines", runs, batch{table{name: "TEST_LOGS", key: []string{"RUN_ID", "WORKER_ID", "SEQ"}}, rows})
 }
 
 func (s *Store) lineRow(line *ports.LogLine) row {

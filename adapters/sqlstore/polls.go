@@ -26,7 +26,7 @@ func (s *Store) AppendPolls(ctx context.Context, polls []core.WarehousePoll) err
 		rows = append(rows, r)
 	}
 	to := table{name: "WAREHOUSE_POLL_SNAPSHOTS", key: []string{"RUN_ID", "WAREHOUSE_NAME", "TIMESTAMP"}}
-	return s.appendRows(ctx, "storing polls of warehouses", runs, to, rows)
+	return s.appendBatches(ctx, "storing polls of warehouses", runs, batch{to, rows})
 }
 
 func (s *Store) pollRow(p *core.WarehousePoll) (row, error) {

@@ -30,8 +30,8 @@ func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)
 func childTestID(runID, workerID string) string { return runID + "/" + workerID }
 
 // requireRuns refuses rows for a run that is not there.
-func (s *Store) requireRuns(ctx context.Context, q sqlx.QueryerContext, runIDs map[string]bool) error {
-	for runID := range runIDs {
+func (s *Store) requireRuns(ctx context.Context, q sqlx.QueryerContext, runIDs []string) error {
+	for _, runID := range runIDs {
 		found, err := s.runExists(ctx, q, runID)
 		if err != nil {
 			return err
@@ -44,7 +44,11 @@ func (s *Store) requireRuns(ctx context.Context, q sqlx.QueryerContext, runIDs m
 }
 
 // AppendSnapshots stores intervals of workers, of which the first stays, and
-// aggregates, of which the last stays.
+// aggregates, of which the last stays. The intervals come first: of aggregates that
+// were lost with their writer, the next one is made of what is stored.
+//
+// Where the key of intervals is not enforced, an owner and one that does not know
+// yet that it is none may store an interval twice; it is read once.
 func (s *Store) AppendSnapshots(ctx context.Context, workers []ports.WorkerInterval, aggregates []ports.RunInterval) error {
 	runs := map[string]bool{}
 	var workerRows, aggregateRows []row
@@ -259,7 +263,7 @@ func (s *Store) WorkerIntervals(ctx context.Context, runID string, offset float6
 		query += " AND OFFSET_MICROS = ?"
 		args = append(args, micros(offset))
 	}
-	query += " ORDER BY WORKER_GROUP_ID, WORKER_ID, SEQUENCE"
+	query += " ORDER BY WORKER_GROUP_ID, WORKER_ID, SEQUENCE, INTERVAL_START"
 	err = s.wrap(ctx, "reading workers' intervals of run "+runID, func() error {
 		var rows []intervalRow
 		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), args...); err != nil {
@@ -267,6 +271,9 @@ func (s *Store) WorkerIntervals(ctx context.Context, runID string, offset float6
 		}
 		for i := range rows {
 			r := &rows[i]
+			if n := len(list); n > 0 && list[n-1].WorkerID == r.WorkerID && list[n-1].Interval.Sequence == r.Sequence {
+				continue // see AppendSnapshots
+			}
 			w := ports.WorkerInterval{RunID: r.RunID, WorkerID: r.WorkerID, GroupID: r.GroupID, Interval: core.Interval{
 				Sequence: r.Sequence, Phase: r.Phase, Start: r.Start.Time, Seconds: r.Seconds, Offset: r.Offset,
 				Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory, Coarse: r.Coarse != 0,

@@ -12,50 +12,91 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 )
 
-// PutRollup replaces the result of a run.
+// PutRollup replaces the result of a run: the rows of one call have one UPDATED_AT,
+// and the result is what was updated with the parent. So rows that are left from an
+// older result are none of it, whether or not they could be removed. The parent
+// comes last: of more rows than fit into a statement, those before it are not the
+// result yet.
 func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error {
 	for _, child := range children {
 		if child.RunID != parent.RunID {
 			return s.invalid("a child of run %q in the result of run %q", child.RunID, parent.RunID)
 		}
 	}
-	return s.transaction(ctx, "storing the result of run "+parent.RunID, func(tx *sqlx.Tx) error {
-		if err := s.lockRun(ctx, tx, parent.RunID); err != nil {
-			return err
-		}
-		record, err := s.load(ctx, tx, parent.RunID)
+	return s.unit(ctx, "storing the result of run "+parent.RunID, func(q sqlx.ExtContext) error {
+		record, err := s.load(ctx, q, parent.RunID)
 		if err != nil {
 			return err
 		}
-		results := s.d.Table("TEST_RESULTS")
-		var created instant
-		if _, err := get(ctx, tx, &created, tx.Rebind("SELECT MIN(CREATED_AT) FROM "+results+" WHERE RUN_ID = ?"), parent.RunID); err != nil {
-			return err
-		}
-		times := rollupTimes{created: created.Time, updated: record.Now}
-		if times.created.IsZero() {
-			times.created = record.Now
-		}
-		if _, err := tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+results+" WHERE RUN_ID = ?"), parent.RunID); err != nil {
-			return err
-		}
 		rows := make([]row, 0, 1+len(children))
-		for i, rollup := range slices.Concat([]core.Rollup{parent}, children) {
-			group := -1
-			if i > 0 {
-				group = workerPlace(record.Run, rollup.WorkerID)
-			}
-			r, err := s.rollupRow(rollup, record.Scenario, group, times)
+		for _, child := range children {
+			r, err := s.rollupRow(child, record.Scenario, workerPlace(record.Run, child.WorkerID), record.Now)
 			if err != nil {
 				return err
 			}
 			rows = append(rows, r)
 		}
-		return s.insertRows(ctx, tx, table{name: "TEST_RESULTS"}, rows)
+		last, err := s.rollupRow(parent, record.Scenario, -1, record.Now)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, last)
+		if err := s.putRollupRows(ctx, q, parent.RunID, rows); err != nil {
+			return err
+		}
+		return s.removeOldRollups(ctx, q, parent.RunID, rows)
 	})
 }
 
-type rollupTimes struct{ created, updated time.Time }
+// putRollupRows stores rows of one result. In a remote database, where nobody else
+// is locked out, a newer result stays; that is a Conflict.
+func (s *Store) putRollupRows(ctx context.Context, q sqlx.ExtContext, runID string, rows []row) error {
+	results := table{name: "TEST_RESULTS", key: []string{"TEST_ID"}, update: except(rows[0].columns, "TEST_ID", "CREATED_AT")}
+	if s.d.Remote != nil {
+		results.newer = []string{"UPDATED_AT"}
+	}
+	stored, err := s.insertIf(ctx, q, results, batch{results, rows}.each())
+	if err == nil && stored == 0 {
+		err = fmt.Errorf("%w: %s: run %q has a newer result", core.ErrConflict, s.d.Name, runID)
+	}
+	return err
+}
+
+// removeOldRollups removes rows of the run that a result does not name. There seldom
+// are any, and looking locks nobody out.
+func (s *Store) removeOldRollups(ctx context.Context, q sqlx.ExtContext, runID string, rows []row) error {
+	var stored []struct {
+		TestID string  `db:"TEST_ID"`
+		At     instant `db:"UPDATED_AT"`
+	}
+	from := s.d.Table("TEST_RESULTS")
+	if err := sqlx.SelectContext(ctx, q, &stored, s.write.Rebind("SELECT TEST_ID, UPDATED_AT FROM "+from+" WHERE RUN_ID = ?"), runID); err != nil {
+		return err
+	}
+	ours := map[string]bool{}
+	for _, r := range rows {
+		ours[r.values[0].(string)] = true // see rollupRow
+	}
+	var newest time.Time
+	for _, r := range stored {
+		if ours[r.TestID] && r.At.After(newest) {
+			newest = r.At.Time
+		}
+	}
+	args := []any{runID}
+	for _, r := range stored {
+		if !ours[r.TestID] && !r.At.After(newest) { // what is newer is another's
+			args = append(args, r.TestID)
+		}
+	}
+	for old := range slices.Chunk(args[1:], s.d.MaxVariables/2) {
+		if _, err := q.ExecContext(ctx, s.write.Rebind("DELETE FROM "+from+" WHERE RUN_ID = ? AND TEST_ID IN ("+marks(len(old))+")"),
+			append([]any{runID}, old...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // workerPlace is the index of a worker; those that the run does not know come
 // last.
@@ -66,8 +107,8 @@ func workerPlace(run core.Run, workerID string) int {
 	return len(run.Workers)
 }
 
-// rollupRow is one row of TEST_RESULTS: the parent's has group -1.
-func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int, times rollupTimes) (row, error) {
+// rollupRow is one row of TEST_RESULTS, TEST_ID first: the parent's has group -1.
+func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int, now time.Time) (row, error) {
 	var r row
 	if group < 0 {
 		r.set("TEST_ID", rollup.RunID)
@@ -94,8 +135,8 @@ func (s *Store) rollupRow(rollup core.Rollup, scenario core.Scenario, group int,
 	r.set("QUERY_TAG", queryTag(rollup.RunID))
 	r.set("OPERATION_HASH", fmt.Sprintf("%016x", rollup.Hash))
 	r.set("VERDICT", string(rollup.Verdict.Level))
-	r.set("CREATED_AT", s.stamp(times.created))
-	r.set("UPDATED_AT", s.stamp(times.updated))
+	r.set("CREATED_AT", s.stamp(now))
+	r.set("UPDATED_AT", s.stamp(now))
 	if err := s.setMeasured(&r, &rollup); err != nil {
 		return row{}, err
 	}
@@ -210,27 +251,36 @@ func (s *Store) setJSON(r *row, column string, value any) error {
 	return err
 }
 
-// Rollup reads the result of a run.
+// Rollup reads the result of a run: what was stored with its parent.
 func (s *Store) Rollup(ctx context.Context, runID string) (parent core.Rollup, children []core.Rollup, err error) {
-	query := s.read.Rebind("SELECT ROLLUP FROM " + s.d.Table("TEST_RESULTS") +
-		" WHERE RUN_ID = ? ORDER BY COALESCE(WORKER_GROUP_ID, -1), WORKER_ID")
+	query := s.read.Rebind("SELECT TEST_ID, UPDATED_AT, ROLLUP FROM " + s.d.Table("TEST_RESULTS") +
+		" WHERE RUN_ID = ? ORDER BY COALESCE(WORKER_GROUP_ID, -1), WORKER_ID, UPDATED_AT DESC")
 	err = s.wrap(ctx, "reading the result of run "+runID, func() error {
-		var rows []*string
+		var rows []struct {
+			TestID string  `db:"TEST_ID"`
+			At     instant `db:"UPDATED_AT"`
+			Text   *string `db:"ROLLUP"`
+		}
 		if err := sqlx.SelectContext(ctx, s.read, &rows, query, runID); err != nil {
 			return err
 		}
-		if len(rows) == 0 {
+		if len(rows) == 0 || rows[0].TestID != runID { // children whose parent is not there yet
 			return s.noResult(ctx, runID)
 		}
-		rollups := make([]core.Rollup, len(rows))
-		for i, text := range rows {
-			if err := s.decode("result of run "+runID, text, &rollups[i]); err != nil {
+		if err := s.decode("result of run "+runID, rows[0].Text, &parent); err != nil {
+			return err
+		}
+		last := runID
+		for _, r := range rows[1:] {
+			if r.TestID == last || !r.At.Equal(rows[0].At.Time) {
+				continue // a double, or of another result: see PutRollup
+			}
+			last = r.TestID
+			var child core.Rollup
+			if err := s.decode("result of run "+runID, r.Text, &child); err != nil {
 				return err
 			}
-		}
-		parent = rollups[0]
-		if len(rollups) > 1 {
-			children = rollups[1:]
+			children = append(children, child)
 		}
 		return nil
 	})

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,38 +22,38 @@ const (
 	maxEvents   = 1000
 )
 
-// Create stores a new run and reserves its key range.
+// Create stores a new run and reserves its key range: the range first, which stays
+// reserved whatever becomes of the run.
 func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (record ports.RunRecord, err error) {
-	err = s.transaction(ctx, "creating run "+run.ID, func(tx *sqlx.Tx) error {
-		if err := s.lockRun(ctx, tx, everyRun); err != nil {
-			return err
-		}
-		if found, err := s.runExists(ctx, tx, run.ID); err != nil {
+	attempt := 0
+	s.pending.forget(run.ID)
+	err = s.unit(ctx, "creating run "+run.ID, func(q sqlx.ExtContext) error {
+		exists := fmt.Errorf("%w: %s: run %q exists", core.ErrConflict, s.d.Name, run.ID)
+		if found, err := s.runExists(ctx, q, run.ID); err != nil {
 			return err
 		} else if found {
-			return fmt.Errorf("%w: %s: run %q exists", core.ErrConflict, s.d.Name, run.ID)
+			return exists
 		}
-		now, err := s.now(ctx, tx)
-		if err != nil {
+		var now time.Time
+		if scenario.InsertBase, now, err = s.reserveRange(ctx, q, run.ID, attempt); err != nil {
+			attempt++ // somebody else has that range
 			return err
 		}
-		if scenario.InsertBase, err = s.reserveRange(ctx, tx, run.ID, now); err != nil {
+		if err := s.insertRun(ctx, q, run, scenario, home, now); err != nil {
 			return err
 		}
-		if err := s.insertRun(ctx, tx, run, scenario, home, now); err != nil {
+		if record, err = s.load(ctx, q, run.ID); err != nil {
 			return err
 		}
-		record, err = s.load(ctx, tx, run.ID)
-		return err
+		if record.Scenario.InsertBase != scenario.InsertBase {
+			return exists // another was faster
+		}
+		return nil
 	})
-	var unknown *uncertain
-	if errors.As(err, &unknown) && ctx.Err() == nil {
-		// Its key range tells the run that was to be stored from any other.
-		if stored, failed := s.Load(ctx, run.ID); failed == nil && stored.Scenario.InsertBase == record.Scenario.InsertBase {
-			return stored, nil
-		}
+	if err != nil {
+		return ports.RunRecord{}, err
 	}
-	return record, err
+	return record, nil
 }
 
 func (s *Store) runExists(ctx context.Context, q sqlx.QueryerContext, runID string) (bool, error) {
@@ -60,21 +62,33 @@ func (s *Store) runExists(ctx context.Context, q sqlx.QueryerContext, runID stri
 }
 
 // reserveRange takes the next key range. Its row stays for ever, so no range is
-// given out twice, and the key of the table refuses one that is.
-func (s *Store) reserveRange(ctx context.Context, tx *sqlx.Tx, runID string, now time.Time) (int64, error) {
-	var previous int64
-	if _, err := get(ctx, tx, &previous, "SELECT COALESCE(MAX(INSERT_BASE), 0) FROM "+s.d.Table("INSERT_RANGES")); err != nil {
-		return 0, err
+// given out twice, and the key of the table refuses one that is. Where several
+// create runs at once, each further attempt leaves out more ranges at random, so
+// that they do not meet again.
+func (s *Store) reserveRange(ctx context.Context, q sqlx.ExtContext, runID string, attempt int) (base int64, now time.Time, err error) {
+	var previous struct {
+		Base   int64   `db:"PREVIOUS"`
+		ReadAt instant `db:"READ_AT"`
 	}
-	base := core.NextInsertBase(previous, now)
+	if _, err = get(ctx, q, &previous, "SELECT COALESCE(MAX(INSERT_BASE), 0) AS PREVIOUS"+s.readAt()+" FROM "+s.d.Table("INSERT_RANGES")); err != nil {
+		return 0, now, err
+	}
+	if now = previous.ReadAt.Truncate(time.Microsecond); s.d.Clock != nil {
+		if now, err = s.now(ctx, q); err != nil {
+			return 0, now, err
+		}
+	}
+	base = core.NextInsertBase(previous.Base, now) + rand.N(int64(1)<<min(2*attempt, 10))*core.InsertRange
 	var r row
 	r.set("INSERT_BASE", base)
 	r.set("RUN_ID", runID)
 	r.set("CREATED_AT", s.stamp(now))
-	return base, s.insertRows(ctx, tx, table{name: "INSERT_RANGES"}, []row{r})
+	return base, now, s.insertRows(ctx, q, table{name: "INSERT_RANGES"}, []row{r})
 }
 
-func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenario core.Scenario, home ports.Home, now time.Time) error {
+// insertRun stores a run that is not there. In a remote database it is done again
+// when the reply was lost: who has stored the run is told by its key range.
+func (s *Store) insertRun(ctx context.Context, q sqlx.ExtContext, run core.Run, scenario core.Scenario, home ports.Home, now time.Time) error {
 	config, err := s.encode("the scenario", scenario)
 	if err != nil {
 		return err
@@ -94,7 +108,12 @@ func (s *Store) insertRun(ctx context.Context, tx *sqlx.Tx, run core.Run, scenar
 	if err := s.setRun(&r, run, now); err != nil {
 		return err
 	}
-	return s.insertRows(ctx, tx, table{name: "RUN_STATUS"}, []row{r})
+	for attempt := 1; ; attempt++ {
+		err := s.insertRows(ctx, q, table{name: "RUN_STATUS", key: []string{"RUN_ID"}}, []row{r})
+		if err == nil || s.d.Remote == nil || !s.d.Remote.Uncertain(err) || attempt == settleAttempts || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 type recordRow struct {
@@ -106,6 +125,7 @@ type recordRow struct {
 	State     *string `db:"STATE"`
 	Scenario  *string `db:"SCENARIO_CONFIG"`
 	ReadAt    instant `db:"READ_AT"`
+	Pending   *string `db:"PENDING_EVENTS"`
 }
 
 // Load reads one run.
@@ -118,8 +138,12 @@ func (s *Store) Load(ctx context.Context, runID string) (record ports.RunRecord,
 }
 
 func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (record ports.RunRecord, err error) {
+	columns := "VERSION, HANDLE_HOST, GATEWAY_ADDRESS, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG"
+	if s.d.Remote != nil {
+		columns += ", PENDING_EVENTS"
+	}
 	var r recordRow
-	found, err := get(ctx, q, &r, s.write.Rebind("SELECT VERSION, HANDLE_HOST, GATEWAY_ADDRESS, CREATED_AT, UPDATED_AT, STATE, SCENARIO_CONFIG"+s.readAt()+" FROM "+
+	found, err := get(ctx, q, &r, s.write.Rebind("SELECT "+columns+s.readAt()+" FROM "+
 		s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 	if err != nil {
 		return record, err
@@ -133,6 +157,13 @@ func (s *Store) load(ctx context.Context, q sqlx.QueryerContext, runID string) (
 	}
 	if err := s.decode("scenario of run "+runID, r.Scenario, &record.Scenario); err != nil {
 		return ports.RunRecord{}, err
+	}
+	if s.d.Remote != nil {
+		pending, err := s.pendingRows(runID, r.Pending)
+		if err != nil {
+			return ports.RunRecord{}, err
+		}
+		s.pending.know(runID, r.Version, pending, true)
 	}
 	if s.d.Clock == nil {
 		record.Now = r.ReadAt.Truncate(time.Microsecond)
@@ -214,25 +245,55 @@ func (r *summaryRow) summary(now time.Time) ports.RunSummary {
 // marks is n placeholders.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// Events returns control events of a run, in order. A run that is not there has
-// none.
+// Events returns control events of a run, in order: in a remote database also
+// those that are pending. A run that is not there has none.
 func (s *Store) Events(ctx context.Context, runID string, after int64) (events []core.ControlEvent, err error) {
-	query := s.read.Rebind(fmt.Sprintf("SELECT EVENT_DATA FROM %s WHERE RUN_ID = ? AND SEQUENCE_ID > ? ORDER BY SEQUENCE_ID LIMIT %d",
-		s.d.Table("RUN_CONTROL_EVENTS"), maxEvents))
+	query := fmt.Sprintf("SELECT SEQUENCE_ID, EVENT_DATA FROM %s WHERE RUN_ID = ? AND SEQUENCE_ID > ? ORDER BY SEQUENCE_ID LIMIT %d",
+		s.d.Table("RUN_CONTROL_EVENTS"), maxEvents)
+	args := []any{runID, after}
+	if s.d.Remote != nil {
+		query = "SELECT SEQUENCE_ID, EVENT_DATA FROM (" + query + ") AS e UNION ALL SELECT 0, PENDING_EVENTS FROM " +
+			s.d.Table("RUN_STATUS") + " WHERE RUN_ID = ? AND PENDING_EVENTS IS NOT NULL"
+		args = append(args, runID)
+	}
 	err = s.wrap(ctx, "reading events of run "+runID, func() error {
-		var rows []*string
-		if err := sqlx.SelectContext(ctx, s.read, &rows, query, runID, after); err != nil {
+		var rows []eventData
+		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), args...); err != nil {
 			return err
 		}
-		events = make([]core.ControlEvent, len(rows))
-		for i, text := range rows {
-			if err := s.decode("control event", text, &events[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		events, err = s.events(rows, after)
+		return err
 	})
 	return events, err
+}
+
+// eventData is one event, or, under number 0, all that are pending.
+type eventData struct {
+	Sequence int64   `db:"SEQUENCE_ID"`
+	Data     *string `db:"EVENT_DATA"`
+}
+
+// events puts events into order, each once.
+func (s *Store) events(rows []eventData, after int64) ([]core.ControlEvent, error) {
+	events := make([]core.ControlEvent, 0, len(rows))
+	for _, r := range rows {
+		if r.Sequence == 0 {
+			var pending []core.ControlEvent
+			if err := s.decode("pending events", r.Data, &pending); err != nil {
+				return nil, err
+			}
+			events = append(events, slices.DeleteFunc(pending, func(e core.ControlEvent) bool { return e.Sequence <= after })...)
+			continue
+		}
+		var e core.ControlEvent
+		if err := s.decode("control event", r.Data, &e); err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	slices.SortStableFunc(events, func(a, b core.ControlEvent) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	events = slices.CompactFunc(events, func(a, b core.ControlEvent) bool { return a.Sequence == b.Sequence })
+	return events[:min(len(events), maxEvents)], nil
 }
 
 // runTables hold rows under a run, RUN_STATUS last.
@@ -241,15 +302,12 @@ var runTables = []string{
 	"QUERY_EXECUTIONS", "CONTROLLER_STEP_HISTORY", "WAREHOUSE_POLL_SNAPSHOTS", "TEST_LOGS", "RUN_STATUS",
 }
 
-// Delete removes a terminal run and everything stored under it. Its key range
-// stays reserved.
+// Delete removes a terminal run and everything stored under it, the run last, so
+// that who was interrupted can do it again. Its key range stays reserved.
 func (s *Store) Delete(ctx context.Context, runID string) error {
-	return s.transaction(ctx, "deleting run "+runID, func(tx *sqlx.Tx) error {
-		if err := s.lockRun(ctx, tx, runID); err != nil {
-			return err
-		}
+	return s.unit(ctx, "deleting run "+runID, func(q sqlx.ExtContext) error {
 		var status core.Status
-		found, err := get(ctx, tx, &status, tx.Rebind("SELECT STATUS FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
+		found, err := get(ctx, q, &status, s.write.Rebind("SELECT STATUS FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?"), runID)
 		switch {
 		case err != nil:
 			return err
@@ -259,10 +317,11 @@ func (s *Store) Delete(ctx context.Context, runID string) error {
 			return fmt.Errorf("%w: %s: run %q is %s; stop it first", core.ErrRefused, s.d.Name, runID, status)
 		}
 		for _, name := range runTables {
-			if _, err := tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+s.d.Table(name)+" WHERE RUN_ID = ?"), runID); err != nil {
+			if _, err := q.ExecContext(ctx, s.write.Rebind("DELETE FROM "+s.d.Table(name)+" WHERE RUN_ID = ?"), runID); err != nil {
 				return err
 			}
 		}
+		s.pending.forget(runID)
 		return nil
 	})
 }

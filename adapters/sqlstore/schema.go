@@ -86,7 +86,7 @@ func (s *Store) missing(message string) core.Finding {
 	return core.Finding{ID: "store.schema", Severity: core.SeverityError, Message: message, Mend: s.d.Mend}
 }
 
-// Probe writes and removes a log line of no run, in two transactions, and
+// Probe writes and removes a log line of no run, one after the other, and
 // returns the store's clock.
 func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
 	var r row
@@ -94,21 +94,21 @@ func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
 	r.set("WORKER_ID", "probe-"+rand.Text())
 	r.set("SEQ", 0)
 	r.set("LEVEL", "PROBE")
-	err = s.transaction(ctx, "trying to write", func(tx *sqlx.Tx) error {
-		if err := s.probeControl(ctx, tx); err != nil {
+	err = s.unit(ctx, "trying to write", func(q sqlx.ExtContext) error {
+		if err := s.probeControl(ctx, q); err != nil {
 			return err
 		}
-		return s.insertRows(ctx, tx, table{name: "TEST_LOGS"}, []row{r})
+		return s.insertRows(ctx, q, table{name: "TEST_LOGS"}, []row{r})
 	})
 	if err != nil {
 		return now, err
 	}
-	err = s.transaction(ctx, "trying to write", func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+s.d.Table("TEST_LOGS")+" WHERE RUN_ID = '' AND LEVEL = 'PROBE'"))
+	err = s.unit(ctx, "trying to write", func(q sqlx.ExtContext) error {
+		_, err := q.ExecContext(ctx, s.write.Rebind("DELETE FROM "+s.d.Table("TEST_LOGS")+" WHERE RUN_ID = '' AND LEVEL = 'PROBE'"))
 		if err != nil {
 			return err
 		}
-		now, err = s.now(ctx, tx)
+		now, err = s.now(ctx, q)
 		return err
 	})
 	return now, err
@@ -116,10 +116,10 @@ func (s *Store) Probe(ctx context.Context) (now time.Time, err error) {
 
 // probeControl finds out, in a remote database, whether the control tables may be
 // written: privileges are granted by table. It changes no row.
-func (s *Store) probeControl(ctx context.Context, tx *sqlx.Tx) error {
+func (s *Store) probeControl(ctx context.Context, q sqlx.ExtContext) error {
 	if s.d.Remote == nil {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE "+s.d.Table("RUN_STATUS")+" SET UPDATED_AT = UPDATED_AT WHERE RUN_ID = ''")
+	_, err := q.ExecContext(ctx, "UPDATE "+s.d.Table("RUN_STATUS")+" SET UPDATED_AT = UPDATED_AT WHERE RUN_ID = ''")
 	return err
 }

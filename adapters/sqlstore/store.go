@@ -26,14 +26,16 @@ type Store struct {
 	read  *sqlx.DB
 	write *sqlx.DB
 	hot   hotStatements
+	// pending is of a remote database.
+	pending pendingEvents
 
 	closed atomic.Bool
 }
 
 // New makes a store of connections that the caller has opened and configured.
 // read and write may be the same; the store closes both. On write, a transaction
-// must hold what it needs to commit from its beginning, or fail with an error
-// that Dialect.Code calls Unavailable or Conflict.
+// of an embedded database must hold what it needs to commit from its beginning, or
+// fail with an error that Dialect.Code calls Unavailable or Conflict.
 func New(d Dialect, read, write *sqlx.DB) *Store {
 	s := &Store{d: d, read: read, write: write}
 	s.hot.init(s)
@@ -62,23 +64,28 @@ func (s *Store) Templates() ports.TemplateStore { return templates{s} }
 // Logs returns the log lines of the store.
 func (s *Store) Logs() ports.LogStore { return logs{s} }
 
-// transaction runs f in one writing transaction. Whatever f returns undoes it.
-func (s *Store) transaction(ctx context.Context, what string, f func(tx *sqlx.Tx) error) error {
+// unit runs f, one unit of work that changes the store. In an embedded database it
+// is a transaction, which an error of f undoes. In a remote one each statement of
+// f commits by itself, so that no lock outlives a statement, whoever dies between
+// two: f orders its statements so that what is stored is valid after each of them,
+// and it can be run again.
+func (s *Store) unit(ctx context.Context, what string, f func(q sqlx.ExtContext) error) error {
 	return s.wrap(ctx, what, func() error {
-		return s.repeat(ctx, func() error {
-			tx, err := s.write.BeginTxx(ctx, nil)
-			if err != nil {
-				return err
-			}
-			return s.finish(tx, f)
-		})
+		if s.d.Remote != nil {
+			return s.repeat(ctx, func() error { return f(s.write) })
+		}
+		tx, err := s.write.BeginTxx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return finish(tx, f)
 	})
 }
 
-// durably is transaction, and what it did outlives a loss of power.
-func (s *Store) durably(ctx context.Context, what string, f func(tx *sqlx.Tx) error) error {
+// durably is unit, and what it did outlives a loss of power.
+func (s *Store) durably(ctx context.Context, what string, f func(q sqlx.ExtContext) error) error {
 	if s.d.Harden == "" {
-		return s.transaction(ctx, what, f)
+		return s.unit(ctx, what, f)
 	}
 	return s.wrap(ctx, what, func() (err error) {
 		conn, err := s.write.Connx(ctx)
@@ -96,22 +103,18 @@ func (s *Store) durably(ctx context.Context, what string, f func(tx *sqlx.Tx) er
 		if err != nil {
 			return err
 		}
-		return s.finish(tx, f)
+		return finish(tx, f)
 	})
 }
 
-func (s *Store) finish(tx *sqlx.Tx, f func(tx *sqlx.Tx) error) error {
+func finish(tx *sqlx.Tx, f func(q sqlx.ExtContext) error) error {
 	if err := f(tx); err != nil {
 		// The first error says what happened; after it a rollback can only fail
 		// because the transaction is gone already.
 		_ = tx.Rollback()
 		return err
 	}
-	err := tx.Commit()
-	if err != nil && s.d.Remote != nil && s.d.Remote.Uncertain(err) {
-		return &uncertain{err}
-	}
-	return err
+	return tx.Commit()
 }
 
 // wrap runs f and gives an error that has no code yet the code that it deserves.

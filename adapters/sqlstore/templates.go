@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -40,7 +41,8 @@ func (t templates) record(r *templateRow) (record ports.TemplateRecord, err erro
 	return record, t.store.decode("template "+r.ID, r.Config, &record.Template)
 }
 
-// Put creates a template or replaces the one of that name.
+// Put creates a template or replaces the one of that name, if it is still the one
+// that was read.
 func (t templates) Put(ctx context.Context, template core.Template) (record ports.TemplateRecord, err error) {
 	s := t.store
 	config, err := s.encode("template "+template.Name, template)
@@ -51,37 +53,49 @@ func (t templates) Put(ctx context.Context, template core.Template) (record port
 	if err != nil {
 		return record, err
 	}
-	err = s.durably(ctx, "storing template "+template.Name, func(tx *sqlx.Tx) error {
-		var stored templateRow
-		named := t.selectText("WHERE TEMPLATE_NAME = ?")
-		found, err := get(ctx, tx, &stored, named, template.Name)
-		if err != nil {
-			return err
+	err = s.durably(ctx, "storing template "+template.Name, func(q sqlx.ExtContext) error {
+		for range maxAttempts {
+			stored, done, err := t.put(ctx, q, template, config, tags)
+			if err != nil {
+				return err
+			}
+			if done {
+				record, err = t.record(&stored)
+				return err
+			}
 		}
-		equal, err := t.equal(&stored, found, config)
-		if err != nil {
-			return err
-		}
-		now, err := s.now(ctx, tx)
-		if err != nil {
-			return err
-		}
-		switch {
-		case !found:
-			err = t.create(ctx, tx, template, config, tags, now)
-		case !equal:
-			err = t.replace(ctx, tx, template, stored.ID, config, tags, now)
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := get(ctx, tx, &stored, named, template.Name); err != nil {
-			return err
-		}
-		record, err = t.record(&stored)
-		return err
+		return fmt.Errorf("%w: %s: template %q is changed by others all the time", core.ErrConflict, s.d.Name, template.Name)
 	})
 	return record, err
+}
+
+// put is one attempt, and returns what is stored then; done is false when another
+// was faster.
+func (t templates) put(ctx context.Context, q sqlx.ExtContext, template core.Template, config, tags string) (stored templateRow, done bool, err error) {
+	found, err := get(ctx, q, &stored, t.selectText("WHERE TEMPLATE_NAME = ?"), template.Name)
+	if err != nil {
+		return stored, false, err
+	}
+	equal, err := t.equal(&stored, found, config)
+	if err != nil || equal {
+		return stored, equal, err
+	}
+	now, err := t.store.now(ctx, q)
+	if err != nil {
+		return stored, false, err
+	}
+	var changed int64
+	if found {
+		changed, err = t.replace(ctx, q, template, stored, config, tags, now)
+	} else {
+		if stored.ID, err = newTemplateID(); err != nil {
+			return stored, false, err
+		}
+		stored.CreatedAt = instant{now}
+		changed, err = t.create(ctx, q, template, stored.ID, config, tags, now)
+	}
+	stored.Version, stored.UpdatedAt, stored.Config = stored.Version+1, instant{now}, &config
+	return stored, changed == 1, err
 }
 
 // equal compares templates as we would write them, not as the database does.
@@ -97,11 +111,7 @@ func (t templates) equal(stored *templateRow, found bool, config string) (bool, 
 	return text == config, err
 }
 
-func (t templates) create(ctx context.Context, tx *sqlx.Tx, template core.Template, config, tags string, now time.Time) error {
-	id, err := newTemplateID()
-	if err != nil {
-		return err
-	}
+func (t templates) create(ctx context.Context, q sqlx.ExtContext, template core.Template, id, config, tags string, now time.Time) (int64, error) {
 	s := t.store
 	var r row
 	r.set("TEMPLATE_ID", id)
@@ -112,7 +122,7 @@ func (t templates) create(ctx context.Context, tx *sqlx.Tx, template core.Templa
 	r.set("UPDATED_AT", s.stamp(now))
 	r.set("TAGS", tags)
 	r.set("CONFIG", config)
-	return s.insertRows(ctx, tx, table{name: "TEST_TEMPLATES"}, []row{r})
+	return s.insertIf(ctx, q, table{name: "TEST_TEMPLATES", key: []string{"TEMPLATE_NAME"}}, []row{r})
 }
 
 // newTemplateID is random: the same name, deleted and put again, is another
@@ -125,13 +135,16 @@ func newTemplateID() (string, error) {
 	return "template-" + hex.EncodeToString(id[:]), nil
 }
 
-func (t templates) replace(ctx context.Context, tx *sqlx.Tx, template core.Template, id, config, tags string, now time.Time) error {
+func (t templates) replace(ctx context.Context, q sqlx.ExtContext, template core.Template, old templateRow, config, tags string, now time.Time) (int64, error) {
 	s := t.store
-	_, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
+	result, err := q.ExecContext(ctx, s.write.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
 		" SET DESCRIPTION = ?, VERSION = VERSION + 1, UPDATED_AT = "+s.mark("TEST_TEMPLATES", "UPDATED_AT")+
-		", TAGS = "+s.mark("TEST_TEMPLATES", "TAGS")+", CONFIG = "+s.mark("TEST_TEMPLATES", "CONFIG")+" WHERE TEMPLATE_ID = ?"),
-		template.Description, s.stamp(now), tags, config, id)
-	return err
+		", TAGS = "+s.mark("TEST_TEMPLATES", "TAGS")+", CONFIG = "+s.mark("TEST_TEMPLATES", "CONFIG")+" WHERE TEMPLATE_ID = ? AND VERSION = ?"),
+		template.Description, s.stamp(now), tags, config, old.ID, old.Version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // Get reads one template: by name first, then by id.
@@ -178,33 +191,42 @@ func (t templates) List(ctx context.Context) (list []ports.TemplateRecord, err e
 // Delete removes one template by name or id.
 func (t templates) Delete(ctx context.Context, nameOrID string) error {
 	s := t.store
-	return s.transaction(ctx, "deleting template "+nameOrID, func(tx *sqlx.Tx) error {
-		r, err := t.find(ctx, tx, nameOrID)
+	return s.unit(ctx, "deleting template "+nameOrID, func(q sqlx.ExtContext) error {
+		r, err := t.find(ctx, q, nameOrID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, tx.Rebind("DELETE FROM "+s.d.Table("TEST_TEMPLATES")+" WHERE TEMPLATE_ID = ?"), r.ID)
-		return err
+		return t.change(ctx, q, nameOrID, "DELETE FROM "+s.d.Table("TEST_TEMPLATES")+" WHERE TEMPLATE_ID = ?", r.ID)
 	})
 }
 
 // Used counts a use.
 func (t templates) Used(ctx context.Context, id string) error {
 	s := t.store
-	return s.transaction(ctx, "counting a use of template "+id, func(tx *sqlx.Tx) error {
-		now, err := s.now(ctx, tx)
-		if err != nil {
-			return err
+	return s.unit(ctx, "counting a use of template "+id, func(q sqlx.ExtContext) error {
+		at, args := s.d.Now, []any{id}
+		if s.d.Clock != nil {
+			now, err := s.now(ctx, q)
+			if err != nil {
+				return err
+			}
+			at, args = s.mark("TEST_TEMPLATES", "LAST_USED_AT"), []any{s.stamp(now), id}
 		}
-		result, err := tx.ExecContext(ctx, tx.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
-			" SET USAGE_COUNT = USAGE_COUNT + 1, LAST_USED_AT = "+s.mark("TEST_TEMPLATES", "LAST_USED_AT")+" WHERE TEMPLATE_ID = ?"), s.stamp(now), id)
-		if err != nil {
-			return err
-		}
-		changed, err := result.RowsAffected()
-		if err == nil && changed == 0 {
-			err = s.notFound("template %q", id)
-		}
-		return err
+		return t.change(ctx, q, id, "UPDATE "+s.d.Table("TEST_TEMPLATES")+
+			" SET USAGE_COUNT = USAGE_COUNT + 1, LAST_USED_AT = "+at+" WHERE TEMPLATE_ID = ?", args...)
 	})
+}
+
+// change executes a statement that changes one template. Errors: NotFound when it
+// did not.
+func (t templates) change(ctx context.Context, q sqlx.ExtContext, name, statement string, args ...any) error {
+	result, err := q.ExecContext(ctx, t.store.write.Rebind(statement), args...)
+	if err != nil {
+		return err
+	}
+	changed, err := result.RowsAffected()
+	if err == nil && changed == 0 {
+		err = t.store.notFound("template %q", name)
+	}
+	return err
 }

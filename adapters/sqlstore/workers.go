@@ -84,14 +84,18 @@ var beatColumns = []string{
 	"LAST_ERROR", "LAST_SEQUENCE", "ACKED_SEQUENCE", "TARGET_SESSIONS", "BUILD", "PAYLOAD",
 }
 
+// beatTable takes beats that are not older than those that are there.
+var beatTable = table{
+	name: "WORKER_HEARTBEATS", key: []string{"RUN_ID", "WORKER_ID"}, update: except(beatColumns, "RUN_ID", "WORKER_ID"),
+	newer: []string{"EPOCH", "HEARTBEAT_COUNT"},
+}
+
 // beatText stores a beat in one statement. Placeholders: beatColumns, run; where
 // the database has the clock, without LAST_HEARTBEAT.
 func (s *Store) beatText() string {
 	insert := Insert{
-		Table: s.d.Table("WORKER_HEARTBEATS"), Name: "WORKER_HEARTBEATS", Columns: beatColumns, JSON: jsonColumns, Rows: 1,
-		OnlyIf: s.runIsThere(),
-		Key:    []string{"RUN_ID", "WORKER_ID"}, Update: except(beatColumns, "RUN_ID", "WORKER_ID"),
-		Newer: []string{"EPOCH", "HEARTBEAT_COUNT"},
+		Table: s.d.Table(beatTable.name), Name: beatTable.name, Columns: beatColumns, JSON: jsonColumns, Rows: 1,
+		OnlyIf: s.runsAreThere(1), Key: beatTable.key, Update: beatTable.update, Newer: beatTable.newer,
 	}
 	if s.d.Clock == nil {
 		insert.Now = []string{"LAST_HEARTBEAT"}
@@ -99,9 +103,9 @@ func (s *Store) beatText() string {
 	return s.d.Insert(insert)
 }
 
-// Beat stores the newest beats of workers: one alone in one round trip where the
-// database has the clock; else in one transaction, so that the time is taken
-// after the lock was waited for.
+// Beat stores the newest beats of workers: in one statement in a remote database,
+// with the clock in it; else in one transaction, so that the time is taken after
+// the lock was waited for.
 func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 	if len(beats) == 0 {
 		return nil
@@ -114,17 +118,15 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 		}
 	}
 	what := fmt.Sprintf("storing %d beats, the first of %s of run %s,", len(beats), beats[0].Key.WorkerID, beats[0].Key.RunID)
+	if s.d.Remote != nil {
+		return s.beatRemote(ctx, what, beats, values)
+	}
 	statement, err := s.prepared(ctx, what, &s.hot.beat)
 	if err != nil {
 		return err
 	}
-	if s.d.Clock == nil && len(beats) == 1 {
-		return s.wrap(ctx, what, func() error {
-			return s.repeat(ctx, func() error { return s.storeBeat(ctx, nil, statement, beats[0], values[0]) })
-		})
-	}
-	return s.transaction(ctx, what, func(tx *sqlx.Tx) error {
-		now, err := s.now(ctx, tx)
+	return s.unit(ctx, what, func(q sqlx.ExtContext) error {
+		now, err := s.now(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -133,7 +135,7 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 			if s.d.Clock != nil {
 				args = slices.Insert(args, slices.Index(beatColumns, "LAST_HEARTBEAT"), s.stamp(now))
 			}
-			if err := s.storeBeat(ctx, tx, statement, beat, args); err != nil {
+			if err := s.storeBeat(ctx, q, statement, beat, args); err != nil {
 				return err
 			}
 		}
@@ -141,9 +143,9 @@ func (s *Store) Beat(ctx context.Context, beats ...core.Beat) error {
 	})
 }
 
-// storeBeat stores a beat in tx, or by itself when tx is nil.
-func (s *Store) storeBeat(ctx context.Context, tx *sqlx.Tx, statement statement, beat core.Beat, args []any) error {
-	result, err := statement.exec(ctx, s.write, tx, append(s.bind(args), beat.Key.RunID)...)
+// storeBeat stores one beat.
+func (s *Store) storeBeat(ctx context.Context, q sqlx.ExtContext, statement statement, beat core.Beat, args []any) error {
+	result, err := statement.exec(ctx, q, append(s.bind(args), beat.Key.RunID)...)
 	if err != nil {
 		return err
 	}
@@ -151,15 +153,32 @@ func (s *Store) storeBeat(ctx context.Context, tx *sqlx.Tx, statement statement,
 		return err
 	}
 	// Nothing was stored: the beat is old, or there is no such run.
-	var q sqlx.QueryerContext = s.write
-	if tx != nil {
-		q = tx
+	return s.requireRuns(ctx, q, []string{beat.Key.RunID})
+}
+
+// beatRemote stores the newest beat of each worker, all in one statement, or in a
+// few where they are many.
+func (s *Store) beatRemote(ctx context.Context, what string, beats []core.Beat, values [][]any) error {
+	const clock = "LAST_HEARTBEAT"
+	runs, at := map[string]bool{}, map[string]int{}
+	var newest []core.Beat
+	var rows []row
+	for i, beat := range beats {
+		runs[beat.Key.RunID] = true
+		r := row{columns: except(beatColumns, clock), values: values[i]}
+		worker := fmt.Sprintf("%q %q", beat.Key.RunID, beat.Key.WorkerID)
+		n, found := at[worker]
+		switch {
+		case !found:
+			at[worker] = len(rows)
+			newest, rows = append(newest, beat), append(rows, r)
+		case beat.Key.Epoch > newest[n].Key.Epoch, beat.Key.Epoch == newest[n].Key.Epoch && beat.Count >= newest[n].Count:
+			newest[n], rows[n] = beat, r
+		}
 	}
-	found, err := s.runExists(ctx, q, beat.Key.RunID)
-	if err == nil && !found {
-		err = s.notFound("run %q", beat.Key.RunID)
-	}
-	return err
+	to := beatTable
+	to.now = []string{clock}
+	return s.appendBatches(ctx, what, runs, batch{to, rows})
 }
 
 // beatValues are the values of beatColumns without LAST_HEARTBEAT.

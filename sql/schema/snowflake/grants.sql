@@ -32,10 +32,10 @@ GRANT SELECT, INSERT ON TABLE {database}.{results}.TEST_LOGS TO ROLE {worker};
 
 -- The orchestrator: everything that is stored under a run, and templates. DELETE is
 -- for deleting ended runs, for replacing a result, and for the write probe. Key
--- ranges stay, so nobody may delete them. The last lets it watch the warehouse
+-- ranges stay, so nobody may change or delete them. The last lets it watch the warehouse
 -- under test and cancel what still runs there.
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {database}.{results}.RUN_STATUS TO ROLE {orchestrator};
-GRANT SELECT, INSERT, UPDATE ON TABLE {database}.{results}.INSERT_RANGES TO ROLE {orchestrator};
+GRANT SELECT, INSERT ON TABLE {database}.{results}.INSERT_RANGES TO ROLE {orchestrator};
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {database}.{results}.RUN_CONTROL_EVENTS TO ROLE {orchestrator};
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {database}.{results}.WORKER_HEARTBEATS TO ROLE {orchestrator};
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {database}.{results}.METRICS_SNAPSHOTS TO ROLE {orchestrator};

@@ -1,5 +1,5 @@
 -- One row per run. STATE is the truth; every other column is a projection of
--- it, made in the same transaction, for lists, dashboards and the control read.
+-- it, made in the same statement, for lists, dashboards and the control read.
 -- What the control read needs comes first: a row is read up to the last column
 -- that is asked for, and the long texts are at its end. WORKER_TARGETS is the one
 -- column that the database looks into, so it is a VARIANT; JSON that only we read
@@ -39,6 +39,7 @@ CREATE HYBRID TABLE IF NOT EXISTS {database}.{results}.RUN_STATUS (
   ERROR_COUNT            NUMBER(38,0) NOT NULL DEFAULT 0,
   CURRENT_QPS            FLOAT NOT NULL DEFAULT 0,
   COMMIT_ID              VARCHAR(64),                                  -- of the commit that made VERSION: who lost the reply finds out by it
+  PENDING_EVENTS         VARCHAR,                                      -- JSON: control events that may not be in RUN_CONTROL_EVENTS yet
   CREATED_AT             TIMESTAMP_NTZ(6),
   UPDATED_AT             TIMESTAMP_NTZ(6),
   FIND_MAX_STATE         VARCHAR,                                      -- JSON

@@ -1,11 +1,8 @@
 -- Every key range that was ever reserved for the inserts of a run. Rows stay
--- when their run is deleted, so that no range is given out twice. The row of a
--- run is also its lock: who appends to tables without enforced keys holds it.
--- The row of the run '' is the lock of all who create runs.
+-- when their run is deleted, so that no range is given out twice.
 CREATE HYBRID TABLE IF NOT EXISTS {database}.{results}.INSERT_RANGES (
   INSERT_BASE NUMBER(38,0) NOT NULL,
   RUN_ID      VARCHAR(256) NOT NULL DEFAULT '',
   CREATED_AT  TIMESTAMP_NTZ(6),
-  PRIMARY KEY (INSERT_BASE),
-  INDEX INSERT_RANGES_RUN (RUN_ID)
+  PRIMARY KEY (INSERT_BASE)
 );
