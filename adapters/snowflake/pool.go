@@ -135,6 +135,7 @@ func newConnector(config *Config, use poolUse, tag string) *connector {
 		Account: config.Account, User: config.User, Role: config.Role, Warehouse: config.Warehouse,
 		Database: config.Database, Schema: config.Schema,
 		Host: config.Host, Port: config.Port, Protocol: config.Protocol, Application: "benchfleet",
+		//lint:ignore SA1019 of this version of the driver there is no other way
 		LoginTimeout: config.LoginTimeout, ClientTimeout: roundTripTimeout, JWTClientTimeout: roundTripTimeout,
 		ValidateDefaultParameters: sf.ConfigBoolTrue, MaxRetryCount: measuredRetries,
 		ClientStoreTemporaryCredential: sf.ConfigBoolFalse, ClientRequestMfaToken: sf.ConfigBoolFalse,

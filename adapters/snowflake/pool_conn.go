@@ -151,13 +151,3 @@ func (t *transaction) end(statement string, timeout time.Duration) error {
 	c.open = false
 	return nil
 }
-
-// evict makes the pool drop a connection.
-func evict(pinned *sql.Conn) {
-	_ = pinned.Raw(func(any) error { return driver.ErrBadConn }) // that is what it returns
-}
-
-// isBadConn reports whether database/sql gave a connection up.
-func isBadConn(err error) bool {
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
-}

@@ -121,7 +121,9 @@ func (p *process) open(t *testing.T, change func(*sf.Config)) *sql.DB {
 	t.Helper()
 	c := sf.Config{
 		Account: p.Account, User: p.User, Password: p.Password, Host: p.Host, Port: p.Port, Protocol: "http",
-		Database: p.Database, Schema: "PUBLIC", Warehouse: p.Warehouse, Role: p.Role, LoginTimeout: 20 * time.Second,
+		Database: p.Database, Schema: "PUBLIC", Warehouse: p.Warehouse, Role: p.Role,
+		//lint:ignore SA1019 of this version of the driver there is no other way
+		LoginTimeout: 20 * time.Second,
 	}
 	if change != nil {
 		change(&c)

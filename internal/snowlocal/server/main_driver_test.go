@@ -93,7 +93,9 @@ func start(t testing.TB, o server.Options, who ...engine.User) *standIn {
 func (s *standIn) config(change func(*sf.Config)) sf.Config {
 	c := sf.Config{
 		Account: "standin", User: "BENCH", Password: password, Host: s.host, Port: s.port, Protocol: "http", Database: "DB", Schema: "PUBLIC", Warehouse: "WH",
-		Params: map[string]*string{}, MaxRetryCount: 3, LoginTimeout: testTimeout,
+		Params: map[string]*string{}, MaxRetryCount: 3,
+		//lint:ignore SA1019 of this version of the driver there is no other way
+		LoginTimeout: testTimeout,
 	}
 	if change != nil {
 		change(&c)
