@@ -32,8 +32,9 @@ type Fault struct {
 	// path. Empty ones match all.
 	Match string `json:"match,omitempty"`
 	Path  string `json:"path,omitempty"`
-	// Count ends the fault after that many requests; 0: the end of the test does,
-	// or Mend.
+	// Skip lets that many requests pass. Count ends the fault after that many; 0: the
+	// end of the test does, or Mend.
+	Skip    int64  `json:"skip,omitempty"`
 	Count   int64  `json:"count,omitempty"`
 	DelayMS int64  `json:"delay_ms,omitempty"`
 	Status  int    `json:"status,omitempty"`
