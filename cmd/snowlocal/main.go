@@ -3,6 +3,19 @@
 // for benchfleet. It is not Snowflake, and nothing but a place to try and test.
 //
 //	go run ./cmd/snowlocal
+//
+// Its tests control it below the address that its line of JSON calls admin:
+//
+//	POST   /faults      a fault, or a list of them, as server.Fault has it:
+//	                    {"kind":"drop_after","match":"^COMMIT","count":1}
+//	GET, DELETE /faults     those that are set, and how often each applied
+//	GET    /statements  what was received, ?after=N after number N, and counters
+//	DELETE /statements  forgets them
+//	GET    /sessions    those that live
+//
+// The kinds of faults are latency (delay_ms), status (status), drop_before,
+// drop_after, expire_session, expire_master, end_session and error (number, state,
+// message).
 package main
 
 import (
