@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	_ "modernc.org/sqlite" // the tests look into the store on their own
 )
 
@@ -99,10 +100,11 @@ type site struct {
 	dir string
 	env []string
 
-	schema   string // of a store in Snowflake; "": it is a file
-	kind     string // of the target
-	database string // of a target that is a server
-	daemon   string // of its containers; "": that of this machine
+	own      *snowflaketest.Server // a Snowflake of its own; nil: that of all tests
+	schema   string                // of a store in Snowflake; "": it is a file
+	kind     string                // of the target
+	database string                // of a target that is a server
+	daemon   string                // of its containers; "": that of this machine
 }
 
 func newSite(t *testing.T) *site {
@@ -120,7 +122,14 @@ func newSiteOf(t *testing.T, dir, kind string) *site {
 	t.Helper()
 	s := emptySite(t, dir)
 	s.kind = kind
-	switch kind {
+	s.fill()
+	return s
+}
+
+// fill makes what a site needs for a run, and loads its table.
+func (s *site) fill() {
+	s.t.Helper()
+	switch s.kind {
 	case "postgres":
 		s.createDatabase()
 	case "snowflake":
@@ -132,7 +141,6 @@ func newSiteOf(t *testing.T, dir, kind string) *site {
 	s.must("schema", "apply")
 	s.must("template", "import", s.templates("short.yaml"))
 	s.must("prepare", "short")
-	return s
 }
 
 // emptySite is a data directory in which nothing is yet.

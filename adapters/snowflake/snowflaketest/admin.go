@@ -118,6 +118,21 @@ func (s *Server) Received(tb testing.TB) int64 {
 	return answer.Received
 }
 
+// Session is a session that lives.
+type Session struct {
+	ID          int64  `json:"id"`
+	Application string `json:"application"` // as its client named itself at login
+	Warehouse   string `json:"warehouse"`
+}
+
+// Sessions are those that live. With an account the test is skipped.
+func (s *Server) Sessions(tb testing.TB) (sessions []Session) {
+	tb.Helper()
+	s.only(tb)
+	s.ask(tb, http.MethodGet, "/sessions", nil, &sessions)
+	return sessions
+}
+
 // only skips a test that an account cannot serve.
 func (s *Server) only(tb testing.TB) {
 	tb.Helper()

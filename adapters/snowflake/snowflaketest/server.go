@@ -213,7 +213,9 @@ func (s *Server) Stop() error {
 	}
 	var err error
 	s.stop.Do(func() {
-		err = s.stdin.Close()
+		if err = s.stdin.Close(); errors.Is(err, os.ErrClosed) {
+			err = nil // it has ended already
+		}
 		select {
 		case <-s.ended:
 		case <-time.After(stopTimeout):
