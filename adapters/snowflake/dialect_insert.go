@@ -11,8 +11,8 @@ import (
 // insert writes an INSERT without ON CONFLICT, which Snowflake does not have:
 //
 //   - INSERT … SELECT, for a duplicate that is an error (or nobody's);
-//   - with WHERE NOT EXISTS, for rows that stay as they are: it locks no table, but
-//     keeps doubles out only when one writer at a time writes rows of these keys;
+//   - with WHERE NOT EXISTS, for rows that stay as they are: it locks no table. Where
+//     the key is not enforced, two who insert at once can make doubles;
 //   - MERGE, for rows that replace.
 func (d *dialect) insert(i sqlstore.Insert) string {
 	switch {

@@ -59,15 +59,15 @@ type Dialect struct {
 }
 
 // Remote is what a database needs where each statement is a round trip, whose
-// reply can be lost, where transactions of several writers run at once, and where
-// not every table enforces its key.
+// reply can be lost, where a transaction outlives its client, where several writers
+// are at work at once, and where not every table enforces its key.
 type Remote struct {
-	// Again reports whether a transaction, or a statement alone, that failed with
-	// an error left nothing behind and may well succeed when it is repeated: a
-	// deadlock, a lock that was not to be had.
+	// Again reports whether a statement that failed with an error left nothing behind
+	// and may well succeed when it is repeated: a deadlock, a lock that was not to be
+	// had, a key that was taken meanwhile.
 	Again func(error) bool
-	// Uncertain reports whether a COMMIT, or a statement alone, that failed with an
-	// error may have been executed all the same.
+	// Uncertain reports whether a statement that failed with an error may have been
+	// executed all the same.
 	Uncertain func(error) bool
 	// Absent says what is missing above the tables, database or schema, when the
 	// ColumnsQuery fails for that; else it is empty.

@@ -41,30 +41,21 @@ func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []co
 			return err
 		}
 		rows = append(rows, last)
-		if err := s.putRollupRows(ctx, q, parent.RunID, rows); err != nil {
+		results := table{name: "TEST_RESULTS", key: []string{"TEST_ID"}, update: except(last.columns, "TEST_ID", "CREATED_AT")}
+		if s.d.Remote != nil {
+			results.newer = []string{"UPDATED_AT"} // nobody who is late is locked out
+		}
+		if err := s.insertRows(ctx, q, results, batch{results, rows}.each()); err != nil {
 			return err
 		}
-		return s.removeOldRollups(ctx, q, parent.RunID, rows)
+		return s.removeOldRollups(ctx, q, parent.RunID, rows, record.Now)
 	})
 }
 
-// putRollupRows stores rows of one result. In a remote database, where nobody else
-// is locked out, a newer result stays; that is a Conflict.
-func (s *Store) putRollupRows(ctx context.Context, q sqlx.ExtContext, runID string, rows []row) error {
-	results := table{name: "TEST_RESULTS", key: []string{"TEST_ID"}, update: except(rows[0].columns, "TEST_ID", "CREATED_AT")}
-	if s.d.Remote != nil {
-		results.newer = []string{"UPDATED_AT"}
-	}
-	stored, err := s.insertIf(ctx, q, results, batch{results, rows}.each())
-	if err == nil && stored == 0 {
-		err = fmt.Errorf("%w: %s: run %q has a newer result", core.ErrConflict, s.d.Name, runID)
-	}
-	return err
-}
-
-// removeOldRollups removes rows of the run that a result does not name. There seldom
-// are any, and looking locks nobody out.
-func (s *Store) removeOldRollups(ctx context.Context, q sqlx.ExtContext, runID string, rows []row) error {
+// removeOldRollups removes rows of a run that its result of that time does not name.
+// There seldom are any, and looking locks nobody out. Errors: Conflict when there
+// is a newer result.
+func (s *Store) removeOldRollups(ctx context.Context, q sqlx.ExtContext, runID string, rows []row, now time.Time) error {
 	var stored []struct {
 		TestID string  `db:"TEST_ID"`
 		At     instant `db:"UPDATED_AT"`
@@ -77,21 +68,19 @@ func (s *Store) removeOldRollups(ctx context.Context, q sqlx.ExtContext, runID s
 	for _, r := range rows {
 		ours[r.values[0].(string)] = true // see rollupRow
 	}
-	var newest time.Time
+	var old []any
 	for _, r := range stored {
-		if ours[r.TestID] && r.At.After(newest) {
-			newest = r.At.Time
+		switch {
+		case r.TestID == runID && r.At.After(now):
+			return fmt.Errorf("%w: %s: run %q has a newer result", core.ErrConflict, s.d.Name, runID)
+		case !ours[r.TestID] && !r.At.After(now):
+			old = append(old, r.TestID)
 		}
 	}
-	args := []any{runID}
-	for _, r := range stored {
-		if !ours[r.TestID] && !r.At.After(newest) { // what is newer is another's
-			args = append(args, r.TestID)
-		}
-	}
-	for old := range slices.Chunk(args[1:], s.d.MaxVariables/2) {
-		if _, err := q.ExecContext(ctx, s.write.Rebind("DELETE FROM "+from+" WHERE RUN_ID = ? AND TEST_ID IN ("+marks(len(old))+")"),
-			append([]any{runID}, old...)...); err != nil {
+	for old := range slices.Chunk(old, s.d.MaxVariables/2) {
+		_, err := q.ExecContext(ctx, s.write.Rebind("DELETE FROM "+from+" WHERE RUN_ID = ? AND UPDATED_AT <= "+s.mark("TEST_RESULTS", "UPDATED_AT")+
+			" AND TEST_ID IN ("+marks(len(old))+")"), append([]any{runID, s.stamp(now)}, old...)...)
+		if err != nil {
 			return err
 		}
 	}
