@@ -198,7 +198,9 @@ func TestOutOfMemory(t *testing.T) {
 	is := is.New(t)
 	l := opened(t, func(o *Options) { o.Memory = 64 << 20 })
 	_, status, _ := launched(t, l, probe(t.Name(), 0, "eat"))
-	is.Equal(status, ports.WorkerStatus{State: ports.LaunchGone, ExitCode: 137, Cause: "killed by the kernel: out of memory (limit 64 MiB)"})
+	is.Equal(status.State, ports.LaunchGone)
+	is.Equal(status.ExitCode, 137)
+	is.True(strings.HasSuffix(status.Cause, "out of memory (limit 64 MiB)")) // for sure, or perhaps: a busy daemon may miss it
 }
 
 // Hard ends the first process of a container, and with it all others.

@@ -148,6 +148,9 @@ func causeOf(s *container.State, memory int64) string {
 		cause = "killed by the kernel: out of memory (" + limit + ")"
 	case s.ExitCode > signalBase && s.ExitCode <= signalBase+lastSignal:
 		cause = fmt.Sprintf("killed by signal %d (code %d)", s.ExitCode-signalBase, s.ExitCode)
+		if s.ExitCode == signalBase+9 && memory > 0 { // a daemon that is busy may not have seen why
+			cause += ", perhaps out of memory (limit " + size(memory) + ")"
+		}
 	}
 	if s.Error != "" {
 		cause += ": " + s.Error[:min(len(s.Error), maxDetail)]

@@ -130,6 +130,8 @@ func TestCauseOf(t *testing.T) {
 		{container.State{ExitCode: 0}, 0, "exited with code 0"},
 		{container.State{ExitCode: 3}, 0, "exited with code 3"},
 		{container.State{ExitCode: 137}, 0, "killed by signal 9 (code 137)"},
+		{container.State{ExitCode: 137}, 64 << 20, "killed by signal 9 (code 137), perhaps out of memory (limit 64 MiB)"},
+		{container.State{ExitCode: 143}, 64 << 20, "killed by signal 15 (code 143)"},
 		{container.State{ExitCode: 255}, 0, "exited with code 255"},
 		{container.State{ExitCode: 137, OOMKilled: true}, 64 << 20, "killed by the kernel: out of memory (limit 64 MiB)"},
 		{container.State{ExitCode: 137, OOMKilled: true}, 3 << 19, "killed by the kernel: out of memory (limit 1.5 MiB)"},
