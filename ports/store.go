@@ -86,7 +86,7 @@ type RunStore interface {
 	// List returns runs, newest first.
 	List(ctx context.Context, filter RunFilter) ([]RunSummary, error)
 
-	// Commit replaces a run and appends its control events, in one transaction:
+	// Commit replaces a run and appends its control events, all or nothing:
 	// the version is compared with expected and raised by one, each event is
 	// inserted under the unique key (run, sequence). Exactly one of two racing
 	// writers wins. It returns the new version. A zero progress leaves what was
@@ -108,7 +108,7 @@ type RunStore interface {
 // WorkerStore is how workers and orchestrator meet.
 type WorkerStore interface {
 	// Beat stores the newest beats of workers in place of those before and stamps
-	// them with the store's clock: all or none, in one transaction.
+	// them with the store's clock: all or none.
 	// Idempotency: the last one wins, save that a beat of an older epoch, or of
 	// the same epoch with a smaller Count, is dropped without error.
 	// Errors: NotFound for an unknown run.
@@ -163,7 +163,7 @@ type ResultStore interface {
 	AppendExecutions(ctx context.Context, executions []core.Execution) error
 
 	// PutRollup stores the parent and child rows of a run's result, replacing
-	// what was there, in one transaction. While a run goes on its owner stores an
+	// what was there, as one. While a run goes on its owner stores an
 	// outline: a parent whose status is not terminal, and no children.
 	PutRollup(ctx context.Context, parent core.Rollup, children []core.Rollup) error
 

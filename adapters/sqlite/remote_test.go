@@ -327,3 +327,61 @@ func TestLostReplyOfCreate(t *testing.T) {
 	_, err = store.Create(t.Context(), core.Run{ID: "run-3"}, core.Scenario{}, ports.Home{})
 	is.NoErr(err)
 }
+
+// TestPendingEvents: events that could not be copied to their table are there all
+// the same, and who commits next copies them, also without having loaded the run.
+func TestPendingEvents(t *testing.T) {
+	is := is.New(t)
+	path := remoteFile(t)
+	db := rawDB(t, path)
+	copied := func() (n int) {
+		is.NoErr(db.QueryRow("SELECT COUNT(*) FROM RUN_CONTROL_EVENTS").Scan(&n))
+		return n
+	}
+	l := &line{}
+	store, next := openRemote(t, path, l), openRemote(t, path, &line{})
+	defer func() { is.NoErr(errors.Join(store.Close(), next.Close())) }()
+	record := createRun(t, store)
+	run, version := record.Run, record.Version
+	commit := func(store ports.Store, n int) error {
+		changed, events := run, []core.ControlEvent(nil)
+		for range n {
+			var more []core.ControlEvent
+			changed, more = withEvent(changed, `"ü\\ <x>`)
+			events = append(events, more...)
+		}
+		_, err := store.Commit(t.Context(), version, changed, events, ports.Progress{})
+		if err == nil {
+			run, version = changed, version+1
+		}
+		return err
+	}
+	l.lose = func(s string) (before, behind bool) {
+		return strings.HasPrefix(s, "INSERT INTO RUN_CONTROL_EVENTS"), false
+	}
+	for range 5 {
+		is.NoErr(commit(store, 1))
+	}
+	is.NoErr(commit(store, 0))
+	is.Equal(copied(), 0)
+	before := wantEvents(t, next, run.ID, 5)
+	is.NoErr(commit(next, 2))
+	is.Equal(copied(), 7)
+	is.Equal(wantEvents(t, store, run.ID, 7)[:5], before)
+	is.NoErr(commit(next, 0))
+	var left *string
+	is.NoErr(db.QueryRow("SELECT PENDING_EVENTS FROM RUN_STATUS").Scan(&left))
+	is.Equal(left, nil)
+
+	for range 11 { // of which none is copied: there is a bound
+		is.NoErr(commit(store, 10))
+	}
+	is.Equal(core.CodeOf(commit(store, 1)), core.Unavailable)
+	wantEvents(t, next, run.ID, 117)
+	l.mu.Lock()
+	l.lose = nil
+	l.mu.Unlock()
+	is.NoErr(commit(store, 1))
+	is.Equal(copied(), 118)
+	wantEvents(t, next, run.ID, 118)
+}

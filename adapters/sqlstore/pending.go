@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -180,7 +181,7 @@ func (s *Store) addPending(ctx context.Context, what string, c *change) error {
 		}
 		rows = nil
 	}
-	c.pending = append(append([]row(nil), rows...), c.rows...)
+	c.pending = slices.Concat(rows, c.rows)
 	return nil
 }
 
