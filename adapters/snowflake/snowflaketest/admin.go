@@ -60,15 +60,16 @@ func (s *Server) Mend(tb testing.TB) {
 
 // Statement is a statement that the stand-in received.
 type Statement struct {
-	Seq         int64  `json:"seq"`
-	Session     int64  `json:"session"`
-	Application string `json:"application"`
-	Tag         string `json:"tag"`
-	Kind        string `json:"kind"` // its first word, in upper case
-	SQL         string `json:"sql"`
-	Binds       int    `json:"binds"`
-	Retries     int    `json:"retries"` // requests for the same, which were not executed again
-	Number      int    `json:"number"`  // of its error
+	Seq         int64     `json:"seq"`
+	At          time.Time `json:"at"`
+	Session     int64     `json:"session"`
+	Application string    `json:"application"`
+	Tag         string    `json:"tag"`
+	Kind        string    `json:"kind"` // its first word, in upper case
+	SQL         string    `json:"sql"`
+	Binds       int       `json:"binds"`
+	Retries     int       `json:"retries"` // requests for the same, which were not executed again
+	Number      int       `json:"number"`  // of its error
 }
 
 // Count is how many statements of one kind came with one tag.
