@@ -87,8 +87,7 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
 	}
 	if caps := r.ports.Launcher.Capabilities(); info.LocalFile && !caps.LocalFiles {
-		findings = append(findings, refuse("target.local_file", "use --launcher local, or a target that is a server",
-			"the target is a file of this host, which workers of the launcher %s cannot see", caps.Name))
+		findings = append(findings, localFile(info.Host, s.Target.Endpoint, caps.Name))
 	}
 	if info.Table.Exists {
 		if finding, wrong := core.TableTypeFinding(info.Table.Type, s, "run: benchfleet prepare "+s.Name+" --drop, and then "+strings.TrimPrefix(r.prepare(ctx, s), "run: ")); wrong {
@@ -112,6 +111,18 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
 	}
 	return findings
+}
+
+// localFile refuses a target that is a file of this host: a database, or the
+// socket at which a server listens.
+func localFile(socket, endpoint, launcher string) core.Finding {
+	const id = "target.local_file"
+	if socket == "" {
+		return refuse(id, "use --launcher local, or a target that is a server",
+			"the target is a file of this host, which workers of the launcher %s cannot see", launcher)
+	}
+	return refuse(id, fmt.Sprintf("use --launcher local, or let the endpoint %q name a host and port at which workers reach the server", endpoint),
+		"the target is at %s, a socket in the files of this host, which workers of the launcher %s cannot see", socket, launcher)
 }
 
 // checkWarehouse judges the target's warehouse, beside that of the store.
@@ -156,14 +167,18 @@ func (r *Runner) checkLoopback(ctx context.Context, target string) []core.Findin
 }
 
 // loopback reports whether an address, with or without a port, leads to whoever
-// uses it.
+// uses it. One that stands for every address of a host does so where it is dialled.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		host = address
+		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
+	}
+	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	ip = ip.Unmap().WithZone("")
+	return err == nil && (ip.IsLoopback() || ip.IsUnspecified())
 }
 
 func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Finding {

@@ -52,6 +52,10 @@ func preflightCases() []preflightCase {
 		{"a file that workers cannot see", func(b B, p P, _ O, _ S) {
 			caps(b, p, func(c *ports.Capabilities) { c.LocalFiles = false })
 		}, "target.local_file", core.SeverityError, "the target is a file of this host", "use --launcher local"},
+		{"a socket that workers cannot see", func(b B, p P, _ O, _ S) {
+			caps(b, p, func(c *ports.Capabilities) { c.LocalFiles = false })
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.Host = "/run/db:5432" }}
+		}, "target.local_file", core.SeverityError, "the target is at /run/db:5432, a socket", `let the endpoint "local" name a host and port`},
 		{"a target that takes no writes", func(b B, p P, _ O, s S) {
 			s.Operations[0].Access = core.AccessWrite
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.ReadOnly = "the server is a standby" }}

@@ -15,7 +15,7 @@ import (
 // connections the user could have now. Errors: Denied when the user may not read
 // the table.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
-	info := ports.TargetInfo{Kind: "postgres", Host: t.address()}
+	info := ports.TargetInfo{Kind: "postgres", Host: t.address(), LocalFile: t.socket()}
 	name, err := quoteTable(table)
 	if err != nil {
 		return info, err

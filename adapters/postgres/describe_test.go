@@ -184,3 +184,13 @@ func TestMaxConnections(t *testing.T) {
 		is.NoErr(err) // on the connection that it has
 	})
 }
+
+// A server that is reached by a socket is a file of this host, and no address of
+// the network.
+func TestDescribeOverASocket(t *testing.T) {
+	is := is.New(t)
+	server, name, _ := database(t)
+	info := described(t, open(t, server.Cluster.DSN(name), Options{}), benchTable)
+	is.True(info.LocalFile)
+	is.Equal(info.Host, server.Socket+":"+strconv.Itoa(server.Port))
+}

@@ -32,13 +32,20 @@ func parseDSN(dsn string) (settings, error) {
 	rest, isURL := strings.CutPrefix(dsn, "postgresql://")
 	if !isURL {
 		if rest, isURL = strings.CutPrefix(dsn, "postgres://"); !isURL {
-			if pairs, err := parsePairs(dsn); err == nil { // a password may hold ://
+			if pairs, err := parsePairs(dsn); err == nil && !foreignURL(dsn) { // a password may hold ://
 				return pairs, nil
 			}
 			return nil, badDSN("begins with neither postgres:// nor name=value")
 		}
 	}
 	return parseURL(rest)
+}
+
+// foreignURL reports whether a DSN is a URL of another scheme, and so not pairs:
+// the name of a pair is one word without a colon.
+func foreignURL(dsn string) bool {
+	scheme, _, _ := strings.Cut(trimSpace(dsn), "://")
+	return !strings.Contains(scheme, "=")
 }
 
 // parseURL reads what stands behind the scheme.
@@ -201,6 +208,8 @@ func (s settings) check() error {
 	switch {
 	case s["host"] == "":
 		return badDSN("names no host")
+	case strings.HasPrefix(s["host"], "@"):
+		return badDSN("names a host that begins with @, an abstract socket of this host; name a host, an IP address, or the folder of a socket")
 	case strings.Contains(s["host"], ","):
 		return badDSN("names several hosts; a benchmark needs one")
 	case s["user"] == "":
@@ -214,7 +223,7 @@ func (s settings) check() error {
 // defaultTLS is the sslmode for a host when the DSN names none.
 func defaultTLS(host string) string {
 	address := net.ParseIP(host)
-	if host == "localhost" || address != nil && address.IsLoopback() {
+	if strings.EqualFold(host, "localhost") || address != nil && address.IsLoopback() {
 		return "disable"
 	}
 	return "verify-full"

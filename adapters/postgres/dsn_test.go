@@ -37,6 +37,18 @@ func TestDSN(t *testing.T) {
 	}
 }
 
+// A DSN is no pairs because a parameter of it has a =.
+func TestDSNOfAnotherDatabase(t *testing.T) {
+	for _, dsn := range []string{"mysql://me:hunter22@db/x", "mysql://me:hunter22@db/x?y=z", " mysql://me:hunter22@db/x?y=z"} {
+		t.Run(dsn, func(t *testing.T) {
+			is := is.New(t)
+			_, err := New(dsn, Options{})
+			is.Equal(core.CodeOf(err), core.Invalid)
+			is.True(strings.Contains(err.Error(), "begins with neither postgres:// nor name=value")) // err
+		})
+	}
+}
+
 // The same DSN gives the same configuration on every machine.
 func TestEnvironmentIsNotRead(t *testing.T) {
 	is := is.New(t)
@@ -78,6 +90,7 @@ func TestTLSByDefault(t *testing.T) {
 		{"postgres://me@localhost/x", false, false, false},
 		{"postgres://me@127.1.2.3/x", false, false, false},
 		{"postgres://me@[::1]/x", false, false, false},
+		{"postgres://me@LOCALHOST/x", false, false, false},
 		{"host=/tmp user=me", false, false, false},
 		{"postgres://me@localhost/x?sslmode=verify-full", true, true, false},
 		{"postgres://me@db.example/x?sslmode=disable", false, false, false},
@@ -106,6 +119,7 @@ func TestRefusedDSNs(t *testing.T) {
 		"postgres://me:hunter22@db/x?service=hunter22", "postgres://me:hunter22@db/x?passfile=/x", "host=db user=me password='hunter22",
 		"postgres://me:hunter22@db/x?pgbouncer=hunter22", "postgres://me:hunter22@db/x?connect_timeout=hunter22",
 		"postgres://me:hunter22@db/x?sslrootcert=/nowhere", "postgres://me:hunter22@db/x?target_session_attrs=hunter22",
+		"host=@abstract user=me password=hunter22",
 		"host=db user=me password=hunter22 sslkey=/nowhere", "host=db user=me password=hunter22\x00",
 	} {
 		t.Run(dsn, func(t *testing.T) {

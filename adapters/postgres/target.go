@@ -87,6 +87,12 @@ func New(dsn string, options Options) (*Target, error) {
 	return t, nil
 }
 
+// socket reports whether the server is reached by a file of this host.
+func (t *Target) socket() bool {
+	network, _ := pgconn.NetworkAddress(t.config.Host, t.config.Port)
+	return network == "unix"
+}
+
 // address is the host and port, for texts.
 func (t *Target) address() string {
 	return net.JoinHostPort(t.config.Host, strconv.Itoa(int(t.config.Port)))
