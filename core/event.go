@@ -72,7 +72,7 @@ type (
 		Connections  int       // open now
 		LastStart    time.Time // of its last new operation, store time
 		LastEnd      time.Time // of its last operation in flight, store time
-		Detail       string    // its last error, if any
+		Detail       string    // its last error while that is news; empty: it is over
 	}
 	// WorkerSilent says that a worker has missed so many beats that it is LOST.
 	WorkerSilent struct {

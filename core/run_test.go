@@ -201,6 +201,21 @@ func TestWorkerThatWasNeverLaunchedLeavesTheCertificateClean(t *testing.T) {
 	is.Equal(r.Certificate().Workers[0].Ending, "never launched")
 }
 
+func TestAnErrorThatIsOverIsNoCause(t *testing.T) {
+	is := is.New(t)
+	says := func(second float64, detail string) BeatSeen {
+		return BeatSeen{At: at(second), Worker: 0, Epoch: 1, State: WorkerRunning, Detail: detail}
+	}
+	r, _ := play(t, loaded(t, 1, nil), says(11, "the store was away"))
+	is.Equal(r.Workers[0].Message, "the store was away")
+	r, _ = play(t, r, says(12, ""))
+	is.Equal(r.Workers[0].Message, "")
+	r, _ = play(t, r, WorkerSilent{At: at(30), Worker: 0, Epoch: 1, Detail: "no beat for 10s"},
+		says(31, "the store was away"), // an older beat, read once more
+		WorkerExited{At: at(32), Worker: 0, Epoch: 1, Exit: Exit{Code: 137, Cause: "killed by signal 9"}})
+	is.Equal(r.Detail, "worker-0 fell silent and was killed: killed by signal 9: no beat for 10s")
+}
+
 func TestOwners(t *testing.T) {
 	is := is.New(t)
 	r, events := play(t, loaded(t, 1, nil), OwnerClaimed{At: at(11), Owner: "a", Until: at(16)})

@@ -72,7 +72,7 @@ func (r *Run) beat(e BeatSeen) {
 	w.Connections = e.Connections
 	w.QuotaDone = w.QuotaDone || e.QuotaDone && r.Status == Running
 	w.Reported = e.State.Final()
-	if e.Detail != "" {
+	if !w.Silent || w.Reported && e.Detail != "" { // of a silent worker its silence is the news
 		w.Message = e.Detail
 	}
 	if e.LastStart.After(w.LastStart) {

@@ -140,7 +140,7 @@ func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []c
 		return nil
 	}
 	var facts []core.Event
-	news := b.State != w.State || b.LastError != "" && b.LastError != w.Message || b.Connections != w.Connections ||
+	news := b.State != w.State || b.LastError != w.Message && !w.Silent || b.Connections != w.Connections ||
 		b.Report.QuotaDone && !w.QuotaDone || acknowledged[i] > w.Acknowledged
 	if problem := d.mismatch(b); problem != "" && !d.run.Status.Ending() { // before it can count as ready
 		facts = append(facts, core.StopRequested{At: now, Reason: core.LaunchRefused, Detail: w.ID + " " + problem})

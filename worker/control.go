@@ -42,10 +42,12 @@ func (w *worker) readControl(ctx context.Context) {
 				poll = calm
 				ticker.Reset(calm)
 			}
-		case ctx.Err() == nil && !failing:
+		case ctx.Err() == nil:
+			if !failing {
+				w.log.Warn("the control state cannot be read", "error", w.text(err))
+			}
 			failing = true
-			w.log.Warn("the control state cannot be read", "error", w.text(err))
-			w.load.noteError(err)
+			w.load.noteError(err) // each time: it is news until a read succeeds
 		}
 		select {
 		case <-ticker.C:

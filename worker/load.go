@@ -62,7 +62,9 @@ type load struct {
 	sessions  map[int]string // by connection, of those that have one open
 	known     []string       // sessions that were ever opened, as far as they are kept
 	lastError string
-	noted     time.Duration // when lastError was last replaced
+	made      time.Duration // when the text of lastError was made
+	noted     time.Duration // when an error was last noted
+	lasting   string        // a message that stays true
 }
 
 // newLoad prepares the load of the connections of one worker. It opens nothing.
@@ -267,7 +269,11 @@ func (l *load) openCount() int {
 // notePause bounds how often an error's text is made: errors may come fast.
 const notePause = 100 * time.Millisecond
 
-// noteError remembers an error for the next beat.
+// errorNews is how many intervals after an error beats still tell it: in one
+// that arrives it is seen. What it did stays in the counts, with an example.
+const errorNews = core.StaleAfter
+
+// noteError remembers an error for the next beats.
 func (l *load) noteError(err error) {
 	if errors.Is(err, context.Canceled) && l.stopped() {
 		return
@@ -275,23 +281,33 @@ func (l *load) noteError(err error) {
 	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lastError == "" || now-l.noted >= notePause {
-		l.lastError, l.noted = l.text(err), now
+	l.noted = now
+	if l.lastError == "" || now-l.made >= notePause {
+		l.lastError, l.made = l.text(err), now
 	}
 }
 
-// note remembers a message for the next beat, and logs it.
+// note remembers a message that stays true for all beats, and logs it.
 func (l *load) note(message string) {
 	l.log.Error(message)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lastError, l.noted = message, l.clock.now()
+	l.lasting = message
 }
 
+// newestError is the last error if it is news, else what stays true. What went
+// well since then says that an older error is over.
 func (l *load) newestError() string {
+	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lastError
+	if l.lastError != "" && now-l.noted > errorNews*l.scenario.Load.Interval.Std() {
+		l.lastError = ""
+	}
+	if l.lastError != "" {
+		return l.lastError
+	}
+	return l.lasting
 }
 
 // example is the text of an error of a class that is not in the list yet.

@@ -160,6 +160,41 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
+// An error is told while it is news: a beat that says it long after speaks of
+// what is over, and whoever reads it takes that for the cause of what comes next.
+func TestLastErrorIsNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(1, 1)
+		tmpl.Load.Duration = core.Duration(20 * time.Second)
+		f := newFleet(t, tmpl, time.Millisecond)
+		away, err := fault.New(1,
+			fault.Rule{On: "WorkerStore.Control", Fault: fault.FailBefore, Calls: []int64{100}},
+			fault.Rule{On: "Session.Exec", Fault: fault.FailBefore, Calls: []int64{10_000}, Error: core.ErrConflict})
+		is.NoErr(err)
+		f.workers, f.open = away.Store(f.store), away.Target(f.target)
+		var told []string
+		run := f.drive(func(core.Run) bool {
+			for _, b := range f.beats() {
+				if len(told) == 0 || told[len(told)-1] != b.LastError {
+					told = append(told, b.LastError)
+				}
+			}
+			return false
+		})
+		f.running.Wait()
+		is.Equal(run.Status, core.Completed)
+		is.Equal(len(told), 5) // nothing, the control read, nothing, the operation, nothing
+		is.True(strings.Contains(told[1], "WorkerStore.Control"))
+		is.Equal(told[2], "")
+		is.True(strings.Contains(told[3], "Session.Exec"))
+		is.Equal(told[4], "")
+		is.Equal(run.Workers[0].Message, "") // nor does the run keep it
+		kinds := core.Total(f.beats()[0].Report.PhaseOf(core.Measurement).Kinds)
+		is.True(kinds.Failures[0].Example != "") // the counts do
+	})
+}
+
 // slowOnce is a target in which one operation takes as long as its context lets it.
 type slowOnce struct {
 	ports.Target
