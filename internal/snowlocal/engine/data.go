@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,6 +69,11 @@ func (s *Session) runPlan(ctx context.Context, r *record, st *sqltext.Statement,
 		}
 	}
 	r.update(func(i *QueryInfo) { i.hybrid = p.hybrid && s.tx == nil })
+	if p.databases != nil {
+		s.mu.Lock()
+		s.hybridIn = with(s.hybridIn, p.databases...)
+		s.mu.Unlock()
+	}
 	if p.text.Locks && (s.tx == nil || s.tx.implicit) {
 		return nil, lockNeedsTransaction()
 	}
@@ -90,6 +96,16 @@ func (s *Session) runPlan(ctx context.Context, r *record, st *sqltext.Statement,
 	}
 	result.TypeID = TypeSelect
 	return result, nil
+}
+
+// with is a list with what it does not have yet; the given one stays as it is.
+func with(list []string, added ...string) []string {
+	for _, a := range added {
+		if !slices.Contains(list, a) {
+			list = append(slices.Clip(list), a)
+		}
+	}
+	return list
 }
 
 // noteWarehouse says in the history where a statement runs.
@@ -156,6 +172,9 @@ func (s *Session) around(ctx context.Context, n sqltext.Node, p *plan) error {
 			return err
 		}
 		p.hybrid = kind == "HYBRID" && (p.hybrid || i == 0)
+		if database, _, _ := strings.Cut(full, "."); kind == "HYBRID" {
+			p.databases = with(p.databases, database)
+		}
 	}
 	if len(p.text.Tables) > 0 {
 		p.target = p.text.Tables[0]

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine/sqltext"
 )
@@ -70,7 +71,7 @@ func withoutTypesOfNulls(binds []Bind) []Bind {
 func (s *Session) aside(ctx context.Context, r *record, q Query) (*Result, error) {
 	s.mu.Lock()
 	copied := &Session{
-		engine: s.engine, id: s.id, info: s.info, parameters: maps.Clone(s.parameters), plans: newPlans(), closed: s.closed,
+		engine: s.engine, id: s.id, info: s.info, parameters: maps.Clone(s.parameters), plans: newPlans(), closed: s.closed, hybridIn: s.hybridIn,
 		variables: map[string]sqltext.Expr{}, temporary: map[string]bool{}, copied: true,
 	}
 	s.mu.Unlock()
@@ -174,7 +175,7 @@ func (s *Session) texts(ctx context.Context, r *record, q Query) (*Result, error
 	if len(statements) == 1 {
 		return s.one(ctx, r, statements[0], q)
 	}
-	parent := &Result{TypeID: TypeMulti, QueryID: q.ID, Columns: []Column{textColumn("multiple statement execution")}, Parameters: map[string]string{}}
+	parent := &Result{TypeID: TypeMulti, QueryID: q.ID, Start: time.Now(), Columns: []Column{textColumn("multiple statement execution")}, Parameters: map[string]string{}}
 	text := "Multiple statements executed successfully."
 	parent.Rows = [][]*string{{&text}}
 	for _, st := range statements {
@@ -202,6 +203,7 @@ func (s *Session) one(ctx context.Context, r *record, st *sqltext.Statement, q Q
 	if r.cancelled.Load() {
 		return nil, canceled()
 	}
+	start := time.Now()
 	s.changed = map[string]string{}
 	if err := s.apply(ctx, q.Parameters); err != nil {
 		return nil, err
@@ -215,14 +217,17 @@ func (s *Session) one(ctx context.Context, r *record, st *sqltext.Statement, q Q
 		}
 		return nil, err
 	}
-	result.QueryID, result.SQL, result.Parameters = q.ID, st.Text, s.changed
+	result.QueryID, result.SQL, result.Parameters, result.Start = q.ID, st.Text, s.changed, start
 	s.stamp(result)
 	return result, nil
 }
 
+// stamp notes what the session uses at the end of a statement.
 func (s *Session) stamp(r *Result) {
-	info := s.Info()
-	r.Database, r.Schema, r.Warehouse, r.Role = info.Database, info.Schema, info.Warehouse, info.Role
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Database, r.Schema, r.Warehouse, r.Role = s.info.Database, s.info.Schema, s.info.Warehouse, s.info.Role
+	r.HybridDatabases, r.End = s.hybridIn, time.Now()
 }
 
 // dispatch executes a statement by its kind.

@@ -40,6 +40,8 @@ type plan struct {
 	after    []string
 	target   string // the table that is written
 	hybrid   bool   // every table is a hybrid table
+	// databases are those of the hybrid tables.
+	databases []string
 }
 
 func newPlans() *plans {
@@ -233,6 +235,7 @@ func (s *Session) describeFields(fields []pgconn.FieldDescription, text *pgtext.
 		c.Name = f.Name
 		if i < len(text.Types) && !found {
 			c = refine(c, text.Types[i])
+			c.Nullable = i >= len(text.Constant) || !text.Constant[i]
 		}
 		if i < len(text.Names) && len(text.Names) == len(fields) && text.Names[i] != "" {
 			c.Name = text.Names[i]

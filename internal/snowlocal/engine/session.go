@@ -44,6 +44,7 @@ type Session struct {
 	info       SessionInfo
 	parameters map[string]string
 	closed     bool
+	hybridIn   []string // the databases whose hybrid tables it has used
 }
 
 // settings are what PostgreSQL's session has been told.

@@ -51,6 +51,34 @@ func TestTransactionsStayOpenAfterErrors(t *testing.T) {
 	is.Equal(show(run(t, other, "SELECT COUNT(*) FROM t")), "2")
 }
 
+// TestResultsSay is what a result says besides its rows.
+func TestResultsSay(t *testing.T) {
+	is := is.New(t)
+	s := session(t, open(t, account()))
+	start := time.Now()
+	r := run(t, s, "SELECT 1.0::NUMBER(30,2), 'x', TRUE, NULL, UPPER('x'), TRY_CAST('x' AS NUMBER)")
+	is.True(!r.Start.Before(start) && !r.End.Before(r.Start) && !time.Now().Before(r.End))
+	nullable := func(r *engine.Result) (list []bool) {
+		for _, c := range r.Columns {
+			list = append(list, c.Nullable)
+		}
+		return list
+	}
+	is.Equal(nullable(r), []bool{false, false, false, true, true, true})
+	is.Equal(nullable(run(t, s, "SELECT 1 UNION ALL SELECT NULL")), []bool{true})
+	run(t, s, "CREATE TABLE plain (a INT)")
+	is.Equal(run(t, s, "SELECT * FROM plain").HybridDatabases, nil)
+	run(t, s, "CREATE HYBRID TABLE h (id INT PRIMARY KEY)")
+	is.Equal(run(t, s, "SELECT * FROM h").HybridDatabases, []string{"DB"})
+	run(t, s, "CREATE DATABASE other")
+	run(t, s, "CREATE HYBRID TABLE other.public.h (id INT PRIMARY KEY)")
+	is.Equal(run(t, s, "INSERT INTO other.public.h SELECT id FROM db.public.h").HybridDatabases, []string{"DB", "OTHER"})
+	is.Equal(run(t, s, "SELECT 1").HybridDatabases, []string{"DB", "OTHER"}) // of the session, not of the statement
+	multi, err := s.Execute(t.Context(), engine.Query{SQL: "SELECT 1; SELECT 2", Parameters: map[string]string{"MULTI_STATEMENT_COUNT": "2"}})
+	is.NoErr(err)
+	is.True(!multi.End.Before(multi.Children[1].End) && !multi.Children[0].Start.Before(multi.Start))
+}
+
 func TestRowLocks(t *testing.T) {
 	is := is.New(t)
 	e := open(t, account())
@@ -326,8 +354,8 @@ func TestColumnTypes(t *testing.T) {
 	want := []engine.Column{
 		{Name: "A", Type: "fixed", Precision: 10, Scale: 2}, {Name: "B", Type: "text", Nullable: true, Length: 5}, {Name: "C", Type: "timestamp_ntz", Nullable: true, Scale: 3},
 		{Name: "D", Type: "object", Nullable: true}, {Name: "E", Type: "array", Nullable: true}, {Name: "F", Type: "fixed", Nullable: true, Precision: 38},
-		{Name: "1", Type: "fixed", Precision: 1, Nullable: true}, {Name: "1.25", Type: "fixed", Precision: 3, Scale: 2, Nullable: true}, {Name: "COUNT(*)", Type: "fixed", Precision: 18, Nullable: true},
-		{Name: "NULL", Type: "text", Nullable: true, Length: 16777216}, {Name: "'ABC'", Type: "text", Nullable: true, Length: 3}, {Name: "PARSE_JSON('1')", Type: "variant", Nullable: true},
+		{Name: "1", Type: "fixed", Precision: 1}, {Name: "1.25", Type: "fixed", Precision: 3, Scale: 2}, {Name: "COUNT(*)", Type: "fixed", Precision: 18, Nullable: true},
+		{Name: "NULL", Type: "text", Nullable: true, Length: 16777216}, {Name: "'ABC'", Type: "text", Length: 3}, {Name: "PARSE_JSON('1')", Type: "variant", Nullable: true},
 		{Name: "OBJECT_CONSTRUCT()", Type: "object", Nullable: true}, {Name: "TWICE", Type: "fixed", Precision: 38, Nullable: true},
 	}
 	is.Equal(len(r.Columns), len(want))

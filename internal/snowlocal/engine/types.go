@@ -135,6 +135,9 @@ type Result struct {
 	// Children are the results of the statements of one text, each with an ID
 	// of its own; nil for a single statement.
 	Children []*Result
+	// HybridDatabases are those whose hybrid tables the session has used, in the
+	// order of their first use.
+	HybridDatabases []string
 	// Start and End bound the execution.
 	Start, End time.Time
 }

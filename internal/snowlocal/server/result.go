@@ -126,13 +126,20 @@ func rowTypes(columns []engine.Column) []rowType {
 	return list
 }
 
-// queryContext is one entry: here every session sees all that is committed.
+// queryContext has an entry for the account, and one for each database whose
+// hybrid tables the session has used, as drivers keep them. Their content says
+// nothing: here every session sees all that is committed.
 func (x *session) queryContext(r *engine.Result) contexts {
 	at := r.End
-	if at.IsZero() {
+	if at.IsZero() { // a result that no session has made
 		at = x.since
 	}
-	return contexts{[]contextEntry{{Timestamp: at.UnixMicro(), Context: "c3RhbmQtaW4="}}}
+	const content = "c3RhbmQtaW4="
+	list := []contextEntry{{Timestamp: at.UnixMicro(), Context: content}}
+	for i := range r.HybridDatabases {
+		list = append(list, contextEntry{ID: i + 1, Timestamp: at.UnixMicro(), Priority: i + 1, Context: content})
+	}
+	return contexts{list}
 }
 
 // appendRows writes rows as JSON; of what was compiled only there are none.

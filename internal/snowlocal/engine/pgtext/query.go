@@ -276,27 +276,43 @@ func ItemName(item sqltext.Item) string {
 
 // describe notes names and types of the result, unless there is a star.
 func (w *writer) describe(q *sqltext.Query) {
+	alone := true // no query after this one adds rows to its own
 	for {
 		switch b := q.Body.(type) {
 		case *sqltext.Query:
 			q = b
 			continue
 		case *sqltext.SetOp:
-			q = &sqltext.Query{Body: b.L}
+			q, alone = &sqltext.Query{Body: b.L}, false
 			continue
 		case *sqltext.Select:
 			for _, item := range b.Items {
 				if _, star := item.X.(*sqltext.Star); star {
-					w.out.Names, w.out.Types = nil, nil
+					w.out.Names, w.out.Types, w.out.Constant = nil, nil, nil
 					w.describeSource(b)
 					return
 				}
 				w.out.Names = append(w.out.Names, ItemName(item))
 				w.out.Types = append(w.out.Types, w.typeOf(item.X))
+				w.out.Constant = append(w.out.Constant, alone && constant(item.X))
 			}
 		}
 		return
 	}
+}
+
+// constant reports whether an expression is a literal, or a cast of one, and not
+// NULL.
+func constant(x sqltext.Expr) bool {
+	switch x := x.(type) {
+	case *sqltext.Literal:
+		return x.Kind != sqltext.NullLiteral
+	case *sqltext.Cast:
+		return !x.Try && constant(x.X)
+	case *sqltext.Unary:
+		return constant(x.X)
+	}
+	return false
 }
 
 // describeSource notes what SELECT * FROM TABLE(…) returns alone.

@@ -36,9 +36,12 @@ func TypeName(t sqltext.Type) string {
 	}
 }
 
-// digits keeps a precision that PostgreSQL has; it has microseconds at most.
+// microseconds are the digits after a second's point that PostgreSQL has at most.
+const microseconds = 6
+
+// digits keeps a precision that PostgreSQL has.
 func digits(t sqltext.Type) string {
-	if t.Given && t.Precision < 6 {
+	if t.Given && t.Precision < microseconds {
 		return fmt.Sprintf("(%d)", t.Precision)
 	}
 	return ""
@@ -189,8 +192,10 @@ func (w *writer) cast(x *sqltext.Cast) {
 		w.put(w.variant(x.X), "::jsonb")
 	case x.To.Name == "BINARY" && (untyped || from.Name == "VARCHAR"):
 		w.put("sf.to_binary(", w.typed(x.X, "text"), ")")
+	case (untyped || from.Name == "VARCHAR") && strings.HasPrefix(x.To.Name, "TIME"):
+		w.timeOfText(x.X, x.To)
 	case x.To.Name == "TIMESTAMP_TZ":
-		w.put("sf.to_tz(", w.typed(x.X, "text"), ")")
+		w.put("sf.to_tz(", w.text(x.X), ")")
 	case x.To.Name == "VARCHAR" && (strings.HasPrefix(from.Name, "TIME") || from.Name == "DATE"):
 		w.put("sf.to_text(", w.text(x.X), ")::", target)
 	case untyped, from.Name != "" && !semi(from) && from.Name != "TIMESTAMP_TZ" && from.Name != "BOOLEAN" && from.Name != "BINARY":
@@ -198,6 +203,21 @@ func (w *writer) cast(x *sqltext.Cast) {
 	default:
 		w.put("sf.", castFunctions[x.To.Name], "(", w.text(x.X), ")::", target)
 	}
+}
+
+// timeOfText casts a text to a time. What it has of digits after those of the type
+// is cut off; PostgreSQL would round.
+func (w *writer) timeOfText(x sqltext.Expr, to sqltext.Type) {
+	n := microseconds
+	if to.Given {
+		n = min(to.Precision, n)
+	}
+	cut := fmt.Sprintf("sf.cut(%s, %d)", w.typed(x, "text"), n)
+	if to.Name == "TIMESTAMP_TZ" {
+		w.put("sf.to_tz(", cut, ")")
+		return
+	}
+	w.put("CAST(", cut, " AS ", TypeName(to), ")")
 }
 
 // castFunctions are the functions that cast from every type, by what they cast to.

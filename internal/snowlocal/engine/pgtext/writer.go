@@ -57,6 +57,8 @@ type Text struct {
 	// them alone. An empty name or type is PostgreSQL's.
 	Names []string
 	Types []sqltext.Type
+	// Constant says which columns of Types are never NULL, since the text says so.
+	Constant []bool
 	// Volatile texts must be written anew for each execution.
 	Volatile bool
 	// Tables are the tables that it names, with databases and schemas.

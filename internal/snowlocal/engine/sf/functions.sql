@@ -20,13 +20,15 @@ CREATE FUNCTION sf.to_text(x boolean) RETURNS text LANGUAGE sql IMMUTABLE AS 'SE
 CREATE FUNCTION sf.to_text(x date) RETURNS text LANGUAGE sql STABLE AS $f$SELECT to_char(x, 'YYYY-MM-DD')$f$;
 CREATE FUNCTION sf.to_text(x time) RETURNS text LANGUAGE sql STABLE AS $f$SELECT to_char(x, 'HH24:MI:SS')$f$;
 CREATE FUNCTION sf.to_text(x timestamp) RETURNS text LANGUAGE sql STABLE AS $f$SELECT to_char(x, 'YYYY-MM-DD HH24:MI:SS.MS')$f$;
-CREATE FUNCTION sf.to_text(x timestamptz) RETURNS text LANGUAGE sql STABLE AS $f$SELECT to_char(x, 'YYYY-MM-DD HH24:MI:SS.MS TZHTZM')$f$;
+-- An offset in minutes as TZHTZM writes it.
+CREATE FUNCTION sf.offset_text(o int) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
+	SELECT CASE WHEN o = 0 THEN 'Z' ELSE CASE WHEN o < 0 THEN '-' ELSE '+' END || lpad((abs(o) / 60)::text, 2, '0') || lpad((abs(o) % 60)::text, 2, '0') END $f$;
+CREATE FUNCTION sf.to_text(x timestamptz) RETURNS text LANGUAGE sql STABLE AS $f$SELECT to_char(x, 'YYYY-MM-DD HH24:MI:SS.MS ') || sf.offset_text(extract(timezone from x)::int / 60)$f$;
 CREATE FUNCTION sf.to_text(x bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $f$SELECT upper(encode(x, 'hex'))$f$;
 CREATE FUNCTION sf.to_text(x jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
 	SELECT CASE WHEN jsonb_typeof(x) IN ('object', 'array') THEN sf.compact(x) ELSE x #>> '{}' END $f$;
 CREATE FUNCTION sf.to_text(x sf.timestamp_tz) RETURNS text LANGUAGE sql STABLE AS $f$
-	SELECT to_char(((x).t AT TIME ZONE 'UTC') + make_interval(mins => (x).o), 'YYYY-MM-DD HH24:MI:SS.MS ') || CASE WHEN (x).o < 0 THEN '-' ELSE '+' END
-		|| lpad((abs((x).o) / 60)::text, 2, '0') || lpad((abs((x).o) % 60)::text, 2, '0') $f$;
+	SELECT to_char(((x).t AT TIME ZONE 'UTC') + make_interval(mins => (x).o), 'YYYY-MM-DD HH24:MI:SS.MS ') || sf.offset_text((x).o) $f$;
 CREATE FUNCTION sf.format(x timestamp, f text) RETURNS text LANGUAGE sql STABLE AS 'SELECT to_char(x, f)';
 CREATE FUNCTION sf.format(x timestamptz, f text) RETURNS text LANGUAGE sql STABLE AS 'SELECT to_char(x, f)';
 CREATE FUNCTION sf.format(x date, f text) RETURNS text LANGUAGE sql STABLE AS 'SELECT to_char(x, f)';

@@ -1,4 +1,7 @@
 -- Dates and times. Without a zone a text is one of UTC's, as NTZ.
+CREATE FUNCTION sf.cut(x text, digits int) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
+	SELECT CASE WHEN x NOT LIKE '%.%' THEN x WHEN digits = 0 THEN regexp_replace(x, '(:\d\d)\.\d+', '\1')
+		ELSE regexp_replace(x, '(:\d\d\.\d{' || digits || '})\d+', '\1') END $f$;
 CREATE FUNCTION sf.to_tz(x timestamptz) RETURNS sf.timestamp_tz LANGUAGE sql STABLE AS $f$
 	SELECT CASE WHEN x IS NOT NULL THEN ROW(x, extract(timezone from x)::int / 60)::sf.timestamp_tz END $f$;
 CREATE FUNCTION sf.to_tz(x timestamp) RETURNS sf.timestamp_tz LANGUAGE sql STABLE AS 'SELECT sf.to_tz(x::timestamptz)';
