@@ -21,10 +21,10 @@ var update = flag.Bool("update", false, "list in tests.txt what passes as pass")
 const minPasses = 55
 
 const (
-	buildLimit = 8 * time.Minute  // a machine with an empty cache compiles all that the driver needs
-	testLimit  = 60 * time.Second // for a test
+	buildLimit = 8 * time.Minute   // a machine with an empty cache compiles all that the driver needs
+	testLimit  = 60 * time.Second  // for a test
 	slowLimit  = 120 * time.Second // for one that passes slowly
-	runLimit   = 5 * time.Minute  // for all
+	runLimit   = 5 * time.Minute   // for all
 )
 
 // kit removes what it has built at the end.
