@@ -33,7 +33,7 @@ func (a *app) runDetached(ctx context.Context, found *admitted) error {
 	id := NewRunID()
 	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{}, home{run: id, reserve: true})
 	if err != nil {
-		return cannotOpen(found.findings, err, a.refused)
+		return a.cannotStart(ctx, found, err)
 	}
 	defer s.Close()
 	if err := a.create(ctx, s, id, found, a.err); err != nil {

@@ -29,20 +29,44 @@ func (a *app) needsGateway(launcher ports.Launcher) bool {
 	return storeKind(a.store) == sqliteStore && !launcher.Capabilities().LocalFiles
 }
 
-// checkDoor finds whether workers could reach the store.
-func (a *app) checkDoor(ctx context.Context, launcher ports.Launcher) []core.Finding {
+// shutDoor is why a gateway cannot be served, and what to do about it.
+type shutDoor struct {
+	err      error
+	mend     string
+	launcher bool // which could not say how workers reach this host
+}
+
+// Error is why.
+func (s *shutDoor) Error() string { return s.err.Error() }
+
+// Unwrap returns what failed.
+func (s *shutDoor) Unwrap() error { return s.err }
+
+// finding is the refusal.
+func (s *shutDoor) finding() core.Finding {
+	return core.Finding{ID: "store.gateway", Severity: core.SeverityError, Message: s.Error(), Mend: s.mend}
+}
+
+// checkDoor finds whether n workers could reach the store. Where the launcher
+// cannot even say how, and its own check says why, there is no finding of it.
+func (a *app) checkDoor(ctx context.Context, launcher ports.Launcher, n int) []core.Finding {
 	if !a.needsGateway(launcher) {
 		return nil
 	}
-	f := core.Finding{ID: "store.gateway", Severity: core.SeverityOK}
 	door, err := a.openDoor(ctx, nil, launcher, home{run: "preflight", reserve: true})
-	if err == nil {
-		f.Message = fmt.Sprintf("workers reach the store through this process, at addresses like %s", door.address)
-	} else {
-		f.Severity, f.Message = core.SeverityError, err.Error()
-		f.Mend = "use --launcher local, or a store that is a server"
+	var shut *shutDoor
+	switch {
+	case err == nil:
+		return []core.Finding{{ID: "store.gateway", Severity: core.SeverityOK,
+			Message: fmt.Sprintf("workers reach the store through this process, at addresses like %s", door.address)}}
+	case !errors.As(err, &shut):
+		shut = &shutDoor{err: err, mend: "make it so that this process can serve the store"}
+	case shut.launcher:
+		if own, err := launcher.Check(ctx, n); err != nil || core.Refusal(own) != "" {
+			return nil
+		}
 	}
-	return []core.Finding{f}
+	return []core.Finding{shut.finding()}
 }
 
 // openDoor opens the door for the workers of a run: at the address that its
@@ -73,15 +97,25 @@ func nothing() error { return nil }
 func (a *app) openGateway(ctx context.Context, store ports.Store, launcher ports.Launcher, home home) (*door, error) {
 	reach, err := launcher.Reach(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("workers of the launcher %s cannot reach the store, a file of this host: %w", launcher.Capabilities().Name, err)
+		mend := "use --launcher local, or a store that is a server"
+		if core.CodeOf(err) != core.Unsupported { // it may work another time
+			mend = "see that the platform of the launcher is up and lets you in, and try again"
+		}
+		err = fmt.Errorf("workers of the launcher %s cannot reach the store, a file of this host: %w", launcher.Capabilities().Name, err)
+		return nil, &shutDoor{err, mend, true}
 	}
 	path, err := sqlitePath(a.store)
 	if err != nil {
 		return nil, err
 	}
-	key, err := gateway.LoadKey(filepath.Join(filepath.Dir(path), "gateway.key"))
+	keyPath := filepath.Join(filepath.Dir(path), "gateway.key")
+	key, err := gateway.LoadKey(keyPath)
 	if err != nil {
-		return nil, err
+		mend := "remove " + keyPath + ", once no run goes on whose workers need it; the next run makes another"
+		if core.CodeOf(err) == core.Unavailable {
+			mend = "let this user write to the folder " + filepath.Dir(path)
+		}
+		return nil, &shutDoor{err, mend, false}
 	}
 	at := home.gateway
 	if at == "" {
@@ -89,7 +123,7 @@ func (a *app) openGateway(ctx context.Context, store ports.Store, launcher ports
 	}
 	listener, err := gateway.Listen(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, &shutDoor{err, "let this process listen at " + at + ", where workers reach this host, or use a store that is a server", false}
 	}
 	if home.reserve {
 		return &door{store: store, address: listener.Addr().String(), close: nothing}, listener.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -28,17 +29,45 @@ func (a *app) preflightCommand() *cobra.Command {
 				return err
 			}
 			defer found.store.Close()
-			s, err := a.open(cmd.Context(), found.store, found.scenario, a.err, runner.Options{}, home{})
+			findings, err := a.preflight(cmd.Context(), found)
 			if err != nil {
 				return cannotOpen(found.findings, err, a.showFindings)
 			}
-			defer s.Close()
-			findings := append(found.findings, s.runner.Preflight(cmd.Context(), found.scenario)...)
-			return a.showFindings(append(findings, a.checkDoor(cmd.Context(), s.launcher)...))
+			return a.showFindings(findings)
 		},
 	}
 	o.add(cmd)
 	return cmd
+}
+
+// preflight makes every check that a run would make. The error says that
+// something could not be opened for it.
+func (a *app) preflight(ctx context.Context, found *admitted) ([]core.Finding, error) {
+	s, err := a.open(ctx, found.store, found.scenario, a.err, runner.Options{}, home{})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	findings := append(slices.Clone(found.findings), s.runner.Preflight(ctx, found.scenario)...)
+	return append(findings, a.checkDoor(ctx, s.launcher, found.scenario.Load.Workers)...), nil
+}
+
+// cannotStart refuses a run for which something cannot be opened. Without a
+// gateway there is no runner that could check the rest, so that is done here: the
+// gateway may be shut for a reason that the launcher can tell.
+func (a *app) cannotStart(ctx context.Context, found *admitted, err error) error {
+	var shut *shutDoor
+	if !errors.As(err, &shut) {
+		return cannotOpen(found.findings, err, a.refused)
+	}
+	findings, err := a.preflight(ctx, found)
+	switch {
+	case err != nil:
+		return cannotOpen(found.findings, err, a.refused)
+	case core.Refusal(findings) == "": // it would open now
+		findings = append(findings, shut.finding())
+	}
+	return a.refused(findings)
 }
 
 // cannotOpen turns a target or launcher that cannot even be opened into a
@@ -120,7 +149,7 @@ func (a *app) runHere(ctx context.Context, found *admitted) error {
 	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: observe}, home{run: id})
 	if err != nil {
 		display.Close()
-		return cannotOpen(found.findings, err, a.refused)
+		return a.cannotStart(d.ctx, found, err)
 	}
 	defer s.Close()
 	if err := a.create(d.ctx, s, id, found, display); err != nil {
