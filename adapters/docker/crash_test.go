@@ -115,7 +115,7 @@ func TestStoppedBeforeStart(t *testing.T) {
 				is.NoErr(err)
 				is.Equal(len(launches), 1)
 				is.NoErr(l.Stop(t.Context(), launches[0].Handle, force))
-				is.Equal(inspect(t, l, launches[0].Handle).State, ports.LaunchGone)
+				is.Equal(inspect(t, l, launches[0].Handle), ports.WorkerStatus{State: ports.LaunchGone, ExitCode: -1, Cause: "never started"})
 			}
 			_, err := l.Launch(t.Context(), spec(t.Name(), 0, "hold=1m"))
 			is.Equal(core.CodeOf(err), core.Refused)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -57,7 +58,7 @@ func (l *Launcher) Inspect(ctx context.Context, handles []core.Handle) ([]ports.
 			}
 			daemons[h.Daemon] = true
 		}
-		if statuses[i], err = l.status(ctx, c); err != nil {
+		if statuses[i], err = l.status(ctx, h.Container, c); err != nil {
 			return nil, err
 		}
 	}
@@ -91,11 +92,11 @@ func stateOf(state container.ContainerState) ports.LaunchState {
 
 // status tells what has become of one container; the zero Summary is one that
 // is missing.
-func (l *Launcher) status(ctx context.Context, c container.Summary) (ports.WorkerStatus, error) {
+func (l *Launcher) status(ctx context.Context, id string, c container.Summary) (ports.WorkerStatus, error) {
 	state := stateOf(c.State)
 	switch {
 	case c.ID == "":
-		return ports.WorkerStatus{State: state, ExitCode: -1, Cause: "removed"}, nil
+		return l.removed(id), nil
 	case state == ports.LaunchPending:
 		return ports.WorkerStatus{State: state, Cause: "created, not started yet"}, nil
 	case state == ports.LaunchRunning:
@@ -114,15 +115,38 @@ func (l *Launcher) status(ctx context.Context, c container.Summary) (ports.Worke
 	whole, err := l.client.ContainerInspect(ctx, c.ID)
 	switch {
 	case notFound(err):
-		return ports.WorkerStatus{State: ports.LaunchGone, ExitCode: -1, Cause: "removed"}, nil
+		return l.removed(id), nil
 	case err != nil:
 		return end, failed(ctx, "inspect a container", err)
 	}
-	end = ports.WorkerStatus{State: ports.LaunchGone, ExitCode: whole.State.ExitCode, Cause: causeOf(whole.State, whole.HostConfig.Memory)}
+	end = endOf(whole.State, whole.HostConfig.Memory)
 	l.mu.Lock()
 	l.ends[c.ID] = end
 	l.mu.Unlock()
 	return end, nil
+}
+
+// removed tells of a container that is not there any more: how it ended is known
+// only if Stop removed it.
+func (l *Launcher) removed(id string) ports.WorkerStatus {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.undone[id] {
+		return ports.WorkerStatus{State: ports.LaunchGone, ExitCode: -1, Cause: neverStarted}
+	}
+	return ports.WorkerStatus{State: ports.LaunchGone, ExitCode: -1, Cause: "removed"}
+}
+
+// neverStarted is the cause of a container that was made and never run.
+const neverStarted = "never started"
+
+// endOf tells how a container ended. Docker gives one that never ran the exit
+// code 0.
+func endOf(s *container.State, memory int64) ports.WorkerStatus {
+	if started, err := time.Parse(time.RFC3339Nano, s.StartedAt); err == nil && !started.IsZero() {
+		return ports.WorkerStatus{State: ports.LaunchGone, ExitCode: s.ExitCode, Cause: causeOf(s, memory)}
+	}
+	return ports.WorkerStatus{State: ports.LaunchGone, ExitCode: -1, Cause: withError(neverStarted, s)}
 }
 
 // forget keeps of the known ends those of containers that still exist.
@@ -152,10 +176,15 @@ func causeOf(s *container.State, memory int64) string {
 			cause += ", perhaps out of memory (limit " + size(memory) + ")"
 		}
 	}
-	if s.Error != "" {
-		cause += ": " + s.Error[:min(len(s.Error), maxDetail)]
+	return withError(cause, s)
+}
+
+// withError adds the daemon's own words to a cause.
+func withError(cause string, s *container.State) string {
+	if s.Error == "" {
+		return cause
 	}
-	return cause
+	return cause + ": " + s.Error[:min(len(s.Error), maxDetail)]
 }
 
 // size tells bytes in MiB where that is exact enough.

@@ -142,6 +142,7 @@ type Launcher struct {
 	known  daemon
 	knewAt time.Time
 	ends   map[string]ports.WorkerStatus // of ended containers, by id
+	undone map[string]bool               // by id: removed by Stop before they ran, until Release
 
 	// at is called at named points of a launch; tests die there.
 	at func(point string)
@@ -179,6 +180,7 @@ func New(opts Options) (*Launcher, error) {
 		claim:   claimLife,
 		finish:  finishTime,
 		ends:    map[string]ports.WorkerStatus{},
+		undone:  map[string]bool{},
 		at:      func(string) {},
 	}, nil
 }

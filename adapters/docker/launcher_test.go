@@ -143,6 +143,30 @@ func TestCauseOf(t *testing.T) {
 	}
 }
 
+// Docker gives a container that never ran the exit code 0, also while it is
+// removed; one that could not be started has another, and did not run either.
+func TestEndOf(t *testing.T) {
+	const never, then = "0001-01-01T00:00:00Z", "2026-05-04T03:02:01.5Z"
+	for _, c := range []struct {
+		name  string
+		state container.State
+		code  int
+		cause string
+	}{
+		{"removed before it ran", container.State{Status: container.StateRemoving, StartedAt: never}, -1, "never started"},
+		{"dead before it ran", container.State{Status: container.StateDead, StartedAt: never}, -1, "never started"},
+		{"without any time", container.State{Status: container.StateRemoving}, -1, "never started"},
+		{"could not be started", container.State{StartedAt: never, ExitCode: 127, Error: "no such program"}, -1, "never started: no such program"},
+		{"ran", container.State{Status: container.StateExited, StartedAt: then}, 0, "exited with code 0"},
+		{"ran, is removed", container.State{Status: container.StateRemoving, StartedAt: then, ExitCode: 3}, 3, "exited with code 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(endOf(&c.state, 0), ports.WorkerStatus{State: ports.LaunchGone, ExitCode: c.code, Cause: c.cause})
+		})
+	}
+}
+
 // What is kept of a log is its end, whatever the pieces it comes in.
 func TestTail(t *testing.T) {
 	is := is.New(t)

@@ -34,7 +34,13 @@ func (l *Launcher) Stop(ctx context.Context, from core.Handle, force ports.Force
 		if !conflict(err) { // it does not run
 			break
 		}
-		if removed, discardErr := l.discard(ctx, h.Container); removed || discardErr != nil {
+		removed, discardErr := l.discard(ctx, h.Container)
+		if removed {
+			l.mu.Lock()
+			l.undone[h.Container] = true
+			l.mu.Unlock()
+		}
+		if removed || discardErr != nil {
 			return discardErr
 		}
 	}
@@ -57,6 +63,9 @@ func (l *Launcher) Release(ctx context.Context, from core.Handle) error {
 	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
+	l.mu.Lock()
+	delete(l.undone, h.Container)
+	l.mu.Unlock()
 	tick := time.NewTicker(lastPause / 5)
 	defer tick.Stop()
 	for {
