@@ -122,7 +122,7 @@ func (f *cloudFleet) statements(b *testing.B, id string, workers int) (all, beyo
 func object(sql string) string {
 	at := len(sql)
 	name := ""
-	for _, table := range []string{"RUN_STATUS", "WORKER_HEARTBEATS", "RUN_CONTROL_EVENTS", "METRICS_SNAPSHOTS", "QUERY_EXECUTIONS", "TEST_LOGS", "TEST_RESULTS", "INSERT_RANGES"} {
+	for _, table := range []string{"RUN_STATUS", "WORKER_HEARTBEATS", "RUN_CONTROL_EVENTS", "WORKER_METRICS_SNAPSHOTS", "METRICS_SNAPSHOTS", "QUERY_EXECUTIONS", "TEST_LOGS", "TEST_RESULTS", "INSERT_RANGES"} {
 		if i := strings.Index(sql, "."+table); i >= 0 && i < at {
 			at, name = i, table
 		}
