@@ -2,7 +2,10 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/docker/docker/api/types/image"
@@ -41,7 +44,7 @@ func (l *Launcher) Check(ctx context.Context, n int) ([]core.Finding, error) {
 		return []core.Finding{first}, nil
 	}
 	findings := []core.Finding{first}
-	for _, check := range []func(context.Context, system.Info) ([]core.Finding, error){l.checkImage, l.checkNetwork} {
+	for _, check := range []func(context.Context, system.Info) ([]core.Finding, error){l.checkImage, l.checkNetwork, l.checkMounts} {
 		more, err := check(ctx, info)
 		if err != nil {
 			return nil, err
@@ -159,6 +162,30 @@ func (l *Launcher) checkNetwork(ctx context.Context, _ system.Info) ([]core.Find
 	return []core.Finding{passed(id, "network %s, driver %s", name, found.Driver)}, nil
 }
 
+// checkMounts looks for the sources of the mounts, where the daemon is on this
+// host. One at a socket that is forwarded, or in a virtual machine, has another
+// name than this host, and other files.
+func (l *Launcher) checkMounts(_ context.Context, info system.Info) ([]core.Finding, error) {
+	const id = "docker.mount"
+	if !l.local {
+		return nil, nil
+	}
+	host, err := os.Hostname()
+	here := err == nil && host == info.Name
+	var findings []core.Finding
+	for _, m := range l.options.Mounts {
+		_, err := os.Stat(m.Source)
+		switch {
+		case !errors.Is(err, fs.ErrNotExist): // what this user may not see the daemon may
+		case here:
+			findings = append(findings, refused(id, "make "+m.Source+", or mount what is there", "the mount of %s at %s: this host has no %s", m.Source, m.Target, m.Source))
+		default:
+			findings = append(findings, warned(id, "see that the daemon's host has "+m.Source, "the mount of %s at %s: this host has no %s, and the daemon's is %s", m.Source, m.Target, m.Source, info.Name))
+		}
+	}
+	return findings, nil
+}
+
 // checkRoom compares the limits of n workers with the daemon's host.
 func (l *Launcher) checkRoom(info system.Info, n int) []core.Finding {
 	memory, cpus := l.options.Memory, l.options.CPUs
@@ -168,6 +195,9 @@ func (l *Launcher) checkRoom(info system.Info, n int) []core.Finding {
 		findings = append(findings, passed("docker.memory", "workers have no memory limit; the daemon's host has %s", size(total)))
 	case memory > 0 && !info.MemoryLimit:
 		findings = append(findings, refused("docker.memory", "set no memory limit, or enable the memory cgroup", "the daemon cannot limit memory"))
+	case memory > 0 && memory < workerMemory:
+		findings = append(findings, warned("docker.memory", fmt.Sprintf("raise the limit to %s or more", size(workerMemory)),
+			"a worker may use %s, and needs about %s to live", size(memory), size(workerMemory)))
 	case memory > total/int64(n):
 		findings = append(findings, warned("docker.memory", "lower the limit, or use fewer workers",
 			"%d workers may use %s each, the daemon's host has %s", n, size(memory), size(total)))

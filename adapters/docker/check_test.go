@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -169,6 +170,7 @@ func TestCheckImage(t *testing.T) {
 		{"no build", func(o *Options) { o.Build.ID = "" }, "docker.build", core.SeverityWarning, []string{"no id"}},
 		{"no network", func(o *Options) { o.Network = "no-such-network" }, "docker.network", core.SeverityError, []string{"no-such-network"}},
 		{"much memory", func(o *Options) { o.Memory = 1 << 50 }, "docker.memory", core.SeverityWarning, []string{"1073741824 MiB"}},
+		{"little memory", func(o *Options) { o.Memory = 6 << 20 }, "docker.memory", core.SeverityWarning, []string{"6 MiB", "32 MiB"}},
 		{"many CPUs", func(o *Options) { o.CPUs = 5000 }, "docker.cpus", core.SeverityError, []string{"5000"}},
 		{"shared CPUs", func(o *Options) { o.CPUs = 0.4 }, "docker.cpus", core.SeverityWarning, []string{"1000 workers", "0.4"}},
 	} {
@@ -199,6 +201,46 @@ func TestCheckImage(t *testing.T) {
 		_, err := open(t, built).Check(t.Context(), 0)
 		is.Equal(core.CodeOf(err), core.Invalid)
 	})
+}
+
+// What is not on this host may be on the daemon's, where that is another.
+func TestCheckMounts(t *testing.T) {
+	host, err := os.Hostname()
+	is.New(t).NoErr(err)
+	there := t.TempDir()
+	for _, c := range []struct {
+		name, socket, daemon, source string
+		severity                     core.Severity // "": no finding
+	}{
+		{"there", "", host, there, ""},
+		{"not there", "", host, there + "/x", core.SeverityError},
+		{"in a virtual machine", "", "docker-desktop", there + "/x", core.SeverityWarning},
+		{"another host", "tcp://192.0.2.1:2375", host, there + "/x", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			l := open(t, Options{Host: c.socket, Mounts: []Mount{{Source: c.source, Target: "/x"}}})
+			found, err := l.checkMounts(t.Context(), system.Info{Name: c.daemon})
+			is.NoErr(err)
+			if c.severity == "" {
+				is.Equal(len(found), 0)
+				return
+			}
+			is.Equal(len(found), 1)
+			is.Equal(found[0].Severity, c.severity)
+			is.True(strings.Contains(found[0].Message, c.source) && strings.Contains(found[0].Mend, c.source))
+		})
+	}
+}
+
+// Check asks for them.
+func TestCheckHasMounts(t *testing.T) {
+	is := is.New(t)
+	about := `{"ID":"x","Name":"elsewhere","OSType":"linux","ServerVersion":"28","SystemTime":"2026-01-02T03:04:05Z"}`
+	l := open(t, Options{Host: engine(t, "1.41", says(200, about)), Mounts: []Mount{{Source: "/no/such", Target: "/x"}}})
+	found, err := l.Check(t.Context(), 1)
+	is.NoErr(err)
+	is.True(slices.ContainsFunc(found, func(f core.Finding) bool { return f.ID == "docker.mount" }))
 }
 
 func TestCheckPlatformAndLabels(t *testing.T) {

@@ -48,10 +48,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -99,10 +96,13 @@ type Options struct {
 	Network string
 	// CPUs of each worker, like 1.5; 0: no limit.
 	CPUs float64
-	// Memory of each worker in bytes, with no swap beyond it; 0: no limit.
+	// Memory of each worker in bytes, with no swap beyond it; 0: no limit. Docker
+	// takes no less than 6 MiB, and a worker needs 32.
 	Memory int64
 	// Env is the environment that each worker starts from, as "NAME=value"; the
 	// variables of a launch win. It must hold no secret: docker inspect shows it.
+	// Names that begin with BENCHFLEET_ are the worker contract's, except
+	// BENCHFLEET_HEALTH.
 	Env []string
 	// Mounts are folders or files of the daemon's host.
 	Mounts []Mount
@@ -204,64 +204,6 @@ func withDefaults(o Options) Options {
 		o.StartTimeout = defaultStartTimeout
 	}
 	return o
-}
-
-func validHost(host *url.URL) error {
-	switch host.Scheme {
-	case "unix", "npipe", "tcp", "http", "https":
-		return nil
-	case "ssh":
-		return fmt.Errorf("%w: docker: host %s: ssh is not spoken here; forward the daemon's socket (ssh -L /tmp/docker.sock:/var/run/docker.sock) and name that",
-			core.ErrInvalid, host.Redacted())
-	default:
-		return fmt.Errorf("%w: docker: host %s; allowed: unix://, npipe://, tcp://", core.ErrInvalid, host.Redacted())
-	}
-}
-
-func validOptions(o Options) error {
-	invalid := func(format string, args ...any) error {
-		return fmt.Errorf("%w: docker: "+format, append([]any{core.ErrInvalid}, args...)...)
-	}
-	switch {
-	case !(o.CPUs >= 0 && o.CPUs <= 1e6): // also refuses NaN
-		return invalid("cpus is %v; allowed: 0 (no limit) or more", o.CPUs)
-	case o.Memory < 0:
-		return invalid("memory is %d bytes; allowed: 0 (no limit) or more", o.Memory)
-	case o.Grace < 0 || o.StartTimeout < 0:
-		return invalid("grace is %s, start timeout %s; allowed: 0 (default) or more", o.Grace, o.StartTimeout)
-	}
-	if o.User != "" {
-		if _, err := parseUser(o.User); err != nil {
-			return err
-		}
-	}
-	for _, v := range o.Env {
-		if n, _, ok := strings.Cut(v, "="); !ok || n == "" {
-			return invalid("environment variable %q; want NAME=value", n)
-		}
-	}
-	for _, m := range o.Mounts {
-		if !absolute(m.Source) || !path.IsAbs(m.Target) {
-			return invalid("mount of %q at %q; both must be absolute paths", m.Source, m.Target)
-		}
-	}
-	for _, h := range o.ExtraHosts {
-		if n, address, ok := strings.Cut(h, ":"); !ok || n == "" || address == "" {
-			return invalid("extra host %q; want name:address", h)
-		}
-	}
-	for label := range o.Labels {
-		if label == "" || strings.HasPrefix(label, labelPrefix) {
-			return invalid("label %q; those that begin with %q are the launcher's own", label, labelPrefix)
-		}
-	}
-	return nil
-}
-
-// absolute also knows Windows paths, whatever this program runs on: the daemon
-// is what understands them.
-func absolute(p string) bool {
-	return path.IsAbs(p) || len(p) > 2 && p[1] == ':' && (p[2] == '\\' || p[2] == '/')
 }
 
 // Close frees the connections to the daemon. Workers live on.

@@ -19,6 +19,12 @@ func TestNewRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
 		"cpus":       {CPUs: -1},
 		"memory":     {Memory: -1},
+		"too little": {Memory: 6<<20 - 1},
+		"contract":   {Env: []string{"BENCHFLEET_STORE=sqlite:/elsewhere"}},
+		"endpoint":   {Env: []string{"BENCHFLEET_ENDPOINT_LOCAL_FILE=/elsewhere"}},
+		"health":     {Env: []string{"BENCHFLEET_HEALTH=nonsense"}},
+		"health at":  {Env: []string{"BENCHFLEET_HEALTH=somewhere:80"}},
+		"big health": {Env: []string{"BENCHFLEET_HEALTH=127.0.0.1:65536"}},
 		"grace":      {Grace: -time.Second},
 		"user":       {User: "nobody"},
 		"group":      {User: "1:users"},
@@ -38,6 +44,28 @@ func TestNewRefuses(t *testing.T) {
 			is.Equal(core.CodeOf(err), core.Invalid)
 		})
 	}
+}
+
+// What New refuses it names, with its value and what is allowed.
+func TestRefusalsOfNewSayWhatIsAllowed(t *testing.T) {
+	for _, tc := range []struct {
+		options Options
+		says    string
+	}{
+		{Options{Memory: 1 << 20}, "memory is 1048576 bytes; allowed: 0 (no limit), or 6 MiB and more"},
+		{Options{Env: []string{"BENCHFLEET_EPOCH=7"}}, "BENCHFLEET_EPOCH; those that begin with BENCHFLEET_ are the worker contract's, and only BENCHFLEET_HEALTH may be set"},
+		{Options{Env: []string{"BENCHFLEET_HEALTH=nonsense"}}, `BENCHFLEET_HEALTH is "nonsense"; allowed: IP:PORT`},
+	} {
+		t.Run(tc.says, func(t *testing.T) {
+			is := is.New(t)
+			_, err := New(tc.options)
+			is.Equal(core.CodeOf(err), core.Invalid)
+			is.True(strings.Contains(err.Error(), tc.says)) // err
+		})
+	}
+	is := is.New(t)
+	open(t, Options{Memory: 6 << 20, Env: []string{"BENCHFLEET_HEALTH=[::]:0", "PGAPPNAME=x"}})
+	is.True(validHealth("localhost:9464"))
 }
 
 func TestCapabilities(t *testing.T) {
