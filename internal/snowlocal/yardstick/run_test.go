@@ -92,7 +92,7 @@ func (d driver) start(ctx context.Context, env, tests []string) (*process, error
 func (p *process) watch(limit time.Duration, outcomes map[string]outcome) (string, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	var current, output, why string
+	var current, last, output, why string
 	failed := false
 	for open := true; open; {
 		select {
@@ -107,7 +107,7 @@ func (p *process) watch(limit time.Duration, outcomes map[string]outcome) (strin
 				timer.Reset(limit)
 			default:
 				outcomes[e.test] = outcome{e.is, output}
-				current, failed = "", failed || e.is == "FAIL"
+				last, current, output, failed = e.test, "", "", failed || e.is == "FAIL"
 				timer.Reset(limit)
 			}
 		case <-timer.C:
@@ -127,6 +127,9 @@ func (p *process) watch(limit time.Duration, outcomes map[string]outcome) (strin
 	if current != "" {
 		outcomes[current] = outcome{why, output}
 		return output, nil
+	}
+	if failed && strings.Contains(output, "panic: ") { // said after the test is said to have failed
+		outcomes[last] = outcome{crashed, output}
 	}
 	if err != nil && !failed {
 		return output, fmt.Errorf("no test failed, but the process did: %w", err)
