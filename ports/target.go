@@ -10,7 +10,8 @@ import (
 // Target is the database under test.
 type Target interface {
 	// Describe tells what the target is and what the table holds. Errors:
-	// Unavailable, Denied. A missing table is no error: Table.Exists is false.
+	// Unavailable, Denied. A missing table is no error: Table.Exists is false. What
+	// is known beside an error is told too: the user, when only the table is denied.
 	Describe(ctx context.Context, table core.TemplateTable) (TargetInfo, error)
 
 	// Explain asks the target to prepare or explain a statement, without

@@ -65,6 +65,14 @@ func (r *Runner) prepare(ctx context.Context, s core.Scenario) string {
 	return command
 }
 
+// grant is how missing rights are mended; the user may be unknown.
+func grant(user string, s core.Scenario) string {
+	if user = "user " + user; user == "user " {
+		user = fmt.Sprintf("the user of the endpoint %q", s.Target.Endpoint)
+	}
+	return fmt.Sprintf("grant %s the rights on table %s that the mix needs, or take the operation out of the mix", user, s.Table.Name)
+}
+
 func noTable(s core.Scenario) string { return fmt.Sprintf("table %s does not exist", s.Table.Name) }
 
 // writes reports whether an operation of the mix writes.
@@ -75,7 +83,11 @@ func writes(s core.Scenario) bool {
 func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Finding {
 	info, err := r.ports.Target.Describe(ctx, s.Table)
 	if err != nil {
-		return []core.Finding{refuse("target.reachable", fmt.Sprintf("check the endpoint %q of the template", s.Target.Endpoint), "%v", err)}
+		mend := fmt.Sprintf("check the endpoint %q of the template", s.Target.Endpoint)
+		if core.CodeOf(err) == core.Denied && info.User != "" { // who was let in, and may not see the table
+			mend = grant(info.User, s)
+		}
+		return []core.Finding{refuse("target.reachable", mend, "%v", err)}
 	}
 	findings := []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
 	switch {
@@ -188,8 +200,7 @@ func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Fi
 		for i, statement := range op.Statements {
 			count++
 			if err := r.ports.Target.Explain(ctx, s.Table, statement); err != nil {
-				findings = append(findings, refuse("target.statement", "correct the statement in the template",
-					"%s, statement %d: %v", op.Kind, i+1, err))
+				findings = append(findings, refuse("target.statement", r.correct(ctx, s, err), "%s, statement %d: %v", op.Kind, i+1, err))
 			}
 		}
 	}
@@ -197,6 +208,19 @@ func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Fi
 		findings = append(findings, ok("target.statement", "%d statements can be prepared", count))
 	}
 	return findings
+}
+
+// correct is how a statement that the target refuses is mended.
+func (r *Runner) correct(ctx context.Context, s core.Scenario, err error) string {
+	switch core.CodeOf(err) {
+	case core.Denied:
+		info, _ := r.ports.Target.Describe(ctx, s.Table) // for the user's name; what is wrong with it checkTarget says
+		return grant(info.User, s)
+	case core.Unavailable:
+		return fmt.Sprintf("check the endpoint %q of the template, and that the target is up", s.Target.Endpoint)
+	default:
+		return "correct the statement in the template"
+	}
 }
 
 func (r *Runner) checkLauncher(ctx context.Context, s core.Scenario) []core.Finding {

@@ -46,6 +46,13 @@ func preflightCases() []preflightCase {
 		{"too few rows", func(_ B, _ P, _ O, s S) { s.Table.Rows = 500 }, "target.table", core.SeverityError, "table T has 100 of the 500 rows", "benchfleet prepare quick --rows 500"},
 		{"a bad statement", func(_ B, _ P, _ O, s S) { s.Operations[0].Statements[0].SQL = "SELEC 1" }, "target.statement", core.SeverityError, `POINT_LOOKUP, statement 1: unsupported: memory: knows the default statements only, not "SELEC 1"`, "correct the statement"},
 		{"target unreachable", func(b B, _ P, _ O, _ S) { fail(b, "Target.Describe", unavailable()) }, "target.reachable", core.SeverityError, "unavailable: away", `check the endpoint "local"`},
+		{"a statement without rights", func(b B, p P, _ O, _ S) {
+			fail(b, "Target.Explain", fmt.Errorf("%w: permission denied", core.ErrDenied))
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.User = "bench" }}
+		}, "target.statement", core.SeverityError, "permission denied", "grant user bench the rights on table T that the mix needs"},
+		{"a statement without rights, of nobody known", func(b B, _ P, _ O, _ S) { fail(b, "Target.Explain", core.ErrDenied) }, "target.statement", core.SeverityError, "denied", `grant the user of the endpoint "local" the rights on table T`},
+		{"a statement of a target that went away", func(b B, _ P, _ O, _ S) { fail(b, "Target.Explain", unavailable()) }, "target.statement", core.SeverityError, "away", `check the endpoint "local"`},
+		{"a table without rights", func(b B, p P, _ O, _ S) { p.Target = locked{b.target} }, "target.reachable", core.SeverityError, "may not read", "grant user bench the rights on table T"},
 		{"too few connections", func(b B, p P, _ O, _ S) {
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.MaxConnections = 3 }}
 		}, "target.connections", core.SeverityError, "the run needs 4 connections, the target grants 3", "lower load.connections"},
@@ -119,6 +126,13 @@ func TestPreflightMendsTheTableThatIsUsed(t *testing.T) {
 			is.Equal(mends, []string{tc.mend})
 		})
 	}
+}
+
+// locked is a target that lets in a user who may not see the table.
+type locked struct{ ports.Target }
+
+func (locked) Describe(context.Context, core.TemplateTable) (ports.TargetInfo, error) {
+	return ports.TargetInfo{Kind: "memory", User: "bench"}, fmt.Errorf("%w: may not read", core.ErrDenied)
 }
 
 // refusing is a launcher whose platform is not ready.

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/system"
@@ -94,6 +95,8 @@ func (l *Launcher) checkImage(ctx context.Context, info system.Info) ([]core.Fin
 	switch {
 	case notFound(err):
 		return []core.Finding{refused(id, "build it with: task image", "the daemon has no image %s", name)}, nil
+	case errors.Is(err, errdefs.ErrInvalidArgument):
+		return []core.Finding{refused(id, "name it like benchfleet:dev, registry.example/benchfleet:v1, or by its id", "image %q is no name of an image: %v", name, err)}, nil
 	case err != nil:
 		return nil, failed(ctx, "look at image "+name, err)
 	}

@@ -166,6 +166,7 @@ func TestCheckImage(t *testing.T) {
 	}{
 		{"fine", func(*Options) {}, "docker.build", core.SeverityOK, []string{testBuild}},
 		{"missing", func(o *Options) { o.Image = "no-such-image:at-all" }, "docker.image", core.SeverityError, []string{"no-such-image:at-all"}},
+		{"no name", func(o *Options) { o.Image = "bad image!" }, "docker.image", core.SeverityError, []string{`"bad image!" is no name of an image`}},
 		{"other build", func(o *Options) { o.Build.ID = "ffff" }, "docker.build", core.SeverityError, []string{"ffff", testBuild}},
 		{"no build", func(o *Options) { o.Build.ID = "" }, "docker.build", core.SeverityWarning, []string{"no id"}},
 		{"no network", func(o *Options) { o.Network = "no-such-network" }, "docker.network", core.SeverityError, []string{"no-such-network"}},

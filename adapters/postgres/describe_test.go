@@ -92,8 +92,9 @@ func TestPermissions(t *testing.T) {
 	}
 	t.Run("nothing granted", func(t *testing.T) {
 		is := is.New(t)
-		_, err := open(t, server.DSN(user, name), Options{}).Describe(t.Context(), benchTable)
+		info, err := open(t, server.DSN(user, name), Options{}).Describe(t.Context(), benchTable)
 		is.Equal(core.CodeOf(err), core.Denied)
+		is.Equal(info.User, user) // whom to grant it
 		is.True(strings.Contains(err.Error(), "permission denied for table BENCH_ROWS"))
 		is.Equal(core.CodeOf(explain(lookup)), core.Denied)
 	})

@@ -88,7 +88,7 @@ func (v *view) progress() string {
 		share, known = v.ready()
 		text = fmt.Sprintf("%.0f of %d workers are ready, at most %s more", share*float64(len(v.Run.Workers)), len(v.Run.Workers), whole(left))
 	case v.Run.Phase == core.Processing:
-		return name + v.paint.faint("no worker is left; the result is being stored")
+		return name + v.paint.faint(processing(v.Run))
 	case stage.Deadline:
 		text = "at most " + whole(left) + " more"
 	case v.Run.Plan.Operations > 0 && v.Run.Phase == core.Measurement:
@@ -106,6 +106,25 @@ func (v *view) progress() string {
 		return name + text
 	}
 	return name + v.bar(share, min(40, v.width-len(name)-2-ansi.StringWidth(text))) + "  " + text
+}
+
+// processing says who is left while the result is being stored. An orphan may
+// live: nothing that was done has ended it.
+func processing(run core.Run) string {
+	orphans := 0
+	for _, w := range run.Workers {
+		if w.Life == core.Orphan {
+			orphans++
+		}
+	}
+	left := "no worker is left"
+	switch {
+	case orphans == 1:
+		left = "1 worker is left, an orphan"
+	case orphans > 1:
+		left = fmt.Sprintf("%d workers are left, orphans", orphans)
+	}
+	return left + "; the result is being stored"
 }
 
 // ready is the share of the workers that are ready.

@@ -103,6 +103,29 @@ func TestFrameManyWorkers(t *testing.T) {
 	is.True(strings.Contains(frame, "more workers"))
 }
 
+// A worker that nothing has ended is not gone, with and without a terminal.
+func TestOrphansAreLeft(t *testing.T) {
+	for orphans, says := range []string{"no worker is left; the", "1 worker is left, an orphan; the", "2 workers are left, orphans; the"} {
+		t.Run(says, func(t *testing.T) {
+			is := is.New(t)
+			s := loading(3)
+			s.Run.Status, s.Run.Phase = core.Cancelling, core.Processing
+			for i := range s.Run.Workers {
+				s.Run.Workers[i].Life = core.Gone
+				if i < orphans {
+					s.Run.Workers[i].Life = core.Orphan
+				}
+			}
+			is.True(strings.Contains(live.Frame(100, 24, false, "", s), says))
+			var out bytes.Buffer
+			lines := live.Plain(&out)
+			lines.Show(s)
+			is.NoErr(lines.Close())
+			is.True(strings.Contains(out.String(), says))
+		})
+	}
+}
+
 func TestSparkline(t *testing.T) {
 	is := is.New(t)
 	var snapshots []live.Snapshot

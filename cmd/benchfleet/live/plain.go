@@ -72,7 +72,7 @@ func stageLine(s Snapshot) string {
 		}
 		return fmt.Sprintf("STARTING     %d of %d workers are ready", ready, len(run.Workers))
 	case run.Phase == core.Processing:
-		return "PROCESSING   no worker is left; the result is being stored"
+		return "PROCESSING   " + processing(run)
 	case run.Status.Ending():
 		text := fmt.Sprintf("%-11s  %s: %s", run.Status, run.Rung, run.Reason)
 		if run.Detail != "" {
