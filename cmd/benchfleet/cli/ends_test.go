@@ -20,8 +20,9 @@ import (
 	"github.com/benchfleet/benchfleet/ports"
 )
 
-// deadRun stores a run whose owner has died while it was STARTING.
-func deadRun(t *testing.T, dir, id, launcher string, home ports.Home) {
+// deadRun stores a run whose owner has died while it was STARTING, before it had
+// launched anything. change may change its template.
+func deadRun(t *testing.T, dir, id, launcher string, home ports.Home, change ...func(*core.Template)) {
 	t.Helper()
 	is := is.New(t)
 	store, err := openStore(t.Context(), "sqlite:"+filepath.Join(dir, "store.db"), nil)
@@ -29,6 +30,9 @@ func deadRun(t *testing.T, dir, id, launcher string, home ports.Home) {
 	defer store.Close()
 	template, err := library.Get("oltp")
 	is.NoErr(err)
+	for _, c := range change {
+		c(&template)
+	}
 	scenario, err := template.Resolve(core.Resolution{Launcher: launcher, StartTimeout: time.Minute})
 	is.NoErr(err)
 	record, err := store.Create(t.Context(), core.NewRun(id, scenario.Plan()), scenario, home)
@@ -37,7 +41,6 @@ func deadRun(t *testing.T, dir, id, launcher string, home ports.Home) {
 		core.OwnerClaimed{At: record.Now, Owner: "dead", Until: record.Now},
 		core.StartRequested{At: record.Now},
 		core.PreflightFinished{At: record.Now, Findings: []core.Finding{{ID: "test", Severity: core.SeverityOK}}},
-		core.WorkerLaunched{At: record.Now, Epoch: 1, Handle: core.Handle{Launcher: "local", Version: 1}},
 	)
 	is.NoErr(err)
 	_, err = store.Commit(t.Context(), record.Version, next, events, ports.Progress{})
@@ -67,6 +70,55 @@ func TestStopWithAnotherLauncher(t *testing.T) {
 	got := soon(t, "stop", "other", "--dir", dir, "--launcher", "plugin:"+polite)
 	is.Equal(got.code, ExitUsage)
 	is.True(strings.Contains(got.stderr, "in the launcher plugin:other, not in plugin:polite"))
+}
+
+// Ending a run does not need its target: what still runs there is unknown then,
+// and the certificate says why.
+func TestEndWithoutTheTarget(t *testing.T) {
+	nowhere := func(tpl *core.Template) { tpl.Target.Endpoint = "nowhere" }
+	for _, args := range [][]string{{"stop", "gone"}, {"gc"}} {
+		t.Run(args[0], func(t *testing.T) {
+			is := is.New(t)
+			dir := site(t)
+			deadRun(t, dir, "gone", "local", ports.Home{}, nowhere)
+			got := soon(t, append(args, "--dir", dir)...)
+			is.Equal(got.code, ExitCompleted)
+			is.True(strings.Contains(got.stderr, `ended without that: endpoint "nowhere"`))
+			store, err := openStore(t.Context(), "sqlite:"+filepath.Join(dir, "store.db"), nil)
+			is.NoErr(err)
+			defer store.Close()
+			record, err := store.Load(t.Context(), "gone")
+			is.NoErr(err)
+			target := record.Run.Certificate().Target
+			is.True(!target.Known)
+			is.True(strings.Contains(target.Why, `"nowhere"`))
+		})
+	}
+}
+
+// gc that cannot end a dead run says what that needs, and does not succeed.
+func TestCollectLeaves(t *testing.T) {
+	is := is.New(t)
+	dir := site(t)
+	deadRun(t, dir, "theirs", "plugin:other", ports.Home{})
+	deadRun(t, dir, "ours", "local", ports.Home{})
+	got := soon(t, "gc", "--dir", dir)
+	is.Equal(got.code, ExitFailed)
+	is.True(strings.Contains(got.stdout, "closed ours"))
+	is.True(strings.Contains(got.stdout, "left theirs: ") && strings.Contains(got.stdout, "give --launcher plugin:PATH"))
+	is.True(strings.Contains(got.stderr, "theirs"))
+}
+
+// An interrupt while a plugin starts is no mistake of the command line.
+func TestInterruptedWhileAPluginStarts(t *testing.T) {
+	is := is.New(t)
+	sleeps, err := exec.LookPath("sleep")
+	is.NoErr(err)
+	a := &app{dir: t.TempDir(), err: io.Discard, options: []string{"arg=60"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err = a.openLauncher(ctx, "plugin:"+sleeps, io.Discard)
+	is.Equal(exitCode(err), ExitCancelled)
 }
 
 // soon runs a command that must not go on for ever.

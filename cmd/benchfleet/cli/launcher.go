@@ -217,7 +217,10 @@ func (a *app) openPlugin(ctx context.Context, path string, say io.Writer) (ports
 	// What a launcher of processes of this host has to know.
 	o.Env = append([]string{"BENCHFLEET_EXECUTABLE=" + self, "BENCHFLEET_DIR=" + a.dir}, extra...)
 	l, err := plugin.Open(ctx, path, o)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, nil, exitWith(ExitCancelled, fmt.Errorf("interrupted while the launcher %s started: %w", path, err))
+	case err != nil:
 		return nil, nil, exitWith(ExitUsage, err)
 	}
 	return l, l.Close, nil

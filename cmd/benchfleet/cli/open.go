@@ -155,7 +155,7 @@ func (a *app) workerEnviron() []string {
 // session is everything that driving a run needs, opened.
 type session struct {
 	store    ports.Store
-	target   targetAndLoader
+	target   targetAndLoader // nil: the run is only ended, without it
 	launcher ports.Launcher
 	runner   *runner.Runner
 	close    []func() error
@@ -177,7 +177,7 @@ type home struct {
 	run     string
 	gateway string // where its gateway is; empty: nowhere yet
 	reserve bool   // another process will serve there
-	ending  bool   // it is only to be ended: that needs no gateway
+	ending  bool   // it is only to be ended: that needs neither gateway nor target
 }
 
 // Close closes everything, last opened first.
@@ -201,11 +201,18 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 			s.Close()
 		}
 	}()
-	target, endpoint, err := a.openTarget(ctx, scenario.Target)
-	if err != nil {
+	var target ports.Target
+	opened, endpoint, err := a.openTarget(ctx, scenario.Target)
+	switch {
+	case err == nil:
+		target, s.target, s.close = opened, opened, append(s.close, opened.Close)
+		options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
+	case home.ending && ctx.Err() == nil:
+		target = absent{err.Error()}
+		fmt.Fprintf(say, "the target of run %s is not asked what still runs there, and the run is ended without that: %v\n", home.run, err)
+	default:
 		return nil, err
 	}
-	s.target, s.close = target, append(s.close, target.Close)
 	launcher, closeLauncher, err := a.openLauncherOf(ctx, scenario, say)
 	if err != nil {
 		return nil, &unopened{"launcher", err}
@@ -224,7 +231,6 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 		options.Environment = append(options.Environment, door.environment...)
 		options.Secrets = append(options.Secrets, door.secrets...)
 	}
-	options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
 	options.Spool = spoolIn(a.dir, say)
 	options.Logger = a.logger(say)
 	s.runner, err = runner.New(runner.FromStore(s.store, launcher, target), options)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -135,7 +136,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Short: "Find and end what dead runs have left: runs without an orchestrator, workers without a run",
 		Long: `Closes every run that nobody drives any more, or that nobody has started for 10
 minutes, and ends every worker whose run is over. It can be run at any time: what
-lives is left alone.`,
+lives is left alone. A dead run that it cannot end from here it leaves, says what
+that needs, and exits with 5.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, err := a.openStore(cmd.Context())
@@ -178,6 +180,7 @@ func (a *app) showCollected(done []runner.Collected) error {
 func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collected, error) {
 	var done []runner.Collected
 	var failed []error
+	var left []string
 	alive, err := store.List(ctx, ports.RunFilter{
 		Status: []core.Status{core.Prepared, core.Starting, core.Running, core.Stopping, core.Cancelling}, Limit: maxRuns,
 	})
@@ -197,6 +200,9 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 			failed = append(failed, fmt.Errorf("run %s: %w", record.Run.ID, err))
 			continue
 		}
+		if closed.Action == "left" {
+			left = append(left, record.Run.ID)
+		}
 		done = append(done, closed)
 	}
 	names, err := a.launchersOf(ctx, store)
@@ -209,6 +215,10 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 		if err != nil {
 			failed = append(failed, fmt.Errorf("launcher %s: %w", name, err))
 		}
+	}
+	if len(left) > 0 {
+		failed = append(failed, fmt.Errorf("left as they are, and what each needs is said with it: %s", strings.Join(left, ", ")))
+		return done, exitWith(ExitFailed, errors.Join(failed...))
 	}
 	return done, errors.Join(failed...)
 }
