@@ -44,7 +44,7 @@ func (r Run) owedTo(i int) Command {
 		return LocateWorker{Worker: i, Epoch: w.Epoch}
 	case w.Silent || r.Rung >= Kill:
 		return KillWorker{Worker: i, Epoch: w.Epoch}
-	case r.Rung >= Terminate:
+	case r.Rung >= Terminate, r.Rung >= Drain && w.Pending: // it has nothing to drain
 		return TerminateWorker{Worker: i, Epoch: w.Epoch}
 	default:
 		return nil

@@ -53,6 +53,13 @@ type (
 		Epoch  int
 		Handle Handle
 	}
+	// WorkerPending says that the platform has accepted a launch and does not run
+	// it yet.
+	WorkerPending struct {
+		At     time.Time
+		Worker int
+		Epoch  int
+	}
 	// LaunchFailed says that the launcher refused a launch for good. Whether
 	// something runs nevertheless is still to be located.
 	LaunchFailed struct {
@@ -107,6 +114,7 @@ func (e OwnerClaimed) when() time.Time      { return e.At }
 func (e OwnerRenewed) when() time.Time      { return e.At }
 func (e PreflightFinished) when() time.Time { return e.At }
 func (e WorkerLaunched) when() time.Time    { return e.At }
+func (e WorkerPending) when() time.Time     { return e.At }
 func (e LaunchFailed) when() time.Time      { return e.At }
 func (e BeatSeen) when() time.Time          { return e.At }
 func (e WorkerSilent) when() time.Time      { return e.At }
@@ -149,7 +157,8 @@ type (
 	// CancelSessions asks the target, over a connection of its own, to cancel
 	// what still runs in the run's sessions.
 	CancelSessions struct{}
-	// TerminateWorker ends a worker gently; answered by WorkerExited.
+	// TerminateWorker ends a worker gently, and a launch that does not run yet
+	// before it runs; answered by WorkerExited.
 	TerminateWorker struct{ Worker, Epoch int }
 	// KillWorker ends a worker hard; answered by WorkerExited.
 	KillWorker struct{ Worker, Epoch int }

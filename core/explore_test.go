@@ -93,6 +93,7 @@ func workerMoves(at time.Time, w int, quota bool) []move {
 	id := WorkerID(w)
 	list := []move{
 		{id + " launched", at, WorkerLaunched{At: at, Worker: w, Epoch: 1, Handle: Handle{Launcher: "x"}}},
+		{id + " pending", at, WorkerPending{At: at, Worker: w, Epoch: 1}},
 		{id + " launch fails", at, LaunchFailed{At: at, Worker: w, Epoch: 1, Detail: "d"}},
 		{id + " ready", at, BeatSeen{At: at, Worker: w, Epoch: 1, State: WorkerReadyNow}},
 		{id + " final report", at, BeatSeen{At: at, Worker: w, Epoch: 1, State: WorkerCompleted}},
@@ -334,7 +335,7 @@ func workerKey(r *Run, w *WorkerRecord, distance func(time.Time) int64) string {
 		return string(append([]byte(w.Life), bits))
 	}
 	spoke := w.Life == Launching && w.State != "" && !w.State.Final()
-	bits = flag(flag(flag(bits, w.QuotaDone), w.Silent), spoke)
+	bits = flag(flag(flag(flag(bits, w.QuotaDone), w.Silent), spoke), w.Pending && r.Rung < Terminate)
 	b := append([]byte(w.Life), bits)
 	if w.Silent && !r.Status.Ending() {
 		b = strconv.AppendInt(b, distance(w.KillBy), 10)

@@ -41,16 +41,16 @@ func TestExploreEveryInterleaving(t *testing.T) {
 		workers       int
 		states, edges int
 	}{
-		{"bounded by time", timeBound, 1, 535, 9099},
-		{"bounded by time", timeBound, 2, 3607, 82992},
-		{"bounded by time", timeBound, 3, 18811, 545605},
-		{"bounded by time", timeBound, 4, 84528, 2958666},
-		{"bounded by operations", operationBound, 1, 493, 8868},
-		{"bounded by operations", operationBound, 2, 3512, 87816},
-		{"bounded by operations", operationBound, 3, 19263, 616506},
-		{"degrading", degrading, 1, 535, 9099},
-		{"degrading", degrading, 2, 4285, 98650},
-		{"degrading", degrading, 3, 22853, 663205},
+		{"bounded by time", timeBound, 1, 553, 9958},
+		{"bounded by time", timeBound, 2, 3934, 98381},
+		{"bounded by time", timeBound, 3, 21939, 702134},
+		{"bounded by time", timeBound, 4, 105488, 4114218},
+		{"bounded by operations", operationBound, 1, 511, 9703},
+		{"bounded by operations", operationBound, 2, 3839, 103669},
+		{"bounded by operations", operationBound, 3, 22391, 783775},
+		{"degrading", degrading, 1, 553, 9958},
+		{"degrading", degrading, 2, 4612, 115395},
+		{"degrading", degrading, 3, 25981, 831860},
 	} {
 		t.Run(tt.name+"/"+WorkerID(tt.workers), func(t *testing.T) {
 			is := is.New(t)

@@ -156,6 +156,8 @@ func (r *Run) fold(ev Event) error {
 		r.preflightFinished(e)
 	case WorkerLaunched:
 		r.launched(e)
+	case WorkerPending:
+		r.pending(e)
 	case LaunchFailed:
 		r.launchFailed(e)
 	case BeatSeen:

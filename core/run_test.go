@@ -216,6 +216,30 @@ func TestAnErrorThatIsOverIsNoCause(t *testing.T) {
 	is.Equal(r.Detail, "worker-0 fell silent and was killed: killed by signal 9: no beat for 10s")
 }
 
+func TestWhatNeverRanHasNothingToDrain(t *testing.T) {
+	is := is.New(t)
+	r, _ := play(t, NewRun("r", explorePlan(3, nil)), StartRequested{At: at(0)}, passed(1),
+		WorkerLaunched{At: at(2), Worker: 0, Epoch: 1}, WorkerLaunched{At: at(2), Worker: 1, Epoch: 1}, WorkerLaunched{At: at(2), Worker: 2, Epoch: 1},
+		WorkerPending{At: at(3), Worker: 1, Epoch: 1}, WorkerPending{At: at(3), Worker: 2, Epoch: 1},
+		BeatSeen{At: at(4), Worker: 2, Epoch: 1, State: WorkerStarting}) // it runs now
+	is.Equal(len(r.Outstanding()), 0) // it may start late
+	r, cmds, err := r.Apply(StopRequested{At: at(5), Reason: UserRequested})
+	is.NoErr(err)
+	is.Equal(cmds, []Command{TerminateWorker{Worker: 1, Epoch: 1}}) // the others are asked by the control state
+	is.Equal(r.Rung, Drain)
+	r, cmds, err = r.Apply(WorkerPending{At: at(6), Worker: 0, Epoch: 1})
+	is.NoErr(err)
+	is.Equal(cmds, []Command{TerminateWorker{Worker: 0, Epoch: 1}}) // what is learned late serves as well
+	r, cmds, err = r.Apply(WorkerPending{At: at(6), Worker: 2, Epoch: 1})
+	is.NoErr(err)
+	is.Equal(len(cmds), 0) // it has spoken: that was seen before
+	for i := range 3 {
+		r, _ = play(t, r, WorkerExited{At: at(7), Worker: i, Epoch: 1, Exit: Exit{Code: -1, Cause: "never started"}})
+	}
+	is.Equal(r.Phase, Processing)
+	is.Equal(r.Certificate().HighestRung, Drain)
+}
+
 func TestOwners(t *testing.T) {
 	is := is.New(t)
 	r, events := play(t, loaded(t, 1, nil), OwnerClaimed{At: at(11), Owner: "a", Until: at(16)})

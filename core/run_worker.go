@@ -14,6 +14,7 @@ type WorkerRecord struct {
 	Target       int         `json:"target"` // connections
 	Handle       Handle      `json:"handle,omitzero"`
 	State        WorkerState `json:"state,omitempty"`
+	Pending      bool        `json:"pending,omitempty"` // its platform did not run it when last seen, nor did it speak since
 	QuotaDone    bool        `json:"quota_done,omitempty"`
 	Reported     bool        `json:"reported,omitempty"` // its final report was seen
 	Silent       bool        `json:"silent,omitempty"`   // LOST: it goes through Kill
@@ -53,6 +54,12 @@ func (r *Run) launched(e WorkerLaunched) {
 	r.emit(ControlEvent{Type: EventWorkerAdded, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Target: w.Target, At: e.At})
 }
 
+func (r *Run) pending(e WorkerPending) {
+	if w := r.worker(e.Worker, e.Epoch); w != nil && w.Life == Launched && w.State == "" {
+		w.Pending = true
+	}
+}
+
 func (r *Run) launchFailed(e LaunchFailed) {
 	w := r.worker(e.Worker, e.Epoch)
 	if w == nil || w.Life != Launching || r.Status != Starting {
@@ -68,6 +75,7 @@ func (r *Run) beat(e BeatSeen) {
 		return
 	}
 	w.State = e.State
+	w.Pending = false
 	w.Acknowledged = max(w.Acknowledged, e.Acknowledged)
 	w.Connections = e.Connections
 	w.QuotaDone = w.QuotaDone || e.QuotaDone && r.Status == Running

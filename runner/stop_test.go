@@ -11,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/runner"
 )
 
@@ -109,6 +110,45 @@ func stopAt(t *testing.T, m stopMoment, own bool) {
 	is.True(c.Target.Known)
 	is.True(c.Clean || m.race)
 	is.True(c.Stages.WorkersGone != nil)
+}
+
+// unplaced is a launcher whose platform has no room: it accepts launches and runs
+// none, and what is stopped before it runs is gone.
+type unplaced struct{ ports.Launcher }
+
+func (l unplaced) Inspect(ctx context.Context, handles []core.Handle) ([]ports.WorkerStatus, error) {
+	states, err := l.Launcher.Inspect(ctx, handles)
+	for i := range states {
+		if states[i].State == ports.LaunchRunning {
+			states[i] = ports.WorkerStatus{State: ports.LaunchPending, Cause: "no room"}
+		}
+	}
+	return states, err
+}
+
+func (l unplaced) Stop(ctx context.Context, h core.Handle, _ ports.Force) error {
+	return l.Launcher.Stop(ctx, h, ports.Hard)
+}
+
+// What the platform has not run yet has nothing to drain: the rungs for those who
+// work hold nobody up.
+func TestStopOfWhatNeverRan(t *testing.T) {
+	virtual(t, "stop", func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, map[string]script{"worker-0": {slowStart: time.Hour}, "worker-1": {slowStart: time.Hour}})
+		stop := make(chan core.StopRequested, 1)
+		r := b.runner(t, "a", func(p *runner.Ports, o *runner.Options) {
+			p.Launcher = unplaced{p.Launcher}
+			reacting(o, reaction{allLaunched, func() { stop <- core.StopRequested{Reason: core.UserRequested, By: "u"} }})
+		})
+		b.create(t, r, scenarioFor(t, 2, nil))
+		began := time.Now()
+		run, err := r.Drive(t.Context(), "run", runner.DriveOptions{Start: true, Stop: stop})
+		is.NoErr(err)
+		is.Equal(run.Status, core.Cancelled)
+		is.Equal(run.Certificate().HighestRung, core.Drain)
+		is.True(time.Since(began) < 3*time.Second)
+	})
 }
 
 // hangIn makes one method wait for the end of its context.

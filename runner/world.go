@@ -70,10 +70,14 @@ func (d *driver) inspect(ctx context.Context) []core.Event {
 	}
 	var facts []core.Event
 	for i, state := range states {
-		if state.State == ports.LaunchGone {
-			w := indexes[i]
+		w := indexes[i]
+		record := &d.run.Workers[w]
+		switch {
+		case state.State == ports.LaunchPending && record.Life == core.Launched && record.State == "" && !record.Pending:
+			facts = append(facts, core.WorkerPending{At: d.clock.now(), Worker: w, Epoch: record.Epoch})
+		case state.State == ports.LaunchGone:
 			facts = append(facts, core.WorkerExited{
-				At: d.clock.now(), Worker: w, Epoch: d.run.Workers[w].Epoch,
+				At: d.clock.now(), Worker: w, Epoch: record.Epoch,
 				Exit: core.Exit{Code: state.ExitCode, Cause: state.Cause},
 			})
 		}
