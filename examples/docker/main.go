@@ -41,11 +41,13 @@ func main() {
 }
 
 func run(ctx context.Context, dir, dsn string) (code int, err error) {
-	build, err := cli.ThisBuild() // the workers must be of the same
-	if err != nil {
-		return cli.ExitInternal, err
+	options, err := cli.DockerDaemon(os.Environ()) // where docker itself finds it
+	build, buildErr := cli.ThisBuild()             // the workers must be of the same
+	if err = errors.Join(err, buildErr); err != nil {
+		return cli.ExitUsage, err
 	}
-	launcher, err := docker.New(docker.Options{Image: cli.DefaultImage, Command: []string{"/benchfleet", "worker"}, Build: build})
+	options.Image, options.Command, options.Build = cli.DefaultImage, []string{"/benchfleet", "worker"}, build
+	launcher, err := docker.New(options)
 	if err != nil {
 		return cli.ExitUsage, err
 	}
@@ -64,12 +66,12 @@ func run(ctx context.Context, dir, dsn string) (code int, err error) {
 	defer store.Close()
 	// The gateway, at the address at which containers reach this host.
 	reach, err := launcher.Reach(ctx)
-	if err != nil {
+	key, keyErr := gateway.LoadKey(filepath.Join(dir, "gateway.key"))
+	if err = errors.Join(err, keyErr); err != nil {
 		return cli.ExitUsage, err
 	}
-	key, keyErr := gateway.LoadKey(filepath.Join(dir, "gateway.key"))
 	listener, err := gateway.Listen(ctx, net.JoinHostPort(reach.Listen, "0"))
-	if err = errors.Join(err, keyErr); err != nil {
+	if err != nil {
 		return cli.ExitUsage, err
 	}
 	server := gateway.New(store, gateway.Options{Key: key})
@@ -78,13 +80,10 @@ func run(ctx context.Context, dir, dsn string) (code int, err error) {
 	go func() { served <- server.Serve(ctx, listener) }()
 	defer func() { stop(); err = errors.Join(err, <-served, server.Close()) }()
 	// The template, on this server; and the run.
-	template, err := library.Get("oltp")
-	if err != nil {
-		return cli.ExitInternal, err
-	}
+	template, getErr := library.Get("oltp")
 	template.Target.Kind = "postgres"
 	scenario, err := template.Resolve(core.Resolution{Launcher: "docker", StartTimeout: launcher.Capabilities().StartTimeout})
-	if err = errors.Join(err, cli.Prepare(ctx, target, template.Table)); err != nil {
+	if err = errors.Join(getErr, err, cli.Prepare(ctx, target, template.Table)); err != nil {
 		return cli.ExitUsage, err
 	}
 	id, port := cli.NewRunID(), listener.Addr().(*net.TCPAddr).Port

@@ -23,7 +23,7 @@ const launcherHelp = "where workers run: `local` (subprocesses), docker (contain
 
 // What the launchers can be told, for people.
 const (
-	dockerOptions = "image, network, cpus, memory, mount=HOST:CONTAINER[:ro], env=NAME[=VALUE], host"
+	dockerOptions = "image, network, cpus, memory, mount=HOST:CONTAINER[:ro], env=NAME[=VALUE], host (default: where docker itself finds its daemon, by DOCKER_HOST, DOCKER_CONTEXT or its current context, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH)"
 	pluginOptions = "sha256, arg, env=NAME[=VALUE]"
 )
 
@@ -142,16 +142,17 @@ func (a *app) openLocal(say io.Writer) (ports.Launcher, func() error, error) {
 }
 
 // openDocker opens the launcher of containers. Where the daemon is comes from
-// the option host, or from DOCKER_HOST, as for docker itself.
+// the option host, or as for docker itself: see DockerDaemon.
 func (a *app) openDocker() (ports.Launcher, func() error, error) {
 	given, err := a.optionsOf("docker", "image", "host", "network", "cpus", "memory", "mount+", "env+")
 	if err != nil {
 		return nil, nil, err
 	}
-	o := docker.Options{Host: given.get("host"), Image: given.get("image"), Network: given.get("network"), Command: []string{"/benchfleet", "worker"}}
-	if o.Host == "" {
-		o.Host, _ = a.lookup("DOCKER_HOST")
+	o, err := a.dockerDaemon(given.get("host"))
+	if err != nil {
+		return nil, nil, err
 	}
+	o.Image, o.Network, o.Command = given.get("image"), given.get("network"), []string{"/benchfleet", "worker"}
 	if o.Image == "" {
 		o.Image = DefaultImage
 	}
