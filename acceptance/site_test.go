@@ -176,6 +176,7 @@ func (s *site) templates(name string) string {
 	text = bytes.ReplaceAll(text, []byte("kind: sqlite"), []byte("kind: "+s.kind))
 	if s.kind == "snowflake" { // no recursion of millions there
 		text = countUp.ReplaceAll(text, []byte("sql: SELECT SYSTEM$$WAIT(?, 'MILLISECONDS')\n    parameters: [{type: literal, value: 1000}]"))
+		text = bytes.ReplaceAll(text, []byte("cancel_timeout: 500ms"), []byte("cancel_timeout: 3s")) // its history takes time to say what still runs
 		text = bytes.ReplaceAll(text, []byte("rows: 2000}"), []byte("rows: 2000, type: HYBRID}"))
 	}
 	if err := os.WriteFile(file, text, 0o644); err != nil {
