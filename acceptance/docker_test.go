@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,6 +162,28 @@ func TestAcceptanceDockerSecrets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAcceptanceDockerHealth: a worker in a container is asked from inside, by a
+// person and by the health check of the image, which finds it healthy.
+func TestAcceptanceDockerHealth(t *testing.T) {
+	needs(t, launcherFlag, "docker", "TestAcceptanceHealth asks subprocesses")
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	running := s.start("run", "short", "--duration", "2m")
+	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	id := s.worker(run, "worker-1")
+	is.Equal(engine(t, "exec", id, "/benchfleet", "health"), "worker RUNNING: live true, ready true\n")
+	h := page{http.StatusOK, engine(t, "exec", id, "/benchfleet", "health", "--output", "json")}.health(t)
+	is.Equal([]string{h.Role, h.RunID, h.WorkerID}, []string{"worker", run, "worker-1"})
+	until(t, 75*time.Second, "the image's health check has passed", func() bool { // which is made every 30 s
+		status := strings.TrimSpace(engine(t, "inspect", "--format", "{{.State.Health.Status}} {{.State.Health.FailingStreak}}", id))
+		return status == "healthy 0"
+	})
+	s.must("stop", run)
+	is.Equal(running.wait(30*time.Second).code, 3)
+	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
 }
 
 // secretOf reads a file of a container's secrets.

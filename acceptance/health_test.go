@@ -160,7 +160,7 @@ func freeAddress(t *testing.T) string {
 func secretSite(t *testing.T) (s *site, secret string) {
 	t.Helper()
 	if *launcherFlag == "docker" {
-		t.Skip("the workers' health addresses are inside their containers")
+		t.Skip("the workers' health addresses are inside their containers, where TestAcceptanceDockerHealth asks")
 	}
 	s = newSite(t)
 	if *targetFlag != "sqlite" {
