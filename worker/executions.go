@@ -20,9 +20,15 @@ const (
 	maxErrorText     = 500 // bytes of an error's text that are kept
 )
 
-// executionDelay is how long sampled executions that fill no batch wait: as many
-// control reads long, so that they are rare where each statement costs.
-func executionDelay(poll time.Duration) time.Duration { return 20 * max(poll, 50*time.Millisecond) }
+// executionDelay is how long sampled executions that fill no batch wait. Where the
+// control state is read rarely, because each statement costs, they wait for their
+// batch or for the end: so workers send no statement that is not a beat or a read.
+func executionDelay(poll time.Duration) time.Duration {
+	if poll >= 500*time.Millisecond {
+		return math.MaxInt64
+	}
+	return time.Second
+}
 
 // sampler chooses the operations that are stored one by one: a pure function of
 // seed, connection and position, so the choice is the same on every worker.
