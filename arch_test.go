@@ -51,7 +51,7 @@ var layers = []row{
 	{folder: "adapters/plugin/internal/launcherpb", kit: true}, // generated
 	{folder: "adapters/sqlite", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
 	{folder: "adapters/snowflake", may: []string{"core", "ports", "adapters/sqlstore", "sql/schema"}},
-	{folder: "adapters/snowflake/snowflaketest", kit: true},
+	{folder: "adapters/snowflake/snowflaketest", may: []string{"internal/pgcluster"}, kit: true},
 	{folder: "adapters/postgres", may: []string{"core", "ports", "sql/schema"}},
 	{folder: "adapters/postgres/postgrestest", may: []string{"internal/pgcluster"}, kit: true},
 	{folder: "adapters/gateway", may: []string{"core", "ports"}},

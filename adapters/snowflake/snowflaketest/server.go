@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/benchfleet/benchfleet/internal/pgcluster"
 )
 
 const (
@@ -102,17 +104,14 @@ func (s *Server) Remove() error {
 // need ends a test for which there is no PostgreSQL.
 func need(tb testing.TB) {
 	tb.Helper()
-	if _, err := exec.LookPath("initdb"); err == nil {
-		return
+	_, err := pgcluster.Find()
+	switch {
+	case err == nil:
+	case slices.Contains(strings.Split(os.Getenv("BENCHFLEET_REQUIRE"), ","), "postgres"):
+		tb.Fatalf("BENCHFLEET_REQUIRE names postgres: the stand-in needs PostgreSQL: %v", err)
+	default:
+		tb.Skipf("the stand-in needs PostgreSQL: %v", err)
 	}
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb"); len(found) > 0 {
-		return
-	}
-	const lack = "the stand-in needs PostgreSQL: initdb is neither in PATH nor in /usr/lib/postgresql/*/bin"
-	if slices.Contains(strings.Split(os.Getenv("BENCHFLEET_REQUIRE"), ","), "postgres") {
-		tb.Fatal("BENCHFLEET_REQUIRE names postgres: " + lack)
-	}
-	tb.Skip(lack)
 }
 
 // binary builds cmd/snowlocal once for each process of tests.
