@@ -120,6 +120,43 @@ func longWhen(long bool) func(*core.Template) {
 	return nil
 }
 
+// A platform that ends the workers and then itself tells nobody: that they have
+// ended is known from their own final reports alone, and the run does not idle
+// until its time is over.
+func TestPlatformEndsWithItsWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		b := newBench(t, nil)
+		var ended time.Time
+		r := b.runner(t, "a", func(_ *runner.Ports, o *runner.Options) {
+			reacting(o, reaction{inPhase(core.Measurement), func() {
+				launches, err := b.launcher.List(t.Context(), "run")
+				is.NoErr(err)
+				b.hooks.set(func(_ context.Context, method string, _ int) error {
+					return when(strings.HasPrefix(method, "Launcher."), unavailable())
+				}, nil)
+				for _, l := range launches {
+					is.NoErr(b.launcher.Stop(t.Context(), l.Handle, ports.Gentle))
+				}
+				ended = time.Now()
+			}})
+		})
+		b.create(t, r, scenarioFor(t, 2, longLoad))
+		run, err := b.drive(t, r, true).wait(t)
+		is.NoErr(err)
+		is.Equal(run.Status, core.Failed)
+		is.Equal(run.Reason, core.WorkerLost)
+		if want := "COMPLETED by its own report"; !strings.Contains(run.Detail, want) {
+			t.Errorf("detail %q does not say %q", run.Detail, want)
+		}
+		is.Equal(run.Certificate().Orphans, []string{"worker-0", "worker-1"}) // their end was never seen
+		for _, w := range run.Workers {
+			is.True(w.Reported) // nothing that was measured is lost
+		}
+		is.True(run.EndedAt.Sub(ended) < 10*time.Second)
+	})
+}
+
 // A gentle stop is asked for once: a second signal means "abandon".
 func TestGentleStopOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

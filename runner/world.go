@@ -156,11 +156,32 @@ func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []c
 			LastStart: b.Report.LastStart, LastEnd: b.Report.LastEnd, Detail: b.LastError,
 		})
 	}
-	if age := now.Sub(b.At); w.Life == core.Ready && !w.Silent && !b.State.Final() && age > core.LostAfter*d.scenario.Load.Interval.Std() && d.hearing() {
-		facts = append(facts, core.WorkerSilent{At: now, Worker: i, Epoch: w.Epoch,
-			Detail: fmt.Sprintf("no beat for %s", age.Round(100*time.Millisecond))})
+	if detail := d.silence(w, b, now); detail != "" {
+		facts = append(facts, core.WorkerSilent{At: now, Worker: i, Epoch: w.Epoch, Detail: detail})
 	}
 	return facts
+}
+
+// silence says in what way a worker that the run needs says no more, or "". One
+// that has made its final report will not speak again: its exit is awaited as long
+// as a beat, since a platform that ended it may have ended too.
+func (d *driver) silence(w *core.WorkerRecord, b *core.Beat, now time.Time) string {
+	age := now.Sub(b.At)
+	if w.Life != core.Ready || w.Silent || age <= core.LostAfter*d.scenario.Load.Interval.Std() || !d.hearing() {
+		return ""
+	}
+	told := age.Round(100 * time.Millisecond)
+	switch {
+	case !b.State.Final():
+		return fmt.Sprintf("no beat for %s", told)
+	case d.run.Status.Ending(): // the rungs of the stop see to it
+		return ""
+	}
+	detail := fmt.Sprintf("%s by its own report, %s ago, and not seen to exit", b.State, told)
+	if b.LastError != "" {
+		detail += ": " + b.LastError
+	}
+	return detail
 }
 
 // settled ends a trouble. After one that was long enough for workers to seem
