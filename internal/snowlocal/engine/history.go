@@ -6,14 +6,31 @@ import (
 	"time"
 )
 
-// history remembers queries: those that run, and the last that ended.
+// history remembers queries: those that run, and the last that ended. Those that
+// it leaves out when asked are kept apart, for who knows their id: so many short
+// ones displace none of the others.
 type history struct {
-	limit int
+	mu             sync.Mutex
+	queries        map[string]*record
+	shown, unshown ring // that ended
+}
 
-	mu      sync.Mutex
-	queries map[string]*record
-	ended   []*record // a ring
-	next    int
+// ring keeps the newest records, up to its limit.
+type ring struct {
+	limit   int
+	records []*record
+	next    int // the oldest, once it is full
+}
+
+// add returns the record that had to go for it, or nil.
+func (r *ring) add(n *record) (old *record) {
+	if len(r.records) < r.limit {
+		r.records = append(r.records, n)
+		return nil
+	}
+	old, r.records[r.next] = r.records[r.next], n
+	r.next = (r.next + 1) % r.limit
+	return old
 }
 
 // record is one query.
@@ -33,7 +50,7 @@ func newHistory(limit int) *history {
 	if limit <= 0 {
 		limit = DefaultHistory
 	}
-	return &history{limit: limit, queries: map[string]*record{}}
+	return &history{queries: map[string]*record{}, shown: ring{limit: limit}, unshown: ring{limit: limit}}
 }
 
 func (h *history) begin(s *Session, info QueryInfo) *record {
@@ -58,20 +75,17 @@ func (h *history) end(r *record, result *Result, err error) {
 			r.result = result
 		}
 	}
+	kept := &h.shown
+	if r.info.unseen() {
+		kept = &h.unshown
+	}
 	r.mu.Unlock()
 	close(r.done)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.ended) < h.limit {
-		h.ended = append(h.ended, r)
-		return
-	}
-	old := h.ended[h.next]
-	if h.queries[old.info.ID] == old {
+	if old := kept.add(r); old != nil && h.queries[old.info.ID] == old {
 		delete(h.queries, old.info.ID)
 	}
-	h.ended[h.next] = r
-	h.next = (h.next + 1) % h.limit
 }
 
 func (h *history) find(id string) *record {
@@ -90,9 +104,7 @@ func (h *history) list(limit int, keep func(*QueryInfo) bool) []QueryInfo {
 			records = append(records, r)
 		}
 	}
-	for i := range h.ended {
-		records = append(records, h.ended[(h.next+i)%len(h.ended)])
-	}
+	records = append(append(records, h.shown.records...), h.unshown.records...)
 	h.mu.Unlock()
 	var list []QueryInfo
 	for _, r := range records {

@@ -36,8 +36,16 @@ func account() engine.Account {
 
 func open(t *testing.T, a engine.Account) *engine.Engine {
 	t.Helper()
+	return openWith(t, engine.Options{Account: a})
+}
+
+// openWith opens an engine with other options than the account, on a database of
+// its own.
+func openWith(t *testing.T, o engine.Options) *engine.Engine {
+	t.Helper()
 	server := shared.Server(t)
-	e, err := engine.Open(t.Context(), engine.Options{DSN: server.DSN(postgrestest.Superuser, server.Database(t)), Account: a})
+	o.DSN = server.DSN(postgrestest.Superuser, server.Database(t))
+	e, err := engine.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

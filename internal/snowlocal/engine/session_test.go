@@ -328,6 +328,18 @@ func TestShortHybridStatementsAreNotInTheHistory(t *testing.T) {
 	is.Equal(show(run(t, s, "SELECT query_text FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION()) WHERE query_type = 'SELECT' AND query_text LIKE '%FROM h'")), "SELECT id FROM h")
 }
 
+// Statements that the history does not show displace none that it does.
+func TestShortHybridStatementsDisplaceNothing(t *testing.T) {
+	is := is.New(t)
+	s := session(t, openWith(t, engine.Options{Account: account(), History: 4}))
+	run(t, s, "CREATE HYBRID TABLE h (id NUMBER PRIMARY KEY)")
+	run(t, s, "SELECT 'once'")
+	for range 20 {
+		run(t, s, "SELECT id FROM h")
+	}
+	is.Equal(show(run(t, s, `SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION()) WHERE query_text = 'SELECT ''once'''`)), "1")
+}
+
 func TestResultScanAndVariables(t *testing.T) {
 	is := is.New(t)
 	s := session(t, open(t, account()))
