@@ -20,7 +20,7 @@ import (
 
 const (
 	ownWait  = 20 * time.Second       // a detached orchestrator must own its run by then
-	ownPoll  = 50 * time.Millisecond  // how often that is looked at
+	ownPoll  = 50 * time.Millisecond  // how often that is looked at, in a store at hand
 	watchGap = 250 * time.Millisecond // how often a watched run is read
 )
 
@@ -106,8 +106,6 @@ func (a *app) asEnvironment() []string {
 func awaitStarted(ctx context.Context, runs ports.RunStore, id string, ended <-chan struct{}) (core.Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, ownWait)
 	defer cancel()
-	poll := time.NewTicker(ownPoll)
-	defer poll.Stop()
 	for {
 		record, err := runs.Load(ctx, id)
 		owned := err == nil && record.Run.Owner != ""
@@ -125,7 +123,7 @@ func awaitStarted(ctx context.Context, runs ports.RunStore, id string, ended <-c
 				return record.Run, nil
 			}
 			return record.Run, fmt.Errorf("%w: the orchestrator of run %s ended at once", core.ErrInternal, id)
-		case <-poll.C:
+		case <-nextLook(record):
 		}
 	}
 }
@@ -203,11 +201,15 @@ func (a *app) openFor(ctx context.Context, store ports.Store, record ports.RunRe
 	return a.open(ctx, store, record.Scenario, say, options, home{run: record.Run.ID, gateway: record.Gateway, ending: ending})
 }
 
+// nextLook is when to look at a run again: no more often than its workers do,
+// since what they ask costs as much.
+func nextLook(record ports.RunRecord) <-chan time.Time {
+	return time.After(max(ownPoll, record.Scenario.Limits.ControlPoll.Std()))
+}
+
 // awaitDead waits for the lease of a run's owner to end. An owner that renews it
 // lives, and is left alone.
 func (a *app) awaitDead(ctx context.Context, runs ports.RunStore, id string) (ports.RunRecord, error) {
-	poll := time.NewTicker(ownPoll)
-	defer poll.Stop()
 	var first time.Time
 	for {
 		record, err := loadRun(ctx, runs, id)
@@ -229,7 +231,7 @@ func (a *app) awaitDead(ctx context.Context, runs ports.RunStore, id string) (po
 		select {
 		case <-ctx.Done():
 			return record, ctx.Err()
-		case <-poll.C:
+		case <-nextLook(record):
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
@@ -83,8 +82,6 @@ func whoami() string {
 // awaitEnd waits for a stopped run to be terminal, and drives it itself when
 // nobody else does. It shows the certificate.
 func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error {
-	poll := time.NewTicker(ownPoll)
-	defer poll.Stop()
 	for {
 		record, err := store.Load(ctx, id)
 		if err != nil {
@@ -101,7 +98,7 @@ func (a *app) awaitEnd(ctx context.Context, store ports.Store, id string) error 
 		select {
 		case <-ctx.Done():
 			return exitWith(ExitCancelled, fmt.Errorf("the stop of run %s is published and goes on without this command", id))
-		case <-poll.C:
+		case <-nextLook(record):
 		}
 	}
 }
