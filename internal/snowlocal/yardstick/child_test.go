@@ -63,8 +63,8 @@ func TestRun(t *testing.T) {
 		is.True(strings.Contains(got.output, want.output))    // what it said
 		is.True(!strings.Contains(got.output, "=== RUN   T")) // and nobody else
 	}
-	_, err = d.run(t.Context(), env, []string{"TestChildIsNotThere"}, time.Second)
+	_, err = d.run(t.Context(), env, []string{"TestChildIsNotThere"}, time.Minute)
 	is.True(err != nil && strings.Contains(err.Error(), "no test ran"))
-	_, err = driver{folder: d.folder, binary: "/nonexistent"}.run(t.Context(), env, names, time.Second)
+	_, err = driver{folder: d.folder, binary: "/nonexistent"}.run(t.Context(), env, names, time.Minute)
 	is.True(err != nil)
 }
