@@ -136,16 +136,22 @@ func dsnSettings(dsn string) (*settings, error) {
 			s.values[part.key] = value
 		}
 	}
-	for _, pair := range strings.Split(query, "&") {
+	for i, pair := range strings.Split(query, "&") {
 		if pair == "" {
 			continue
 		}
 		key, escaped, found := strings.Cut(pair, "=")
 		value, err := url.QueryUnescape(escaped)
-		if !found || err != nil {
-			return nil, invalid("the parameter %.40q of the address is malformed", key)
+		if err == nil && found {
+			err = s.set(key, value)
 		}
-		if err := s.set(key, value); err != nil {
+		switch {
+		case err == nil && found:
+		case strings.Contains(query, "@"): // the rest of a password, it seems: its text is not shown
+			return nil, invalid("parameter %d of the address cannot be taken; in a password write ? as %%3F, and in any value @ as %%40", i+1)
+		case !found || core.CodeOf(err) != core.Invalid:
+			return nil, invalid("parameter %d of the address is malformed: each is key=value, with %% as %%25", i+1)
+		default:
 			return nil, err
 		}
 	}
@@ -248,6 +254,9 @@ func (s *settings) config(env map[string]string) (*Config, error) {
 	}
 	c.StoreDatabase = firstOf(c.StoreDatabase, c.Database, DefaultDatabase)
 	c.ConfigSchema, c.ResultsSchema = firstOf(c.ConfigSchema, DefaultConfigSchema), firstOf(c.ResultsSchema, DefaultResultsSchema)
+	if c.Warehouse == "" && c.ObserverWarehouse != "" {
+		return nil, invalid("warehouse is missing besides observer_warehouse: which one the load would run on could not be told")
+	}
 	c.ObserverWarehouse = firstOf(c.ObserverWarehouse, c.Warehouse)
 	if text := s.values["logintimeout"]; text != "" {
 		seconds, err := strconv.Atoi(text)

@@ -112,6 +112,13 @@ func TestBadAddresses(t *testing.T) {
 		"u@a?authenticator=OAUTH&token_file=" + empty:               "is empty",
 		"u:p@a?password_file=" + empty:                              "password and password_file",
 		"connection:none":                                           "neither SNOWFLAKE_HOME nor HOME",
+		// A question mark in a password, as it is: what follows is no parameter.
+		"u:p?" + hushed + "@a/b":                 "write ? as %3F",
+		"u:p?" + hushed:                          "parameter 1 of the address is malformed",
+		"u:p?x=1&" + hushed + "=2@a/b":           "write ? as %3F",
+		"u:p@q?" + hushed + "=x@a/b?warehouse=W": "write ? as %3F",
+		"u:p@a?warehouse=W&" + hushed:            "parameter 2 of the address is malformed",
+		"u:p@a?observer_warehouse=O":             "warehouse is missing besides observer_warehouse",
 	} {
 		t.Run(address, func(t *testing.T) {
 			is := is.New(t)

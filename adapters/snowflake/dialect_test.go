@@ -121,6 +121,8 @@ func TestHasSecret(t *testing.T) {
 	for address, want := range map[string]bool{
 		"me:hush@acme/db": true, "me@acme/db?password=hush": true, "me@acme?authenticator=OAUTH&token=x": true, "me@acme?privateKey=x": true,
 		"snowflake:me:hush@acme": true, "me:hush@acme?colour=red": true,
+		"acme/db?user=me&password=hush&colour=red": true, "/DB/S?authenticator=OAUTH&tokEN=x&colour=red": true,
+		"/DB/S?authenticator=OAUTH&token_file=/t&colour=red": false,
 		"connection:bench": false, "me@acme?private_key_file=/k&authenticator=SNOWFLAKE_JWT": false, "/DB/S?authenticator=OAUTH": false,
 	} {
 		if HasSecret(address) != want {

@@ -227,7 +227,7 @@ func (s *session) call(ctx context.Context, text string) error {
 	if err := ctx.Err(); err != nil {
 		return fault(ctx, text, err, false)
 	}
-	if _, err := s.conn.ExecContext(ctx, text, nil); err != nil {
+	if _, err := s.conn.ExecContext(sf.WithQueryTag(ctx, s.tag), text, nil); err != nil {
 		return s.fail(ctx, text, err)
 	}
 	return nil

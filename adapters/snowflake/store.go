@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -95,13 +96,10 @@ func HasSecret(address string) bool {
 		return false
 	}
 	given, err := dsnSettings(address)
+	secrets := []string{"password", "token", "privatekey", "privatekeypassphrase"}
 	if err != nil {
-		return strings.Contains(address, "@")
+		text := strings.ReplaceAll(strings.ToLower(address), "_", "")
+		return strings.Contains(text, "@") || slices.ContainsFunc(secrets, func(key string) bool { return strings.Contains(text, key+"=") })
 	}
-	for _, key := range []string{"password", "token", "privatekey", "privatekeypassphrase"} {
-		if given.values[key] != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(secrets, func(key string) bool { return given.values[key] != "" })
 }

@@ -135,17 +135,22 @@ func TestStatementsOfASession(t *testing.T) {
 		_, err := s.Exec(t.Context(), 0, []any{id})
 		is.NoErr(err)
 	}
+	s.Phase(core.Measurement)
 	is.NoErr(s.Begin(t.Context()))
 	_, err := s.Exec(t.Context(), 1, []any{int64(3)})
 	is.NoErr(err)
 	is.NoErr(s.Commit(t.Context()))
+	is.NoErr(s.Begin(t.Context()))
+	is.NoErr(s.Rollback(t.Context()))
 	received, _ := server.Statements(t, before)
-	is.Equal(len(received), 23)
-	for _, statement := range received {
+	is.Equal(len(received), 25)
+	for i, statement := range received {
 		is.Equal(statement.Retries, 0)
 		is.Equal(statement.Application, "benchfleet")
-		if statement.Kind == "SELECT" || statement.Kind == "UPDATE" {
-			is.Equal(statement.Tag, "benchfleet:run/w1/0")
+		want := "benchfleet:run/w1/0"
+		if i >= 20 { // what frames a transaction, too
+			want += "/MEASUREMENT"
 		}
+		is.Equal(statement.Tag, want)
 	}
 }
