@@ -20,7 +20,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "", "address to listen on (default: any port of loopback)")
-	containers := flag.Bool("containers", false, "run container services on the local Docker Engine, and tell the command about them in BENCHFLEET_LAUNCHER_OPTION")
+	containers := flag.Bool("containers", false, "run container services on the local Docker Engine, and tell the command about them in BENCHFLEET_LAUNCHER_OPTION and BENCHFLEET_SPCS_…")
 	store := flag.String("store", "BENCHFLEET_STORE", "the variable that tells the command the address of a store")
 	endpoint := flag.String("endpoint", "BENCHFLEET_ENDPOINT_LOCAL", "the variable that tells it the address of a target, in another warehouse")
 	flag.Parse()
@@ -47,7 +47,10 @@ func run(options snowflaketest.Options, store, endpoint string, command []string
 		endpoint+"="+server.DSN(snowflaketest.In{Schema: "PUBLIC"}))
 	if options.Containers {
 		schema := server.ImageRepository[:strings.LastIndexByte(server.ImageRepository, '.')]
-		cmd.Env = append(cmd.Env, fmt.Sprintf("BENCHFLEET_LAUNCHER_OPTION=pool=%s\nschema=%s\nimage=/%sbenchfleet:dev", server.ComputePool, schema, server.Repository()))
+		image := "/" + server.Repository() + "benchfleet:dev"
+		cmd.Env = append(cmd.Env,
+			"BENCHFLEET_SPCS_POOL="+server.ComputePool, "BENCHFLEET_SPCS_SCHEMA="+schema, "BENCHFLEET_SPCS_IMAGE="+image,
+			fmt.Sprintf("BENCHFLEET_LAUNCHER_OPTION=pool=%s\nschema=%s\nimage=%s", server.ComputePool, schema, image))
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
