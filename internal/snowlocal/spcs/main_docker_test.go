@@ -69,7 +69,7 @@ type standIn struct {
 	address string
 	host    string
 	port    int
-	prefix  string // of the repository's images
+	inside  int // the port for containers
 }
 
 // start starts a stand-in for one test; change may make it another.
@@ -130,7 +130,7 @@ func start(t *testing.T, change func(*spcs.Options)) *standIn {
 		t.Fatal(err)
 	}
 	at := outer.Listener.Addr().(*net.TCPAddr)
-	x := &standIn{manager: m, address: outer.URL, host: at.IP.String(), port: at.Port}
+	x := &standIn{manager: m, address: outer.URL, host: at.IP.String(), port: at.Port, inside: inside.Addr().(*net.TCPAddr).Port}
 	x.push(t, host, "worker:v1")
 	return x
 }

@@ -52,6 +52,8 @@ type Manager struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
+	files sync.Mutex // held while tokens are written or removed
+
 	mu       sync.Mutex
 	closed   bool
 	changed  chan struct{} // closed, and made anew, when something has changed

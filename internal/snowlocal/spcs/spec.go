@@ -130,14 +130,9 @@ func parseSpec(text string) (*specification, error) {
 	if len(text) > maxSpec {
 		return nil, invalidSpec("it has more than %d bytes", maxSpec)
 	}
-	data, err := yaml.YAMLToJSON([]byte(text))
+	data, tree, err := readTree([]byte(text))
 	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, invalidSpec("%s", first)
-	}
-	var tree any
-	if err := json.Unmarshal(data, &tree); err != nil {
-		return nil, invalidSpec("%s", err)
+		return nil, err
 	}
 	if err := known(tree, ""); err != nil {
 		return nil, err
@@ -148,6 +143,22 @@ func parseSpec(text string) (*specification, error) {
 		return nil, invalidSpec("%s", plain(err))
 	}
 	return s, s.check()
+}
+
+// readTree reads JSON, or YAML, and returns it as JSON too. JSON is not left to the
+// reader of YAML, which knows other escapes.
+func readTree(text []byte) (data []byte, tree any, err error) {
+	if json.Unmarshal(text, &tree) == nil {
+		return text, tree, nil
+	}
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, nil, invalidSpec("%s", first)
+	}
+	if data, err = json.Marshal(tree); err != nil {
+		return nil, nil, invalidSpec("%s", err)
+	}
+	return data, tree, nil
 }
 
 // plain says in the words of a specification what a type error is.
@@ -302,7 +313,7 @@ func (c *containerSpec) place() error {
 		text = "/" + rest
 	}
 	parts := strings.Split(strings.TrimPrefix(text, "/"), "/")
-	if len(parts) != 4 || !imageName.MatchString(parts[3]) || text != strings.ToLower(text) && parts[0]+parts[1]+parts[2] != strings.ToLower(parts[0]+parts[1]+parts[2]) {
+	if len(parts) != 4 || !imageName.MatchString(parts[3]) || slices.ContainsFunc(parts[:3], func(p string) bool { return p == "" || p != strings.ToLower(p) }) {
 		return invalidSpec("image '%s' is not /database/schema/repository/name:tag, in lower case", c.Image)
 	}
 	c.repository = strings.ToUpper(strings.Join(parts[:3], "."))

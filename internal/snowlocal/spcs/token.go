@@ -31,10 +31,18 @@ func (m *Manager) sessionFolder(s *service) string {
 // issue writes a new token for a service. Those before it stay valid until their
 // time is over.
 func (m *Manager) issue(s *service) error {
+	m.files.Lock()
+	defer m.files.Unlock()
 	text := rand.Text() + rand.Text() + rand.Text()
 	m.mu.Lock()
-	m.tokens[text] = ticket{s, time.Now().Add(m.options.Token)}
+	over := s.allEnded() // its tokens were revoked
+	if !over {
+		m.tokens[text] = ticket{s, time.Now().Add(m.options.Token)}
+	}
 	m.mu.Unlock()
+	if over {
+		return nil
+	}
 	folder := m.sessionFolder(s)
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // the container's user reads it; the folder above is the owner's alone
 		return err
@@ -79,6 +87,8 @@ func (m *Manager) rotate() error {
 
 // revoke ends the tokens of a service that does not run any more.
 func (m *Manager) revoke(s *service) {
+	m.files.Lock()
+	defer m.files.Unlock()
 	m.mu.Lock()
 	over := s.allEnded()
 	if over {
