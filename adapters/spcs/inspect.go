@@ -204,7 +204,7 @@ func (l *Launcher) containerOf(ctx context.Context, path string) (row, error) {
 		return nil, err
 	}
 	for _, r := range rows {
-		if r["container_name"] == container {
+		if r["container_name"] == containerName {
 			return r, nil
 		}
 	}

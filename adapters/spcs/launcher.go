@@ -53,7 +53,7 @@ const (
 	name    = "spcs"
 	version = 1
 
-	container = "worker" // the name of the one container of a job
+	containerName = "worker" // the name of the one container of a job
 
 	defaultGrace        = 30 * time.Second // between SIGTERM and SIGKILL; nobody can change it
 	defaultStartTimeout = 15 * time.Minute // a node may have to be made

@@ -60,7 +60,7 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 // serverLog is the end of a job's log, of whole lines; nothing of one that waits.
 func (l *Launcher) serverLog(ctx context.Context, path string, limit int) ([]byte, error) {
 	lines := min(limit/shortLine+1, maxLines)
-	rows, err := l.ask(ctx, "read the log of "+path, fmt.Sprintf("SELECT SYSTEM$GET_SERVICE_LOGS(%s, 0, %s, %d) AS LOG", literal(path), literal(container), lines))
+	rows, err := l.ask(ctx, "read the log of "+path, fmt.Sprintf("SELECT SYSTEM$GET_SERVICE_LOGS(%s, 0, %s, %d) AS LOG", literal(path), literal(containerName), lines))
 	switch {
 	case err != nil && waiting(err):
 		return nil, nil
@@ -70,6 +70,9 @@ func (l *Launcher) serverLog(ctx context.Context, path string, limit int) ([]byt
 		return nil, nil
 	}
 	log := []byte(rows[0]["log"])
+	if n := len(log); n > 0 && log[n-1] != '\n' { // the end of the last line may be cut off
+		log = append(log, '\n')
+	}
 	if len(log) >= fullLog {
 		if i := bytes.IndexByte(log, '\n'); i >= 0 && i+1 < len(log) {
 			log = log[i+1:]

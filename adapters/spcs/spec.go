@@ -77,7 +77,7 @@ const (
 // the name of its object only.
 func (l *Launcher) specify(s ports.WorkerSpec) (string, error) {
 	o := l.options
-	c := containerSpec{Name: container, Image: o.Image, Command: o.Command, Args: o.Args, Env: l.environment(s)}
+	c := containerSpec{Name: containerName, Image: o.Image, Command: o.Command, Args: o.Args, Env: l.environment(s)}
 	if o.CPU != "" || o.Memory != "" {
 		a := amounts{CPU: o.CPU, Memory: o.Memory}
 		c.Resources = &resources{a, a}
