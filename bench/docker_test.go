@@ -109,13 +109,21 @@ type containers struct {
 	image   string
 	ports   runner.Ports
 	options runner.Options
-	key     []byte // of the gateway
+	key     []byte        // of the gateway
+	dsn     string        // of the target
+	poll    time.Duration // of the control state; 0: the default
 	starting
 }
 
 // newContainers makes workers as containers with so much memory each; 0: as much
-// as they take.
+// as they take. Their store is a file.
 func newContainers(b *testing.B, memory int64) *containers {
+	b.Helper()
+	return newContainersOver(b, memory, openStore(b, storeFile(b)))
+}
+
+// newContainersOver is newContainers with a store.
+func newContainersOver(b *testing.B, memory int64, store ports.Store) *containers {
 	b.Helper()
 	host, ctx := dockertest.Require(b), context.Background()
 	f := &containers{host: host, image: imageOf(b, host, shipped(b)), key: storeKey(b)}
@@ -128,13 +136,14 @@ func newContainers(b *testing.B, memory int64) *containers {
 
 	database := postgrestest.Start(b, postgrestest.Options{Listen: "127.0.0.1," + reach.Listen})
 	dsn := database.DSNAt(reach.Listen, postgrestest.Superuser, postgrestest.Superuser) // one address for this host and its containers
+	f.dsn = dsn
 	target, err := postgres.New(dsn, postgres.Options{})
 	must(b, err)
 	b.Cleanup(func() { target.Close() })
 	must(b, target.Create(ctx, table()))
 	must(b, target.Load(ctx, table(), func(int64) {}))
 
-	server := gateway.New(watchedStore{openStore(b, storeFile(b)), &f.starting}, gateway.Options{Key: f.key})
+	server := gateway.New(watchedStore{store, &f.starting}, gateway.Options{Key: f.key})
 	b.Cleanup(func() { server.Close() })
 	address, _ := listening(b, server, net.JoinHostPort(reach.Listen, "0"))
 	_, port, err := net.SplitHostPort(address)
@@ -166,7 +175,7 @@ func (f *containers) start(b *testing.B, id string, n int) (launched, ready time
 func (f *containers) drive(b *testing.B, id string, template core.Template, stop <-chan core.StopRequested) core.Run {
 	b.Helper()
 	template.Target.Kind = "postgres"
-	s, err := template.Resolve(core.Resolution{Launcher: "docker", StartTimeout: time.Minute})
+	s, err := template.Resolve(core.Resolution{Launcher: "docker", StartTimeout: time.Minute, ControlPoll: f.poll, OwnerLease: 20 * f.poll, WorkerLease: 60 * f.poll})
 	must(b, err)
 	options := f.options
 	options.Secrets = append([]ports.EnvVar{{Name: ports.EnvStoreToken, Value: gateway.Token(f.key, id)}}, options.Secrets...)

@@ -54,11 +54,12 @@ type (
 		Handle Handle
 	}
 	// WorkerPending says that the platform has accepted a launch and does not run
-	// it yet.
+	// it yet, and why. It comes again with another cause.
 	WorkerPending struct {
 		At     time.Time
 		Worker int
 		Epoch  int
+		Cause  string
 	}
 	// LaunchFailed says that the launcher refused a launch for good. Whether
 	// something runs nevertheless is still to be located.

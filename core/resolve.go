@@ -16,9 +16,12 @@ type Resolution struct {
 	TemplateID   string
 	Launcher     string
 	StartTimeout time.Duration
-	ControlPoll  time.Duration
-	OwnerLease   time.Duration
-	WorkerLease  time.Duration
+	// Grace is the platform's time from a gentle stop to its kill, which nobody can
+	// make shorter: terminating and killing take that long. 0: it does not kill.
+	Grace       time.Duration
+	ControlPoll time.Duration
+	OwnerLease  time.Duration
+	WorkerLease time.Duration
 }
 
 // The bounds of a template.

@@ -127,14 +127,19 @@ func (v *resolver) duration(field string, d, otherwise Duration) Duration {
 
 func (v *resolver) limits(load ScenarioLoad) Limits {
 	t, r := &v.template.Limits, v.resolution
+	terminate, kill := defaultTerminateTimeout, defaultKillTimeout
+	if r.Grace > 0 {
+		terminate += Duration(r.Grace)
+		kill += Duration(r.Grace)
+	}
 	l := Limits{
 		StatementTimeout:  v.atLeast("limits.statement_timeout", t.StatementTimeout, defaultStatementTimeout, time.Millisecond),
 		PreflightTimeout:  defaultPreflightTimeout,
 		StartTimeout:      v.atLeast("limits.start_timeout", t.StartTimeout, either(r.StartTimeout, defaultStartTimeout), 100*time.Millisecond),
 		DrainTimeout:      v.atLeast("limits.drain_timeout", t.DrainTimeout, defaultDrainTimeout, time.Millisecond),
 		CancelTimeout:     v.atLeast("limits.cancel_timeout", t.CancelTimeout, defaultCancelTimeout, 10*time.Millisecond),
-		TerminateTimeout:  v.atLeast("limits.terminate_timeout", t.TerminateTimeout, defaultTerminateTimeout, 10*time.Millisecond),
-		KillTimeout:       v.atLeast("limits.kill_timeout", t.KillTimeout, defaultKillTimeout, 10*time.Millisecond),
+		TerminateTimeout:  v.atLeast("limits.terminate_timeout", t.TerminateTimeout, terminate, 10*time.Millisecond),
+		KillTimeout:       v.atLeast("limits.kill_timeout", t.KillTimeout, kill, 10*time.Millisecond),
 		ProcessingTimeout: defaultProcessingTimeout,
 		WorkerLease:       v.duration("limits.worker_lease", t.WorkerLease, either(r.WorkerLease, defaultWorkerLease)),
 		OwnerLease:        v.atLeast("limits.owner_lease", t.OwnerLease, either(r.OwnerLease, defaultOwnerLease), 100*time.Millisecond),

@@ -195,9 +195,16 @@ func TestResolveGivenValuesStay(t *testing.T) {
 	s, err = template.Resolve(core.Resolution{StartTimeout: 15 * time.Minute, ControlPoll: time.Second, OwnerLease: 20 * time.Second, WorkerLease: time.Minute})
 	is.NoErr(err)
 	is.Equal(s.Limits.StartTimeout, 900*second)
+	is.Equal(s.Limits.KillTimeout, 5*second)
 	is.Equal(s.Limits.ControlPoll, second)
 	is.Equal(s.Limits.OwnerLease, 20*second)
 	is.Equal(s.Limits.WorkerLease, 60*second)
+
+	// A platform that kills by itself takes its time to.
+	s, err = template.Resolve(core.Resolution{Grace: 30 * time.Second})
+	is.NoErr(err)
+	is.Equal(s.Limits.TerminateTimeout, 35*second)
+	is.Equal(s.Limits.KillTimeout, 35*second)
 }
 
 // TestResolveRefusals plants one mistake each and wants exactly one message.

@@ -240,6 +240,20 @@ func TestWhatNeverRanHasNothingToDrain(t *testing.T) {
 	is.Equal(r.Certificate().HighestRung, Drain)
 }
 
+// Why a worker waits is told with the start that timed out, the newest reason, and
+// nothing of one that runs by then.
+func TestWhyWorkersWaitIsTold(t *testing.T) {
+	is := is.New(t)
+	r, _ := play(t, NewRun("r", explorePlan(2, nil)), StartRequested{At: at(0)}, passed(1),
+		WorkerLaunched{At: at(2), Worker: 0, Epoch: 1}, WorkerLaunched{At: at(2), Worker: 1, Epoch: 1},
+		WorkerPending{At: at(3), Worker: 0, Epoch: 1, Cause: "pending: no node"}, WorkerPending{At: at(3), Worker: 1, Epoch: 1, Cause: "pending: no node"},
+		WorkerPending{At: at(4), Worker: 1, Epoch: 1, Cause: "pending: no image"},
+		BeatSeen{At: at(5), Worker: 0, Epoch: 1, State: WorkerStarting})
+	r, _ = play(t, r, Ticked{At: r.Deadline})
+	is.Equal(r.Reason, StartTimeout)
+	is.True(strings.HasSuffix(r.Detail, "worker-0 (launched); worker-1 (launched): pending: no image"))
+}
+
 func TestOwners(t *testing.T) {
 	is := is.New(t)
 	r, events := play(t, loaded(t, 1, nil), OwnerClaimed{At: at(11), Owner: "a", Until: at(16)})

@@ -56,7 +56,7 @@ func (r *Run) launched(e WorkerLaunched) {
 
 func (r *Run) pending(e WorkerPending) {
 	if w := r.worker(e.Worker, e.Epoch); w != nil && w.Life == Launched && w.State == "" {
-		w.Pending = true
+		w.Pending, w.Message = true, e.Cause
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/benchfleet/benchfleet/ports"
 )
 
-// orphanWait bounds how long a killed orphan is waited for.
+// orphanWait bounds how long a killed orphan is waited for, besides the time that
+// its platform takes.
 const orphanWait = 10 * time.Second
 
 // Collected is what gc did about one run or launch.
@@ -82,7 +83,7 @@ func left(l ports.Launch, why string) Collected {
 // collect ends one launch and releases it.
 func collect(ctx context.Context, launcher ports.Launcher, l ports.Launch) (Collected, error) {
 	c := Collected{RunID: l.Key.RunID, WorkerID: l.Key.WorkerID, Action: "released", Detail: "it had ended"}
-	ctx, cancel := context.WithTimeout(ctx, orphanWait)
+	ctx, cancel := context.WithTimeout(ctx, orphanWait+launcher.Capabilities().Grace)
 	defer cancel()
 	poll := time.NewTicker(busyPoll)
 	defer poll.Stop()

@@ -158,7 +158,7 @@ func (r *Runner) checkWarehouse(ctx context.Context, of core.Warehouse, s core.S
 // one of their own: it answers here, and not there.
 func (r *Runner) checkLoopback(ctx context.Context, target string) []core.Finding {
 	caps := r.ports.Launcher.Capabilities()
-	if caps.LocalFiles || !loopback(target) {
+	if caps.LocalFiles || r.options.TargetElsewhere || !loopback(target) {
 		return nil
 	}
 	reach, err := r.ports.Launcher.Reach(ctx)

@@ -56,6 +56,9 @@ type Options struct {
 	Environment []ports.EnvVar
 	// Secrets are given to every worker the way its launcher forwards secrets.
 	Secrets []ports.EnvVar
+	// TargetElsewhere says that the address in Environment by which workers reach
+	// the target is not that of this program, so that nothing follows from it.
+	TargetElsewhere bool
 	// Observe is called after every step that changed something, from the
 	// goroutine that drives. It must return soon.
 	Observe func(Observation)

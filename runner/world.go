@@ -73,8 +73,8 @@ func (d *driver) inspect(ctx context.Context) []core.Event {
 		w := indexes[i]
 		record := &d.run.Workers[w]
 		switch {
-		case state.State == ports.LaunchPending && record.Life == core.Launched && record.State == "" && !record.Pending:
-			facts = append(facts, core.WorkerPending{At: d.clock.now(), Worker: w, Epoch: record.Epoch})
+		case state.State == ports.LaunchPending && record.Life == core.Launched && record.State == "" && (!record.Pending || record.Message != state.Cause):
+			facts = append(facts, core.WorkerPending{At: d.clock.now(), Worker: w, Epoch: record.Epoch, Cause: state.Cause})
 		case state.State == ports.LaunchGone:
 			facts = append(facts, core.WorkerExited{
 				At: d.clock.now(), Worker: w, Epoch: record.Epoch,

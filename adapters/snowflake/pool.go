@@ -27,6 +27,9 @@ const (
 	applyPool
 	// observerPool is for questions about a target, and for preparing it.
 	observerPool
+	// launcherPool is for a launcher's statements, which need no database and no
+	// warehouse.
+	launcherPool
 	// measuredPool is for the load. There is no pool of these: each benchmark
 	// connection has its own.
 	measuredPool
@@ -82,6 +85,8 @@ func (u poolUse) String() string {
 		return "schema"
 	case observerPool:
 		return "observer"
+	case launcherPool:
+		return "launcher"
 	default:
 		return "load"
 	}
@@ -105,6 +110,8 @@ func parametersOf(use poolUse, given map[string]string) map[string]string {
 		if use == applyPool {
 			p["STATEMENT_TIMEOUT_IN_SECONDS"] = seconds(applyStatement)
 		}
+	case launcherPool:
+		p["STATEMENT_TIMEOUT_IN_SECONDS"] = seconds(controlStatement)
 	case observerPool:
 		p["READ_LATEST_WRITES"] = "true"
 		p["STATEMENT_TIMEOUT_IN_SECONDS"] = seconds(observerStatement)
@@ -142,7 +149,7 @@ func newConnector(config *Config, use poolUse, tag string) *connector {
 		DisableOCSPChecks: true,
 	}}
 	switch use {
-	case controlPool, applyPool:
+	case controlPool, applyPool, launcherPool:
 		c.base.MaxRetryCount, c.base.Database, c.base.Schema = controlRetries, "", ""
 	case observerPool:
 		c.base.MaxRetryCount, c.base.Warehouse = observerRetries, config.ObserverWarehouse

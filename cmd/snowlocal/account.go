@@ -41,6 +41,9 @@ type config struct {
 	SessionTokenSeconds float64
 	MasterTokenSeconds  float64
 	SyncSeconds         float64 // how long a request waits before it is told to ask again
+	GraceSeconds        float64 // of a container, from SIGTERM to SIGKILL
+	TokenSeconds        float64 // how long a service's token is valid
+	RotateSeconds       float64 // how often it is replaced
 }
 
 // readConfig reads a configuration file; none is an empty one.
@@ -65,7 +68,7 @@ func readConfig(file string) (c config, err error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("--config %s: there is more after its end", file)
 	}
-	if c.SessionTokenSeconds < 0 || c.MasterTokenSeconds < 0 || c.SyncSeconds < 0 {
+	if slices.Min([]float64{c.SessionTokenSeconds, c.MasterTokenSeconds, c.SyncSeconds, c.GraceSeconds, c.TokenSeconds, c.RotateSeconds}) < 0 {
 		return c, fmt.Errorf("--config %s: times cannot be negative", file)
 	}
 	return c, nil

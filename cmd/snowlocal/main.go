@@ -12,6 +12,8 @@
 //	GET    /statements  what was received, ?after=N after number N, and counters
 //	DELETE /statements  forgets them
 //	GET    /sessions    those that live
+//	POST, GET, DELETE /spcs  with --containers: faults as spcs.Fault has them, and
+//	                    the services with their containers
 //
 // The kinds of faults are latency (delay_ms), status (status), drop_before,
 // drop_after, expire_session, expire_master, end_session and error (number, state,
@@ -46,13 +48,14 @@ on stdout that says where, and as whom one logs in.
 
   snowlocal                          forgets everything at its end
   snowlocal --data DIR               keeps its data, and the default user's secrets, in a folder
+  snowlocal --containers             has compute pools and services too, on the local Docker Engine
 
 Flags:
 `
 
 type flags struct {
 	listen, data, postgres, config string
-	untilStdinCloses               bool
+	untilStdinCloses, containers   bool
 }
 
 func main() {
@@ -62,6 +65,7 @@ func main() {
 	flag.StringVar(&f.postgres, "postgres", "", "`DSN` of a database to use instead of a server of its own, as superuser; it is taken over whole")
 	flag.StringVar(&f.config, "config", "", "JSON or YAML `FILE` of users, roles, warehouses and databases to have besides the default ones")
 	flag.BoolVar(&f.untilStdinCloses, "until-stdin-closes", false, "end when standard input ends: with the process that started this one")
+	flag.BoolVar(&f.containers, "containers", false, "run container services (SPCS) on the local Docker Engine; the stand-in then listens at the gateway of Docker's bridge too, where a service's token alone logs in")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), help)
 		flag.PrintDefaults()
@@ -121,12 +125,23 @@ func run(ctx context.Context, f flags) (err error) {
 		defer func() { err = errors.Join(err, cluster.Remove()) }()
 		dsn = cluster.DSN(pgcluster.Superuser)
 	}
-	e, err := engine.Open(ctx, engine.Options{DSN: dsn, Account: account(c, s)})
+	o := engine.Options{DSN: dsn, Account: account(c, s)}
+	var services *containers
+	if f.containers {
+		if services, err = newContainers(ctx, folder, c, o.Account.Name); err != nil {
+			return err
+		}
+		o.Handlers, o.Functions, o.Gone = services.Handlers(), services.Functions(), services.Gone
+	}
+	e, err := engine.Open(ctx, o)
 	if err != nil {
+		return errors.Join(err, services.close())
+	}
+	defer func() { err = errors.Join(err, services.close(), e.Close(context.WithoutCancel(ctx))) }()
+	if err := services.prepare(ctx, e); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.Close(context.WithoutCancel(ctx))) }()
-	return serve(ctx, listener, e, c, func(host string, port int) error { return announce(host, port, c, s, folder) })
+	return serve(ctx, listener, e, c, services, func(host string, port int) error { return announce(host, port, c, s, folder, services) })
 }
 
 // startCluster starts the stand-in's own PostgreSQL server.
@@ -150,17 +165,25 @@ func startCluster(data string) (*pgcluster.Cluster, error) {
 }
 
 // serve serves until ctx ends, and then lets go of every session.
-func serve(ctx context.Context, listener net.Listener, e *engine.Engine, c config, announce func(host string, port int) error) error {
+func serve(ctx context.Context, listener net.Listener, e *engine.Engine, c config, services *containers, announce func(host string, port int) error) (err error) {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-	s, err := server.New(e, server.Options{
+	o := server.Options{
 		SessionToken: seconds(c.SessionTokenSeconds), MasterToken: seconds(c.MasterTokenSeconds), SyncLimit: seconds(c.SyncSeconds),
-	})
+	}
+	if services != nil {
+		o.Services = services
+	}
+	s, err := server.New(e, o)
 	if err != nil {
 		return err
 	}
 	h := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(listener) }()
+	if services != nil {
+		inside := services.serve(s.Inside())
+		defer func() { err = errors.Join(err, inside()) }()
+	}
 	at := listener.Addr().(*net.TCPAddr)
 	fmt.Fprintf(os.Stderr, "snowlocal: a stand-in at %s. This is not Snowflake.\n", at)
 	if err = announce(at.IP.String(), at.Port); err == nil {
@@ -178,14 +201,18 @@ func serve(ctx context.Context, listener net.Listener, e *engine.Engine, c confi
 }
 
 // announce says on stdout how to log in.
-func announce(host string, port int, c config, s secrets, folder string) error {
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{
+func announce(host string, port int, c config, s secrets, folder string, services *containers) error {
+	line := map[string]any{
 		"host": host, "port": port, "account": strings.ToLower(account(c, s).Name), "user": defaultUser, "password": s.Password,
 		"warehouse": benchWarehouse, "control_warehouse": controlWarehouse, "interactive_warehouse": liveWarehouse,
 		"database": defaultDatabase, "role": defaultRole,
 		"private_key_file": filepath.Join(folder, keyFile), "token_file": filepath.Join(folder, tokenFile),
 		"admin": fmt.Sprintf("http://%s/snowlocal", net.JoinHostPort(host, fmt.Sprint(port))),
-	})
+	}
+	if services != nil {
+		line["compute_pool"], line["image_repository"], line["inside"] = defaultPool, defaultRepository, services.at.Addr().String()
+	}
+	return json.NewEncoder(os.Stdout).Encode(line)
 }
 
 // folderOf is the folder for the data, or a temporary one. Its owner alone reads

@@ -43,6 +43,8 @@ type LauncherHarness struct {
 	// files and processes; of one that is released it must be nothing. Nil: it
 	// cannot be asked.
 	Left func(runID string) ([]string, error)
+	// LogKept is how many bytes the platform keeps of the end of a log; 0: all.
+	LogKept int
 }
 
 // TestLauncher runs the suite of a launcher.

@@ -247,6 +247,12 @@ func launcherLogs(t testing.TB, h LauncherHarness) {
 		if first, _, _ := bytes.Cut(log, []byte("\n")); !bytes.HasPrefix(first, []byte("line ")) && !bytes.HasPrefix(first, []byte("pid ")) {
 			t.Errorf("Logs with limit %d begins in the middle of a line: %q", limit, first)
 		}
+		if limit == 1<<20 && h.LogKept > 0 {
+			if len(log) > h.LogKept || len(log) < h.LogKept*9/10 {
+				t.Errorf("all that is kept of the log is %d bytes, want about %d", len(log), h.LogKept)
+			}
+			continue
+		}
 		if limit == 1<<20 && bytes.Count(log, []byte("\n")) != lines+1 {
 			t.Errorf("the whole log has %d lines, want %d", bytes.Count(log, []byte("\n")), lines+1)
 		}

@@ -38,6 +38,9 @@ type Options struct {
 	Data string
 	// Listen is where it listens; "" for any port of loopback.
 	Listen string
+	// Containers makes it run container services on the local Docker Engine, which
+	// must be there.
+	Containers bool
 }
 
 // Server is a stand-in that runs, or a real account.
@@ -58,6 +61,11 @@ type Server struct {
 	InteractiveWarehouse string `json:"interactive_warehouse"`
 	PrivateKeyFile       string `json:"private_key_file"`
 	TokenFile            string `json:"token_file"`
+	// ComputePool and ImageRepository, which is a full name, are there with
+	// Containers. An image is in the repository DB.SCHEMA.REPO when the Docker Engine
+	// has it by the name db/schema/repo/name:tag; see Repository.
+	ComputePool     string `json:"compute_pool"`
+	ImageRepository string `json:"image_repository"`
 	// Admin is the address of what only the stand-in can do; "" for an account.
 	Admin string `json:"admin"`
 
@@ -146,6 +154,9 @@ func start(options Options) (_ *Server, err error) {
 	args := []string{"--until-stdin-closes"}
 	if options.Listen != "" {
 		args = append(args, "--listen", options.Listen)
+	}
+	if options.Containers {
+		args = append(args, "--containers")
 	}
 	if options.Data != "" {
 		args = append(args, "--data", options.Data)

@@ -10,6 +10,9 @@ import (
 // Shared is one stand-in for all tests of a package, or the account that the
 // environment names. Its zero value is ready.
 type Shared struct {
+	// Options are of the stand-in. They may be set until the first test asks for it.
+	Options Options
+
 	mu     sync.Mutex
 	server *Server
 	err    error
@@ -64,7 +67,7 @@ func (s *Shared) Server(tb testing.TB) *Server {
 		if dsn != "" {
 			s.server, s.err = account(dsn)
 		} else {
-			s.server, s.err = start(Options{})
+			s.server, s.err = start(s.Options)
 		}
 	}
 	if s.err != nil {

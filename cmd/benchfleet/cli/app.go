@@ -107,7 +107,7 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` or snowflake:ADDRESS (default sqlite:FOLDER/store.db)")
 	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
 	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
-	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; plugin: "+pluginOptions)
+	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; spcs: "+servicesOptions+"; plugin: "+pluginOptions)
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),

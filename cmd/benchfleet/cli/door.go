@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/gateway"
+	"github.com/benchfleet/benchfleet/adapters/snowflake"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 )
@@ -76,9 +77,18 @@ func (a *app) checkDoor(ctx context.Context, launcher ports.Launcher, n int) []c
 func (a *app) openDoor(ctx context.Context, store ports.Store, launcher ports.Launcher, home home) (*door, error) {
 	if !a.needsGateway(launcher) {
 		d := &door{store: store, close: nothing}
-		if at := []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}; storeKind(a.store) == sqliteStore {
+		at := []ports.EnvVar{{Name: ports.EnvStore, Value: a.store}}
+		switch {
+		case launcher.Capabilities().Name == servicesLauncher: // the platform logs its workers in
+			inside, err := snowflake.ServiceAddress(a.store, a.environ)
+			if err != nil {
+				return nil, err
+			}
+			at[0].Value = snowflakeStore + ":" + inside
 			d.environment = at
-		} else {
+		case storeKind(a.store) == sqliteStore:
+			d.environment = at
+		default:
 			d.secrets = at // it may hold a password
 		}
 		return d, nil

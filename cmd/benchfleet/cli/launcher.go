@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const launcherHelp = "where workers run: `local` (subprocesses), docker (containers), or plugin:PATH (somebody else's launcher)"
+const launcherHelp = "where workers run: `local` (subprocesses), docker (containers), spcs (job services in Snowflake, with a store there), or plugin:PATH (somebody else's launcher)"
 
 // What the launchers can be told, for people.
 const (
@@ -106,10 +106,12 @@ func (a *app) openLauncher(ctx context.Context, name string, say io.Writer) (por
 		return a.openLocal(say)
 	case name == "docker":
 		return a.openDocker()
+	case name == servicesLauncher:
+		return a.openServices(say)
 	case kind == "plugin" && path != "":
 		return a.openPlugin(ctx, path, say)
 	default:
-		return nil, nil, usage("--launcher is %q; allowed: local, docker, plugin:PATH", name)
+		return nil, nil, usage("--launcher is %q; allowed: local, docker, spcs, plugin:PATH", name)
 	}
 }
 
@@ -117,7 +119,7 @@ func (a *app) openLauncher(ctx context.Context, name string, say io.Writer) (por
 // name that it gives itself; where it is says --launcher.
 func (a *app) openLauncherOf(ctx context.Context, scenario core.Scenario, say io.Writer) (ports.Launcher, func() error, error) {
 	name := scenario.Launcher
-	if name != "local" && name != "docker" {
+	if name != "local" && name != "docker" && name != servicesLauncher {
 		if !strings.HasPrefix(a.launcher, "plugin:") {
 			return nil, nil, usage("the workers of this run belong to the launcher %s, which is no launcher of benchfleet's own; give --launcher plugin:PATH", name)
 		}

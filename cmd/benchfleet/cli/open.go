@@ -206,7 +206,9 @@ func (a *app) open(ctx context.Context, store ports.Store, scenario core.Scenari
 	switch {
 	case err == nil:
 		target, s.target, s.close = opened, opened, append(s.close, opened.Close)
-		options.Secrets = append(options.Secrets, ports.EnvVar{Name: worker.EndpointVariable(endpoint.Name), Value: endpoint.DSN})
+		if err := a.addEndpoint(&options, scenario, endpoint, say); err != nil && !home.ending {
+			return nil, &unopened{"launcher", err}
+		}
 	case home.ending && ctx.Err() == nil:
 		target = absent{err.Error()}
 		fmt.Fprintf(say, "the target of run %s is not asked what still runs there, and the run is ended without that: %v\n", home.run, err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -91,7 +92,7 @@ func assign(t core.Template, assignments []string) (core.Template, error) {
 // store: each read of one that is far away costs a round trip and money, and its
 // clock is asked over that way too.
 func resolution(caps ports.Capabilities, store string) core.Resolution {
-	r := core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout}
+	r := core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout, Grace: caps.Grace}
 	if store == snowflakeStore {
 		r.ControlPoll, r.OwnerLease, r.WorkerLease = time.Second, 20*time.Second, time.Minute
 	}
@@ -112,7 +113,11 @@ type refuse func([]core.Finding) error
 func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refuse) (*admitted, error) {
 	a.launcher = o.launcher
 	launcher, closeLauncher, err := a.openLauncher(ctx, o.launcher, a.err)
-	if err != nil {
+	var shut *shutDoor
+	switch {
+	case errors.As(err, &shut):
+		return nil, refuse([]core.Finding{shut.finding()})
+	case err != nil:
 		return nil, err
 	}
 	defer closeLauncher()

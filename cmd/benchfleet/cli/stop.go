@@ -221,24 +221,26 @@ func (a *app) collect(ctx context.Context, store ports.Store) ([]runner.Collecte
 }
 
 // launchersOf are the launchers that may have left something: that of
-// subprocesses, the one that --launcher names, and that of containers if any of
-// the newest runs was its.
+// subprocesses, the one that --launcher names, and those of containers and of job
+// services if any of the newest runs was theirs.
 func (a *app) launchersOf(ctx context.Context, store ports.Store) ([]string, error) {
 	names := []string{"local"}
 	if a.launcher != "" && a.launcher != "local" {
 		names = append(names, a.launcher)
 	}
 	runs, err := store.List(ctx, ports.RunFilter{Limit: maxRuns})
-	docker := slices.ContainsFunc(runs, func(r ports.RunSummary) bool { return r.Launcher == "docker" })
-	if docker && a.launcher != "docker" {
-		names = append(names, "docker")
+	for _, name := range []string{"docker", servicesLauncher} {
+		used := slices.ContainsFunc(runs, func(r ports.RunSummary) bool { return r.Launcher == name })
+		if used && a.launcher != name {
+			names = append(names, name)
+		}
 	}
 	return names, err
 }
 
 // collectFrom ends the launches of one launcher that outlived their runs.
 func (a *app) collectFrom(ctx context.Context, store ports.Store, name string) ([]runner.Collected, error) {
-	if name == "local" {
+	if name == "local" || a.launcher != "" && name != a.launcher {
 		defer func(options []string) { a.options = options }(a.options)
 		a.options = nil // they are another launcher's
 	}

@@ -70,7 +70,7 @@ func stageLine(s Snapshot) string {
 				ready++
 			}
 		}
-		return fmt.Sprintf("STARTING     %d of %d workers are ready", ready, len(run.Workers))
+		return fmt.Sprintf("STARTING     %d of %d workers are ready", ready, len(run.Workers)) + waiting(run)
 	case run.Phase == core.Processing:
 		return "PROCESSING   " + processing(run)
 	case run.Status.Ending():
@@ -82,6 +82,16 @@ func stageLine(s Snapshot) string {
 	default:
 		return ""
 	}
+}
+
+// waiting says why the first of the workers waits that the platform does not run.
+func waiting(run core.Run) string {
+	for _, w := range run.Workers {
+		if w.Pending && w.Message != "" && w.Life == core.Launched {
+			return "; " + w.ID + " is " + report.Clean(w.Message)
+		}
+	}
+	return ""
 }
 
 // Note writes a remark that differs from the one before.

@@ -156,8 +156,8 @@ func (s *Session) setVariables(ctx context.Context, n *sqltext.SetVar, q Query) 
 }
 
 // systemCall executes SELECT of a function that acts on sessions and queries.
-func (s *Session) systemCall(ctx context.Context, st *sqltext.Statement, q Query) (*Result, bool, error) {
-	items := systemCalls(st.Node)
+func (s *Session) systemCall(ctx context.Context, r *record, st *sqltext.Statement, q Query) (*Result, bool, error) {
+	items := s.systemCalls(st.Node)
 	if items == nil {
 		return nil, false, nil
 	}
@@ -171,17 +171,7 @@ func (s *Session) systemCall(ctx context.Context, st *sqltext.Statement, q Query
 	var row []*string
 	for _, item := range items {
 		call := item.X.(*sqltext.Call) // systemCalls has seen to it
-		if len(call.Args) != 1 || call.Args[0].Value == nil {
-			return nil, true, failure(938, "22023", "SQL compilation error:\nnot enough arguments for function [%s], expected 1, got %d", call.Name.Last(), len(call.Args))
-		}
-		values, _, err := s.evaluate(ctx, []sqltext.Expr{call.Args[0].Value}, q)
-		if err != nil {
-			return nil, true, err
-		}
-		if values[0] == nil {
-			return nil, true, failure(100132, "22000", "Invalid value: NULL for %s", call.Name.Last())
-		}
-		text, err := s.systemAct(ctx, call.Name.Last(), *values[0])
+		text, err := s.systemValue(ctx, r, call, q)
 		if err != nil {
 			return nil, true, err
 		}
@@ -191,12 +181,41 @@ func (s *Session) systemCall(ctx context.Context, st *sqltext.Statement, q Query
 	return result, true, nil
 }
 
+// systemValue calls one function.
+func (s *Session) systemValue(ctx context.Context, r *record, call *sqltext.Call, q Query) (string, error) {
+	name := call.Name.Last()
+	args := make([]sqltext.Expr, len(call.Args))
+	for i, arg := range call.Args {
+		if args[i] = arg.Value; arg.Value == nil {
+			return "", unsupported("a query as an argument of %s", name)
+		}
+	}
+	_, own := s.engine.options.Functions[name]
+	if !own && len(args) != 1 {
+		return "", failure(938, "22023", "SQL compilation error:\nnot enough arguments for function [%s], expected 1, got %d", name, len(args))
+	}
+	var values []*string
+	if len(args) > 0 {
+		var err error
+		if values, _, err = s.evaluate(ctx, args, q); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case own:
+		return s.systemFunction(ctx, r, name, values, q)
+	case values[0] == nil:
+		return "", failure(100132, "22000", "Invalid value: NULL for %s", name)
+	}
+	return s.systemAct(ctx, name, *values[0])
+}
+
 // systemFunctions act on sessions and queries. They are all that their SELECT
 // has.
 var systemFunctions = []string{"SYSTEM$CANCEL_QUERY", "SYSTEM$CANCEL_ALL_QUERIES", "SYSTEM$ABORT_SESSION"}
 
 // systemCalls are the items of SELECT f(…), g(…), or of CALL, if all of them act.
-func systemCalls(n sqltext.Node) []sqltext.Item {
+func (s *Session) systemCalls(n sqltext.Node) []sqltext.Item {
 	var items []sqltext.Item
 	switch n := n.(type) {
 	case *sqltext.CallStmt:
@@ -210,7 +229,10 @@ func systemCalls(n sqltext.Node) []sqltext.Item {
 	}
 	for _, item := range items {
 		call, ok := item.X.(*sqltext.Call)
-		if !ok || !slices.Contains(systemFunctions, call.Name.Last()) {
+		if !ok {
+			return nil
+		}
+		if _, own := s.engine.options.Functions[call.Name.Last()]; !own && !slices.Contains(systemFunctions, call.Name.Last()) {
 			return nil
 		}
 	}

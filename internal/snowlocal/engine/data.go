@@ -15,7 +15,7 @@ import (
 
 // data executes a query or DML.
 func (s *Session) data(ctx context.Context, r *record, st *sqltext.Statement, q Query) (*Result, error) {
-	if result, done, err := s.systemCall(ctx, st, q); done || err != nil {
+	if result, done, err := s.systemCall(ctx, r, st, q); done || err != nil {
 		return result, err
 	}
 	dml := isDML(st.Node)

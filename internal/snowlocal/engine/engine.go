@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/benchfleet/benchfleet/internal/snowlocal/engine/pgtext"
 )
 
 // Handler executes a statement that the engine does not know. The text is the
@@ -234,6 +236,9 @@ func (e *Engine) allowed(ctx context.Context, role, kind, object, privilege stri
 	}
 	query := map[string]string{"WAREHOUSE": "SELECT owner FROM sf.warehouses WHERE name = $1", "DATABASE": "SELECT owner FROM sf.databases WHERE name = $1",
 		"SCHEMA": "SELECT owner FROM sf.schemas WHERE database || '.' || name = $1"}[kind]
+	if _, kept := keptKinds[kind]; kept {
+		query = "SELECT owner FROM sf.kept WHERE kind = " + pgtext.String(kind) + " AND name = $1"
+	}
 	if query == "" {
 		return false, nil
 	}

@@ -71,7 +71,7 @@ func withoutTypesOfNulls(binds []Bind) []Bind {
 func (s *Session) aside(ctx context.Context, r *record, q Query) (*Result, error) {
 	s.mu.Lock()
 	copied := &Session{
-		engine: s.engine, id: s.id, info: s.info, parameters: maps.Clone(s.parameters), plans: newPlans(), closed: s.closed, hybridIn: s.hybridIn,
+		engine: s.engine, id: s.id, service: s.service, info: s.info, parameters: maps.Clone(s.parameters), plans: newPlans(), closed: s.closed, hybridIn: s.hybridIn,
 		variables: map[string]sqltext.Expr{}, temporary: map[string]bool{}, copied: true,
 	}
 	s.mu.Unlock()
@@ -244,7 +244,7 @@ func (s *Session) dispatch(ctx context.Context, r *record, st *sqltext.Statement
 	case *sqltext.Describe:
 		return s.describe(ctx, n, q)
 	case *sqltext.Other:
-		return s.other(ctx, n, st, q)
+		return s.other(ctx, r, n, st, q)
 	}
 	if q.DescribeOnly {
 		return &Result{TypeID: TypeDDL, Columns: []Column{textColumn("status")}}, nil
@@ -311,12 +311,12 @@ func (s *Session) act(ctx context.Context, st *sqltext.Statement, q Query) (*Res
 }
 
 // other gives a statement to the handler with the longest words.
-func (s *Session) other(ctx context.Context, n *sqltext.Other, st *sqltext.Statement, q Query) (*Result, error) {
+func (s *Session) other(ctx context.Context, r *record, n *sqltext.Other, st *sqltext.Statement, q Query) (*Result, error) {
 	for i := len(n.Words); i > 0; i-- {
 		if handler, ok := s.engine.options.Handlers[strings.Join(n.Words[:i], " ")]; ok {
 			q.SQL = st.Text
 			q.Binds = q.Binds[min(st.FirstParam, len(q.Binds)):min(st.Params, len(q.Binds))]
-			return handler(ctx, s, q)
+			return s.interruptible(ctx, r, q, handler)
 		}
 	}
 	return nil, unsupported("%s", strings.Join(n.Words, " "))

@@ -22,7 +22,12 @@ var grantable = map[string][]string{
 	"WAREHOUSE": {"USAGE", "MODIFY", "MONITOR", "OPERATE"},
 	"ACCOUNT": {"CREATE DATABASE", "CREATE WAREHOUSE", "CREATE ROLE", "CREATE USER", "CREATE COMPUTE POOL", "CREATE INTEGRATION", "MANAGE GRANTS", "MONITOR USAGE", "MONITOR EXECUTION",
 		"BIND SERVICE ENDPOINT", "EXECUTE TASK", "IMPORT SHARE"},
-	"USER": {"MONITOR"},
+	"USER":             {"MONITOR"},
+	"COMPUTE POOL":     {"USAGE", "MODIFY", "MONITOR", "OPERATE"},
+	"IMAGE REPOSITORY": {"READ", "WRITE"},
+	"SECRET":           {"USAGE", "READ"},
+	"SERVICE":          {"USAGE", "MONITOR", "OPERATE"},
+	"INTEGRATION":      {"USAGE"},
 }
 
 func (s *Session) grant(ctx context.Context, n *sqltext.Grant, q Query) (*Result, error) {

@@ -124,5 +124,6 @@ const tableGrants = `SELECT r.created, a.privilege_type, CASE r.kind WHEN 'VIEW'
 	UNION ALL SELECT created, 'OWNERSHIP', CASE kind WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END, database || '.' || schema || '.' || name, 'ROLE', owner, true, owner FROM sf.relations
 	UNION ALL SELECT created, 'OWNERSHIP', 'SCHEMA', database || '.' || name, 'ROLE', owner, true, owner FROM sf.schemas
 	UNION ALL SELECT created, 'OWNERSHIP', 'DATABASE', name, 'ROLE', owner, true, owner FROM sf.databases
+	UNION ALL SELECT created, 'OWNERSHIP', replace(kind, ' ', '_'), name, 'ROLE', owner, true, owner FROM sf.kept
 	UNION ALL SELECT created, 'OWNERSHIP', 'WAREHOUSE', name, 'ROLE', owner, true, owner FROM sf.warehouses
-	UNION ALL SELECT created, privilege, kind, object, grantee_kind, grantee, grant_option, granted_by FROM sf.grants`
+	UNION ALL SELECT created, privilege, replace(kind, ' ', '_'), object, grantee_kind, grantee, grant_option, granted_by FROM sf.grants`

@@ -52,6 +52,9 @@ func (e *Engine) exists(ctx context.Context, kind, name string) (bool, error) {
 		"ROLE": "SELECT EXISTS (SELECT 1 FROM sf.roles WHERE name = $1)", "USER": "SELECT EXISTS (SELECT 1 FROM sf.users WHERE name = $1)",
 		"WAREHOUSE": "SELECT EXISTS (SELECT 1 FROM sf.warehouses WHERE name = $1)",
 	}[kind]
+	if _, kept := keptKinds[kind]; kept {
+		query, ok = "SELECT EXISTS (SELECT 1 FROM sf.kept WHERE kind = "+pgtext.String(kind)+" AND name = $1)", true
+	}
 	if !ok {
 		return false, unsupported("%s", strings.ToLower(kind))
 	}
@@ -62,7 +65,11 @@ func (e *Engine) exists(ctx context.Context, kind, name string) (bool, error) {
 
 // objectName reads the name of an object; a schema's has its database in front.
 func (s *Session) objectName(ctx context.Context, kind string, p sqltext.Path, q Query) (name string, err error) {
-	if kind != "SCHEMA" {
+	switch {
+	case keptKinds[kind]:
+		name, _, err = s.tablePath(ctx, p, q)
+		return name, err
+	case kind != "SCHEMA":
 		return s.object(ctx, p, q)
 	}
 	database, schema, err := s.schemaPath(ctx, p, q)
@@ -260,7 +267,10 @@ func (s *Session) dropObject(ctx context.Context, n *sqltext.Drop, q Query) (*Re
 
 // removeObject removes an object and what was granted on it.
 func (e *Engine) removeObject(ctx context.Context, tx pgx.Tx, kind, name string) error {
-	var err error
+	err := e.gone(ctx, tx, kind, name)
+	if err != nil {
+		return err
+	}
 	switch kind {
 	case "DATABASE":
 		var schemas []string

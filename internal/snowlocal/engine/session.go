@@ -20,7 +20,8 @@ type Session struct {
 	engine *Engine
 	id     int64
 
-	copied        bool // it is a copy, for one query
+	service       *Service // nil for a user
+	copied        bool     // it is a copy, for one query
 	inTransaction atomic.Bool
 
 	run sync.Mutex // held by what uses the connection, and what follows
@@ -37,8 +38,9 @@ type Session struct {
 	lastTables []string          // of the statement that runs
 	changed    map[string]string // parameters changed by the statement
 
-	signals sync.Mutex // held while a signal is sent
-	current *record    // what may be cancelled
+	signals   sync.Mutex // held while a signal is sent
+	current   *record    // what may be cancelled
+	interrupt func()     // cancels a handler that runs; nil without
 
 	mu         sync.Mutex // guards what follows
 	info       SessionInfo
@@ -62,15 +64,21 @@ func (e *Engine) NewSession(ctx context.Context, o SessionOptions) (*Session, er
 }
 
 func (e *Engine) newSession(ctx context.Context, o SessionOptions) (*Session, error) {
-	user, ok, err := e.User(ctx, o.User)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, failure(390100, "08001", "Incorrect username or password was specified.")
+	var user User
+	if o.Service != nil {
+		user = o.Service.user()
+	} else {
+		var ok bool
+		var err error
+		if user, ok, err = e.User(ctx, o.User); err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, failure(390100, "08001", "Incorrect username or password was specified.")
+		}
 	}
 	s := &Session{
-		engine: e, id: e.nextID.Add(1), plans: newPlans(), variables: map[string]sqltext.Expr{}, temporary: map[string]bool{}, parameters: map[string]string{},
+		engine: e, service: o.Service, id: e.nextID.Add(1), plans: newPlans(), variables: map[string]sqltext.Expr{}, temporary: map[string]bool{}, parameters: map[string]string{},
 	}
 	s.info.User = user.Name
 	if err := s.loginRole(ctx, o, user); err != nil {
@@ -111,7 +119,7 @@ func (s *Session) loginRole(ctx context.Context, o SessionOptions, user User) er
 	if role == "" {
 		role = public
 	}
-	roles, err := s.engine.userRoles(ctx, user.Name)
+	roles, err := s.roles(ctx)
 	if err != nil {
 		return err
 	}
@@ -318,6 +326,10 @@ func (s *Session) signal(r *record) {
 	s.signals.Lock()
 	defer s.signals.Unlock()
 	if s.current != r {
+		return
+	}
+	if s.interrupt != nil {
+		s.interrupt()
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)

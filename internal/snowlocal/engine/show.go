@@ -294,7 +294,7 @@ func (s *Session) showGrants(ctx context.Context, n *sqltext.Show, q Query) (*Re
 			return nil, missing(title(kind), name)
 		}
 	}
-	where := map[string]string{"ON": "g.kind = " + pgtext.String(kind) + " AND g.object = $1", "TO": "g.granted_to = " + pgtext.String(kind) + " AND g.grantee = $1",
+	where := map[string]string{"ON": "g.kind = " + pgtext.String(strings.ReplaceAll(kind, " ", "_")) + " AND g.object = $1", "TO": "g.granted_to = " + pgtext.String(kind) + " AND g.grantee = $1",
 		"OF": "g.kind = 'ROLE' AND g.object = $1"}[n.Of]
 	return s.showNames(ctx, "grants", columns, query+where+order, name)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 )
 
@@ -17,8 +18,13 @@ type Options struct {
 	History int
 	// Handlers execute statements that the engine does not, by their first words
 	// in upper case ("EXECUTE JOB SERVICE", "SHOW SERVICES"). The longest match
-	// wins.
+	// wins. A method of an object, as in SELECT name!METHOD(), is "! METHOD".
 	Handlers map[string]Handler
+	// Functions execute SYSTEM$ functions that the engine does not have, by name,
+	// where they are all that a SELECT or CALL has.
+	Functions map[string]Function
+	// Gone is told of a database or schema that is dropped, by full name.
+	Gone func(ctx context.Context, name string) error
 }
 
 // DefaultHistory is the number of finished statements that are remembered.
@@ -92,6 +98,8 @@ type SessionOptions struct {
 	User, Role, Database, Schema, Warehouse string
 	// Parameters are the session parameters that the login carries.
 	Parameters map[string]string
+	// Service is set when a container service logs in; User is ignored then.
+	Service *Service
 }
 
 // SessionInfo is what a session uses now.

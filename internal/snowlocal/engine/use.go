@@ -98,7 +98,7 @@ func useResult() *Result {
 }
 
 func (s *Session) useRole(ctx context.Context, role string) error {
-	roles, err := s.engine.userRoles(ctx, s.info.User)
+	roles, err := s.roles(ctx)
 	if err != nil {
 		return err
 	}

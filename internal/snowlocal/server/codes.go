@@ -11,6 +11,7 @@ const (
 	codeBadLogin        = "390100"
 	codeBadJWT          = "390144"
 	codeBadOAuth        = "390303"
+	codeServiceToken    = "395092"
 )
 
 // Not confirmed about Snowflake, and only here. A wrong account has a wrong host,
@@ -25,6 +26,7 @@ const (
 	codeUnsupported   = "000002"
 	codeInternal      = "000603"
 	codeBadRequest    = "390180"
+	codeServiceLogin  = "395092"
 )
 
 // What is said with them.
@@ -34,6 +36,8 @@ const (
 	textUserDisabled   = "User access disabled. Contact your local system administrator."
 	textBadJWT         = "JWT token is invalid. "
 	textBadOAuth       = "Invalid OAuth access token. "
+	textServiceToken   = "Client is unauthorized to use Snowpark Container Services OAuth token."
+	textServiceLogin   = "Client is unauthorized: inside Snowpark Container Services one logs in with the service's OAuth token."
 	textBadPAT         = "Programmatic access token is invalid."
 	textSessionExpired = "Session token has expired."
 	textSessionGone    = "Session no longer exists.  New login required to access the service."

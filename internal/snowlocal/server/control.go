@@ -25,6 +25,9 @@ func (s *Server) control() http.Handler {
 	mux.HandleFunc("GET /snowlocal/statements", s.listStatements)
 	mux.HandleFunc("DELETE /snowlocal/statements", s.clearStatements)
 	mux.HandleFunc("GET /snowlocal/sessions", s.listSessions)
+	if s.options.Services != nil {
+		mux.Handle("/snowlocal/spcs", s.options.Services.Control())
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {

@@ -48,14 +48,22 @@ func (s *Server) login(c *call) []byte {
 		return refuse(codeSessionGone, "08001", textSessionGone).encode()
 	}
 	ctx := context.WithoutCancel(c.http.Context())
-	user, no := s.prove(ctx, &request.Data)
+	service, no := s.service(ctx, c.http, &request.Data)
+	var user engine.User
+	switch {
+	case no != nil:
+	case service != nil:
+		user.Name = service.Name
+	default:
+		user, no = s.prove(ctx, &request.Data)
+	}
 	if no != nil {
 		return no.encode()
 	}
 	query := c.http.URL.Query()
 	opened, err := s.engine.NewSession(ctx, engine.SessionOptions{
 		User: user.Name, Role: query.Get("roleName"), Database: query.Get("databaseName"), Schema: query.Get("schemaName"), Warehouse: query.Get("warehouse"),
-		Parameters: texts(request.Data.SessionParameters),
+		Parameters: texts(request.Data.SessionParameters), Service: service,
 	})
 	if err != nil {
 		return refusalOf(err, "").encode()

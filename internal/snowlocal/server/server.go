@@ -29,6 +29,8 @@ type Options struct {
 	SyncLimit time.Duration
 	// Now is the clock of the tokens; nil is time.Now.
 	Now func() time.Time
+	// Services are the container services; nil: there are none.
+	Services Services
 }
 
 // Server is the protocol before an engine.
@@ -100,6 +102,13 @@ func (s *Server) Close() error {
 
 // Handler answers drivers, and those who control the stand-in.
 func (s *Server) Handler() http.Handler {
+	mux := s.drivers()
+	mux.Handle("/snowlocal/", s.control())
+	return mux
+}
+
+// drivers answers drivers alone.
+func (s *Server) drivers() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("POST /session/v1/login-request", s.driver(s.login))
 	mux.Handle("POST /session/token-request", s.driver(s.renew))
@@ -110,7 +119,6 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /queries/{id}/result", s.driver(s.result))
 	mux.Handle("GET /monitoring/queries/{id}", s.driver(s.monitor))
 	mux.Handle("POST /telemetry/send", s.driver(s.telemetry))
-	mux.Handle("/snowlocal/", s.control())
 	return mux
 }
 

@@ -123,6 +123,12 @@ func (p *parser) showGrants(s *Show) {
 	if s.Of = p.oneOf("ON", "TO", "OF"); s.Of == "" {
 		return
 	}
+	for _, kind := range kinds {
+		if strings.Contains(kind, " ") && p.word(strings.Fields(kind)...) {
+			s.OfKind, s.Object = kind, p.path()
+			return
+		}
+	}
 	if s.OfKind = p.next().Text; s.OfKind != "ACCOUNT" {
 		s.Object = p.path()
 	}

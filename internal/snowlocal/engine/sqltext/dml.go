@@ -10,6 +10,12 @@ func (p *parser) statement() Node {
 		p.unexpected("")
 	}
 	switch t.Text {
+	case "SELECT", "CALL":
+		if o := p.method(); o != nil {
+			return o
+		}
+	}
+	switch t.Text {
 	case "SELECT", "WITH", "VALUES":
 		return p.query()
 	case "INSERT":
@@ -58,6 +64,25 @@ func (p *parser) other() Node {
 	}
 	p.skip()
 	return o
+}
+
+// method takes SELECT or CALL of a method of an object, name!METHOD(…), by the
+// words "!" and METHOD; or nil.
+func (p *parser) method() Node {
+	at := 1
+	for p.peekAt(at).Kind == Word || p.peekAt(at).Kind == Quoted {
+		at++
+		if p.peekAt(at).Text != "." || p.peekAt(at).Kind != Operator {
+			break
+		}
+		at++
+	}
+	name := p.peekAt(at + 1)
+	if t := p.peekAt(at); t.Kind != Operator || t.Text != "!" || name.Kind != Word {
+		return nil
+	}
+	p.skip()
+	return &Other{Words: []string{"!", name.Text}}
 }
 
 // skip skips to the end of the statement; placeholders count.
