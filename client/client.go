@@ -68,6 +68,8 @@ type call struct {
 	media  string // of send, where it is no JSON
 	key    string // idempotency
 	accept string
+	match  string // version that must be replaced
+	last   string // frame that was seen
 }
 
 // do makes a call and decodes its answer into into, unless that is nil.
@@ -148,6 +150,8 @@ func (c *Client) request(ctx context.Context, call call) (*http.Request, error) 
 	set("Content-Type", media)
 	set("Accept", call.accept)
 	set("Idempotency-Key", call.key)
+	set("If-Match", call.match)
+	set("Last-Event-ID", call.last)
 	if c.token != "" {
 		set("Authorization", "Bearer "+c.token)
 	}

@@ -97,3 +97,40 @@ type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
 }
+
+// Health is what a controller says of itself.
+type Health struct {
+	Role    string    `json:"role"`
+	Live    bool      `json:"live" doc:"It answers"`
+	Ready   bool      `json:"ready" doc:"It can read its store"`
+	Reasons []string  `json:"reasons" doc:"Why it is not ready"`
+	Since   time.Time `json:"since"`
+	Version string    `json:"version" doc:"Of the binary"`
+}
+
+// Rollup is the stored result of a run: its numbers with their histograms, and
+// those of each worker.
+type Rollup struct {
+	Run     core.Rollup   `json:"run"`
+	Workers []core.Rollup `json:"workers"`
+}
+
+// Version is what a controller is.
+type Version struct {
+	Version   string   `json:"version" doc:"Of the binary"`
+	GoVersion string   `json:"go_version,omitempty"`
+	Store     string   `json:"store" doc:"Where it keeps state and results, without a secret"`
+	Launchers []string `json:"launchers" doc:"That runs may ask for; the first is the default"`
+}
+
+// Validation is what is wrong with a template.
+type Validation struct {
+	Valid    bool           `json:"valid"`
+	Name     string         `json:"template_name,omitempty"`
+	Problems []ProblemField `json:"problems"`
+}
+
+// CopyTemplate names a copy.
+type CopyTemplate struct {
+	Name string `json:"template_name" minLength:"1" maxLength:"100"`
+}

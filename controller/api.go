@@ -22,12 +22,13 @@ const apiPath = "/api/v1"
 // api is the API over a Service.
 type api struct {
 	*Service
-	huma huma.API
+	huma   huma.API
+	health *health
 }
 
 // apiHandler serves everything below /api/. prefix is what callers see in front of
 // it.
-func apiHandler(s *Service, prefix string) (http.Handler, error) {
+func apiHandler(s *Service, prefix string, h *health) (http.Handler, error) {
 	config := huma.DefaultConfig("benchfleet", "1")
 	config.Info.Description = "Templates, runs and results of benchfleet. Errors are problem details (RFC 9457)."
 	config.CreateHooks, config.OpenAPIPath, config.DocsPath, config.SchemasPath = nil, "", "", ""
@@ -36,9 +37,12 @@ func apiHandler(s *Service, prefix string) (http.Handler, error) {
 	config.Servers = []*huma.Server{{URL: prefix + apiPath}}
 	config.Transformers = append(config.Transformers, asProblem)
 	mux := http.NewServeMux()
-	a := &api{Service: s, huma: humago.NewWithPrefix(mux, apiPath, config)}
+	a := &api{Service: s, huma: humago.NewWithPrefix(mux, apiPath, config), health: h}
 	a.templates()
 	a.runs()
+	a.measured()
+	a.stream()
+	a.about()
 	delete(a.huma.OpenAPI().Components.Schemas.Map(), "ErrorModel") // it is never answered
 	document, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
@@ -105,10 +109,14 @@ func writeProblem(w http.ResponseWriter, p *client.Problem) {
 // operation registers one operation. Its errors become problems of the table.
 func operation[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem")
-	op.Responses = map[string]*huma.Response{"default": {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses["default"] = &huma.Response{
 		Description: "Problem",
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
-	}}
+	}
+	op.MaxBodyBytes = maxBody
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err == nil {
@@ -129,4 +137,29 @@ func answered[T any](body T, err error) (*answer[T], error) {
 		return nil, err
 	}
 	return &answer[T]{Body: body}, nil
+}
+
+// asJSON is an answer that describes itself.
+func asJSON(body any, err error) (*text, error) {
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", core.ErrInternal, err)
+	}
+	return &text{ContentType: "application/json", Body: encoded}, nil
+}
+
+// about registers what the controller says of itself.
+func (a *api) about() {
+	tags := []string{"controller"}
+	operation(a, huma.Operation{OperationID: "get-version", Method: http.MethodGet, Path: "/version", Tags: tags, Summary: "Read what this controller is"},
+		func(context.Context, *struct{}) (*answer[client.Version], error) { return answered(a.Version(), nil) })
+	operation(a, huma.Operation{OperationID: "get-health", Method: http.MethodGet, Path: "/health", Tags: tags, Summary: "Read whether this controller does its work; without a token it is at /health, outside the API"},
+		func(ctx context.Context, _ *struct{}) (*answer[client.Health], error) {
+			return answered(a.health.status(ctx), nil)
+		})
+	operation(a, huma.Operation{OperationID: "get-caller", Method: http.MethodGet, Path: "/caller", Tags: tags, Summary: "Read who asks, and what they may do"},
+		func(ctx context.Context, _ *struct{}) (*answer[Caller], error) { return answered(CallerOf(ctx), nil) })
 }

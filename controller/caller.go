@@ -1,6 +1,9 @@
 package controller
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // Role is what a caller may do.
 type Role string
@@ -11,6 +14,12 @@ const (
 	Operator Role = "operator" // writes too
 )
 
+// May reports whether the role may use a method.
+func (r Role) May(method string) bool { return r == Operator || r == Viewer && safe(method) }
+
+// safe reports whether a method only reads.
+func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
 // Caller is who asks.
 type Caller struct {
 	Name string `json:"name"`
@@ -19,7 +28,8 @@ type Caller struct {
 
 type callerKey struct{}
 
-// CallerOf is who asks in this request; the zero Caller outside one.
+// CallerOf is who asks in this request; the zero Caller, who may do nothing,
+// outside one.
 func CallerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c

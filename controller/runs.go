@@ -1,7 +1,11 @@
 package controller
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -13,13 +17,18 @@ import (
 )
 
 // CreateRun prepares a run: it makes the checks of group 1 and stores the run as
-// PREPARED. A refusal stores nothing.
-func (s *Service) CreateRun(ctx context.Context, n client.NewRun, by string) (client.Run, error) {
-	launcher, err := s.launcher(n.Launcher)
-	if err != nil {
-		return client.Run{}, err
+// PREPARED. A refusal stores nothing. With a key, calling again with the same key
+// returns the run that was made; the key is part of its id, so that this holds for
+// every controller of the store, and after a restart.
+func (s *Service) CreateRun(ctx context.Context, n client.NewRun, by, key string) (client.Run, error) {
+	id := s.NewRunID()
+	if key != "" {
+		id = keyedID(by, key)
+		if made, err := s.madeBefore(ctx, id, n, by); core.CodeOf(err) != core.NotFound {
+			return made, err
+		}
 	}
-	scenario, err := s.resolve(ctx, n, launcher)
+	launcher, scenario, err := s.admit(ctx, n)
 	if err != nil {
 		return client.Run{}, err
 	}
@@ -29,16 +38,67 @@ func (s *Service) CreateRun(ctx context.Context, n client.NewRun, by string) (cl
 			return client.Run{}, err
 		}
 	}
-	id := s.NewRunID()
 	record, err := s.store.Create(ctx, core.NewRun(id, scenario.Plan()), scenario, home)
+	if key != "" && core.CodeOf(err) == core.Conflict { // the same call, at the same time
+		return s.madeBefore(ctx, id, n, by)
+	}
 	if err != nil {
 		return client.Run{}, err
 	}
 	s.Logger.Info("run prepared", "run_id", id, "template", n.Template, "by", by)
 	if n.Start {
-		return s.StartRun(ctx, id, by)
+		return s.StartRun(ctx, id, by, key)
 	}
 	return runOf(record), nil
+}
+
+// keyedID is the id of the run that a caller makes with a key.
+func keyedID(by, key string) string {
+	hash := sha256.Sum256([]byte(by + "\x00" + key))
+	return "key-" + hex.EncodeToString(hash[:12])
+}
+
+// madeBefore is the run that the same call has made. Errors: NotFound when there is
+// none; Invalid when it was another call.
+func (s *Service) madeBefore(ctx context.Context, id string, n client.NewRun, by string) (client.Run, error) {
+	record, err := s.store.Load(ctx, id)
+	if err != nil {
+		return client.Run{}, err
+	}
+	if _, scenario, err := s.admit(ctx, n); err == nil && !sameScenario(record.Scenario, scenario) {
+		return client.Run{}, fmt.Errorf("%w: the idempotency key was used for run %s, which is not what is asked for now", core.ErrInvalid, id)
+	}
+	if n.Start {
+		return s.StartRun(ctx, id, by, "again")
+	}
+	return runOf(record), nil
+}
+
+// sameScenario compares what was asked for, without what was found or given.
+func sameScenario(stored, asked core.Scenario) bool {
+	stored.InsertBase, asked.InsertBase = 0, 0
+	stored.Target.Host, stored.Target.Database, stored.Target.User = "", "", ""
+	x, errX := json.Marshal(stored)
+	y, errY := json.Marshal(asked)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// admit makes the checks of group 1: the store has what it needs, the template is
+// there, and it resolves.
+func (s *Service) admit(ctx context.Context, n client.NewRun) (Launcher, core.Scenario, error) {
+	launcher, err := s.launcher(n.Launcher)
+	if err != nil {
+		return launcher, core.Scenario{}, err
+	}
+	findings, err := s.store.Check(ctx)
+	if err != nil {
+		return launcher, core.Scenario{}, err
+	}
+	if refusal := core.Refusal(findings); refusal != "" {
+		return launcher, core.Scenario{}, fmt.Errorf("%w: the store is not ready: %s", core.ErrRefused, refusal)
+	}
+	scenario, err := s.resolve(ctx, n, launcher)
+	return launcher, scenario, err
 }
 
 func (s *Service) launcher(name string) (Launcher, error) {
@@ -71,9 +131,14 @@ func (s *Service) resolve(ctx context.Context, n client.NewRun, launcher Launche
 }
 
 // StartRun asks for the start of a PREPARED run. An orchestrator makes the checks
-// of group 2 and launches the workers. Errors: Refused for one that was started.
-func (s *Service) StartRun(ctx context.Context, id, by string) (client.Run, error) {
+// of group 2 and launches the workers. Errors: Refused for one that was started. A
+// run is started once, so with a key, of a caller that may be calling again, that it
+// was started is no error.
+func (s *Service) StartRun(ctx context.Context, id, by, key string) (client.Run, error) {
 	record, err := s.request(ctx, id, func(now time.Time) core.Event { return core.StartRequested{At: now} })
+	if core.CodeOf(err) == core.Refused && key != "" && !record.Run.StartedAt.IsZero() {
+		return runOf(record), nil
+	}
 	if err != nil {
 		return client.Run{}, err
 	}

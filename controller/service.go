@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 )
@@ -31,6 +32,11 @@ type Options struct {
 	NewRunID func() string
 	// Build of this binary.
 	Build core.Build
+	// Location of the store, without a secret.
+	Location string
+	// LivePoll is how often a run that is watched is looked at for a change; default
+	// 250 ms. Where each look costs money it should be longer.
+	LivePoll time.Duration
 	// Logger gets what goes wrong; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -39,10 +45,12 @@ type Options struct {
 // and its errors carry the codes of core.
 type Service struct {
 	store ports.Store
+	live  *live
 	Options
 }
 
-// New returns a Service over a store, or an error that names what is missing.
+// New returns a Service over a store, or an error that names what is missing. Close
+// ends it; the store is the caller's.
 func New(store ports.Store, o Options) (*Service, error) {
 	if store == nil || len(o.Launchers) == 0 || o.NewRunID == nil {
 		return nil, fmt.Errorf("%w: a controller needs a store, a launcher and a maker of run ids", core.ErrInvalid)
@@ -50,7 +58,21 @@ func New(store ports.Store, o Options) (*Service, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: store, Options: o}, nil
+	if o.LivePoll <= 0 {
+		o.LivePoll = 250 * time.Millisecond
+	}
+	s := &Service{store: store, Options: o}
+	s.live = newLive(s)
+	return s, nil
+}
+
+// Version is what this controller is.
+func (s *Service) Version() client.Version {
+	v := client.Version{Version: s.Build.ID, GoVersion: s.Build.GoVersion, Store: s.Location}
+	for _, l := range s.Launchers {
+		v.Launchers = append(v.Launchers, l.Launcher)
+	}
+	return v
 }
 
 // The pace of request.

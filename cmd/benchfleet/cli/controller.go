@@ -15,13 +15,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const defaultListen = "127.0.0.1:8080"
+const (
+	controllerPort = "8080"
+	livePollFar    = time.Second // between two looks at a watched run in a store that is far away
+)
 
 // controllerFlags are the flags of the controller.
 type controllerFlags struct {
-	listen         string
-	noOrchestrator bool
-	launchers      []string
+	listen, prefix, tokenFile string
+	hosts, operators          []string
+	noOrchestrator            bool
+	launchers                 []string
 }
 
 func (a *app) controllerCommand() *cobra.Command {
@@ -29,22 +33,33 @@ func (a *app) controllerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Serve the API and the pages, and drive the runs that are started there",
-		Long: `Serves the API (/api/v1, described at /api/openapi.json) and the pages. Runs that are
+		Long: `Serves the pages and the API (/api/v1, described at /api/openapi.json). Runs that are
 started there are driven by this process, or, with --no-orchestrator, by those of
 benchfleet orchestrator.
 
-It listens on loopback, where everybody on this host may use it, unless --listen
-names another address.
+It listens on loopback, where everybody on this host may use it. Another address needs
+--token-file, whose tokens benchfleet token makes: then whoever comes shows one, as
+Authorization: Bearer TOKEN or on the page that asks for it. In a service of Snowpark
+Container Services Snowflake itself says who comes: there it listens on port ` + controllerPort + ` of
+every address, and users may read, or do everything if --operator names them. Tokens
+are for a network that nobody else listens on, or behind something that speaks TLS.
 
 An interrupt ends it. Runs that go on are left to a successor, which may be the same
 command again: their workers go on for as long as their lease lasts.`,
 		Example: `  benchfleet controller
-  benchfleet controller --listen 127.0.0.1:9000 --launcher local --launcher docker`,
+  benchfleet controller --listen 127.0.0.1:9000 --launcher local --launcher docker
+  benchfleet token ada --token-file tokens
+  benchfleet controller --listen 0.0.0.0:8080 --token-file tokens`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.control(cmd.Context(), f) },
 	}
-	cmd.Flags().StringVar(&f.listen, "listen", defaultListen, "`HOST:PORT` to serve on")
-	cmd.Flags().BoolVar(&f.noOrchestrator, "no-orchestrator", false, "drive no run: others do")
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "", "`HOST:PORT` to serve on (default 127.0.0.1:"+controllerPort+")")
+	flags.StringVar(&f.prefix, "prefix", "", "`PATH` that everything is below, like /benchfleet, for a proxy that hands it on")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`FILE` with the hashes of the tokens that let people in")
+	flags.StringArrayVar(&f.operators, "operator", nil, "`USER` of Snowflake who may do everything, or * for all of them; repeatable; only in Snowpark Container Services")
+	flags.StringArrayVar(&f.hosts, "allow-host", nil, "another `NAME` by which a controller on loopback is asked for, as that of a proxy; repeatable")
+	flags.BoolVar(&f.noOrchestrator, "no-orchestrator", false, "drive no run: others do")
 	addLaunchers(cmd, &f.launchers)
 	return cmd
 }
@@ -56,10 +71,14 @@ func addLaunchers(cmd *cobra.Command, launchers *[]string) {
 
 // control serves until ctx ends.
 func (a *app) control(ctx context.Context, f controllerFlags) error {
-	a.asService()
 	if len(f.launchers) == 0 {
 		f.launchers = []string{"local"}
 	}
+	gate, listen, err := a.gate(f)
+	if err != nil {
+		return err
+	}
+	a.asService()
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -69,13 +88,10 @@ func (a *app) control(ctx context.Context, f controllerFlags) error {
 	if err != nil {
 		return err
 	}
-	handler, err := controller.Handler(service, controller.ServerOptions{})
+	defer service.Close()
+	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate})
 	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", f.listen)
-	if err != nil {
-		return usage("--listen is %q: %w", f.listen, err)
+		return usage("--prefix: %w", err)
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -84,11 +100,15 @@ func (a *app) control(ctx context.Context, f controllerFlags) error {
 	if !f.noOrchestrator {
 		o, err := a.newOrchestrators(ctx, store, f.launchers)
 		if err != nil {
-			return errors.Join(err, listener.Close())
+			return err
 		}
 		group.Go(func() { o.run(ctx) })
 	}
-	fmt.Fprintf(a.err, "the controller serves http://%s/ on %s\n", listener.Addr(), a.shownStore())
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return usage("--listen is %q: %w", listen, err)
+	}
+	fmt.Fprintf(a.err, "the controller serves http://%s%s/ on %s\n", listener.Addr(), f.prefix, a.shownStore())
 	return controller.Serve(ctx, listener, handler, a.logger(a.err))
 }
 
@@ -98,7 +118,10 @@ func (a *app) newController(ctx context.Context, store ports.Store, f controller
 	if err != nil {
 		return nil, err
 	}
-	o := controller.Options{NewRunID: NewRunID, Build: build, Logger: a.logger(a.err)}
+	o := controller.Options{NewRunID: NewRunID, Build: build, Location: a.shownStore(), Logger: a.logger(a.err)}
+	if storeKind(a.store) != sqliteStore {
+		o.LivePoll = livePollFar
+	}
 	for _, name := range f.launchers {
 		l, err := a.offered(ctx, name)
 		if err != nil {
@@ -110,15 +133,15 @@ func (a *app) newController(ctx context.Context, store ports.Store, f controller
 }
 
 // offered is a launcher as the controller offers it, from what it can do.
-func (a *app) offered(ctx context.Context, name string) (controller.Launcher, error) {
+func (a *app) offered(ctx context.Context, name string) (l controller.Launcher, err error) {
 	own := a.withLauncher(name)
 	launcher, closeLauncher, err := own.openLauncher(ctx, name, a.err)
 	if err != nil {
-		return controller.Launcher{}, err
+		return l, err
 	}
-	defer closeLauncher()
+	defer func() { err = errors.Join(err, closeLauncher()) }()
 	caps := launcher.Capabilities()
-	l := controller.Launcher{Resolution: resolution(caps, storeKind(a.store))}
+	l.Resolution = resolution(caps, storeKind(a.store))
 	if caps.HostBound {
 		if l.Host, err = os.Hostname(); err != nil {
 			return l, err
@@ -133,10 +156,7 @@ func (a *app) offered(ctx context.Context, name string) (controller.Launcher, er
 // freePort is a port at which a run's gateway can be served now: its address is
 // known to whoever drives the run.
 func freePort() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("%w: a port for the gateway: %w", core.ErrUnavailable, err)
 	}
