@@ -30,6 +30,9 @@ func unlike(base, other *Rollup) (list []Unlikeness) {
 		unlikeMix(base.Scenario.Operations, other.Scenario.Operations, add)
 	}
 	for _, f := range base.Environment {
+		if f.Name == "orchestrator" { // a process, never the same
+			continue
+		}
 		for _, g := range other.Environment {
 			if f.Name == g.Name {
 				add(f.Name, f.Value, g.Value)

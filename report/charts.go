@@ -48,7 +48,7 @@ func over(points []Point, value func(Point) (float64, bool)) []chart.Point {
 	var line []chart.Point
 	end := 0.0
 	for i, p := range points {
-		middle := p.Elapsed - p.Seconds/2
+		middle := math.Round(50*(p.Elapsed-p.Seconds/2)) / 50 // what cuts are off by does not show
 		if i > 0 && p.Elapsed-p.Seconds > end+p.Seconds/2 {
 			line = append(line, chart.Point{X: (end + p.Elapsed - p.Seconds) / 2, Y: math.NaN()})
 		}

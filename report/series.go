@@ -38,16 +38,9 @@ type Point struct {
 // PointsOf are the points of intervals that are in order. Rows that end at the
 // same offset, since operations of two phases ended in it, are one point.
 func PointsOf(intervals []ports.RunInterval) []Point {
-	points := []Point{}
-	for from := 0; from < len(intervals); {
-		to := from + 1
-		for to < len(intervals) && intervals[to].Offset == intervals[from].Offset {
-			to++
-		}
-		points = append(points, pointOf(intervals[from:to]))
-		from = to
-	}
-	return points
+	s := Series{Points: []Point{}}
+	s.Add(intervals)
+	return s.Points
 }
 
 // pointOf merges the rows of one offset.
@@ -77,13 +70,40 @@ func pointOf(rows []ports.RunInterval) Point {
 	return p
 }
 
+// Series is what is read of a run's intervals: points to draw, and stretches to
+// compare by.
+type Series struct {
+	Points  []Point
+	Batches core.Batches
+}
+
+// Add takes in rows that are in order and hold all of the offsets that they are of.
+func (s *Series) Add(rows []ports.RunInterval) {
+	for from := 0; from < len(rows); {
+		to := from
+		var slot []core.Interval
+		for ; to < len(rows) && rows[to].Offset == rows[from].Offset; to++ {
+			r := &rows[to]
+			slot = append(slot, core.Interval{Phase: r.Phase, Start: r.Start, Seconds: r.Seconds, Offset: r.Offset, Kinds: r.Kinds})
+		}
+		s.Batches.Add(slot...)
+		s.Points = append(s.Points, pointOf(rows[from:to]))
+		from = to
+	}
+}
+
+// ReadSeries reads the intervals of a run from its store.
+func ReadSeries(ctx context.Context, results ports.ResultStore, runID string) (*Series, error) {
+	s := &Series{Points: []Point{}}
+	return s, ReadIntervals(ctx, results, runID, s.Add)
+}
+
 // pageOfIntervals is how many rows Aggregates returns at most.
 const pageOfIntervals = 10_000
 
 // ReadIntervals reads the aggregate intervals of a run from its store, in order,
 // and gives them to take in pages, so that those of a long run are never held all
-// at once. No page ends within an offset. It is the one thing of this package
-// that reads a store.
+// at once. No page ends within an offset.
 func ReadIntervals(ctx context.Context, results ports.ResultStore, runID string, take func([]ports.RunInterval)) error {
 	after := -1.0
 	for {

@@ -113,7 +113,7 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
 		a.orchestratorCommand(), a.stopCommand(), a.watchCommand(), a.statusCommand(), a.runsCommand(),
-		a.resultCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
+		a.resultCommand(), a.compareCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"time"
 
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/report"
@@ -27,7 +28,7 @@ func (a *app) resultCommand() *cobra.Command {
 		if err := a.loadSeries(ctx, store, &result); err != nil {
 			return err
 		}
-		result.Made = "made " + record.Now.UTC().Format("2006-01-02 15:04:05Z") + " by benchfleet " + a.shownBuild()
+		result.Made = a.made(record.Now)
 		return buffered(a.out, func(w io.Writer) error { return write(w, result) })
 	})
 	cmd.Long = `Shows what is stored of a run's result; of a run that goes on, what is known so far.
@@ -49,15 +50,19 @@ var documents = map[string]func(io.Writer, report.Result) error{
 }
 
 // loadSeries reads the intervals and control events of a run.
-func (a *app) loadSeries(ctx context.Context, store ports.Store, result *report.Result) (err error) {
-	err = report.ReadIntervals(ctx, store, result.Run.ID, func(rows []ports.RunInterval) {
-		result.Points = append(result.Points, report.PointsOf(rows)...)
-	})
+func (a *app) loadSeries(ctx context.Context, store ports.Store, result *report.Result) error {
+	series, err := report.ReadSeries(ctx, store, result.Run.ID)
 	if err != nil {
 		return err
 	}
+	result.Points = series.Points
 	result.Events, err = readEvents(ctx, store, result.Run.ID)
 	return err
+}
+
+// made says when, by the store's clock, and by what a document was made.
+func (a *app) made(now time.Time) string {
+	return "made " + now.UTC().Format("2006-01-02 15:04:05Z") + " by benchfleet " + a.shownBuild()
 }
 
 // buffered writes a document of many small parts in a few large ones.
