@@ -3,8 +3,12 @@
 package acceptance
 
 import (
+	"fmt"
+	"math"
 	"os"
 	"regexp"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +74,127 @@ func TestAcceptanceRolesOneProcess(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(runs.Items), 2)
 	is.Equal(runs.Items[0].ID, stopped.ID) // the newest first
+}
+
+// TestAcceptanceRolesApart: controller, two orchestrators and the workers are
+// processes of their own, and each that is killed is made up for.
+func TestAcceptanceRolesApart(t *testing.T) {
+	is := is.New(t)
+	ctx := t.Context()
+	s := newSite(t)
+	db := s.db()
+	front, c := s.controller("--no-orchestrator")
+	first, second := s.start("orchestrator"), s.start("orchestrator")
+	first.says("the orchestrator drives")
+	second.says("the orchestrator drives")
+
+	run, err := c.CreateRun(ctx, client.NewRun{Template: "short", Start: true, Set: []string{
+		"load.duration=14s", "limits.owner_lease=2s", "limits.worker_lease=8s", "limits.on_loss=degrade",
+	}}, "")
+	is.NoErr(err)
+	s.reaches(db, "RUNNING", "MEASUREMENT")
+
+	front.signal(syscall.SIGKILL) // nobody needs it for the run to go on
+	front.wait(5 * time.Second)
+	_, c = s.controller("--no-orchestrator")
+	seen, err := c.Run(ctx, run.ID)
+	is.NoErr(err)
+	is.Equal(seen.Status, core.Running)
+
+	owner, other := first, second
+	if seen.Owner != "" && strings.Contains(seen.Owner, fmt.Sprintf("/%d/", second.cmd.Process.Pid)) {
+		owner, other = second, first
+	}
+	is.True(strings.Contains(seen.Owner, fmt.Sprintf("/%d/", owner.cmd.Process.Pid)))
+	workers := s.workers(run.ID)
+	is.Equal(len(workers), 3)
+	owner.signal(syscall.SIGKILL)
+	owner.wait(5 * time.Second)
+	until(t, 10*time.Second, "the other orchestrator has taken over", func() bool {
+		seen, err = c.Run(ctx, run.ID)
+		is.NoErr(err)
+		return strings.Contains(seen.Owner, fmt.Sprintf("/%d/", other.cmd.Process.Pid))
+	})
+	is.Equal(seen.Status, core.Running)
+	is.Equal(seen.OwnerEpoch, 2)
+	is.Equal(s.workers(run.ID), workers) // the same ones
+	takenAt := seen.Now.Sub(*seen.LoadFrom).Seconds()
+
+	until(t, 10*time.Second, "measured by the new owner", func() bool {
+		newest, err := c.Snapshots(ctx, run.ID, "", takenAt)
+		is.NoErr(err)
+		return len(newest.Items) > 1
+	})
+	is.NoErr(fleet.witness.kill(s.worker(run.ID, "worker-1")))
+	s.endsAs(c, run.ID, core.Completed)
+	s.checkEnded(t, db, run.ID, "COMPLETED", "ELAPSED")
+	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'OWNER_CHANGED'", run.ID), int64(1))
+	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'WORKER_LOST'", run.ID), int64(1))
+	s.withoutGap(c, run.ID)
+}
+
+// withoutGap checks that an interval follows upon the other.
+func (s *site) withoutGap(c *client.Client, id string) {
+	s.t.Helper()
+	list, err := c.Snapshots(s.t.Context(), id, "", -1)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ends := map[float64]bool{}
+	last := 0.0
+	for _, i := range list.Items {
+		ends[math.Round(i.Elapsed)] = true
+		last = max(last, math.Round(i.Elapsed))
+	}
+	for second := 1.0; second <= last; second++ {
+		if !ends[second] {
+			s.t.Errorf("no interval ends at second %g of %g", second, last)
+		}
+	}
+	if last < 14 {
+		s.t.Errorf("the last interval ends at second %g", last)
+	}
+}
+
+// TestAcceptanceRolesArbitrate: two orchestrators that look for runs at the same
+// time drive each of them once.
+func TestAcceptanceRolesArbitrate(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	_, c := s.controller("--no-orchestrator")
+	for range 2 {
+		s.start("orchestrator").says("the orchestrator drives")
+	}
+	var ids []string
+	for i := range 4 {
+		run, err := c.CreateRun(t.Context(), client.NewRun{Template: "short", Set: []string{"load.duration=1s"}, Start: true}, fmt.Sprint("arbitrate ", i))
+		is.NoErr(err)
+		again, err := c.CreateRun(t.Context(), client.NewRun{Template: "short", Set: []string{"load.duration=1s"}, Start: true}, fmt.Sprint("arbitrate ", i))
+		is.NoErr(err)
+		is.Equal(again.ID, run.ID) // one run for one key
+		ids = append(ids, run.ID)
+	}
+	for _, id := range ids {
+		run := s.endsAs(c, id, core.Completed)
+		is.Equal(run.OwnerEpoch, 1)
+		s.checkEnded(t, db, id, "COMPLETED", "ELAPSED")
+	}
+	is.Equal(len(s.runs()), 4)
+	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE EVENT_TYPE = 'OWNER_CHANGED'"), int64(0))
+}
+
+// TestAcceptanceRolesRefused: what an orchestrator cannot open is said by the run.
+func TestAcceptanceRolesRefused(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	_, c := s.controller()
+	run, err := c.CreateRun(t.Context(), client.NewRun{Template: "short", Start: true, Set: []string{"target.endpoint=nowhere"}}, "")
+	is.NoErr(err)
+	refused := s.endsAs(c, run.ID, core.Failed)
+	is.Equal(refused.Reason, core.PreflightRefused)
+	is.True(strings.Contains(refused.Detail, "BENCHFLEET_ENDPOINT_NOWHERE"))
+	is.True(len(refused.Findings) > 0)
 }
 
 // endsAs waits until the controller says that a run has ended.

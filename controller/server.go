@@ -44,6 +44,14 @@ var securityHeaders = [][2]string{
 
 var goodPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
+// CheckPrefix refuses what is no prefix.
+func CheckPrefix(prefix string) error {
+	if !goodPrefix.MatchString(strings.TrimSuffix(prefix, "/")) {
+		return fmt.Errorf("%w: the prefix is %.100q; allowed: a path like /benchfleet", core.ErrInvalid, prefix)
+	}
+	return nil
+}
+
 // server is what stands in front of the API and the pages.
 type server struct {
 	prefix string
@@ -57,10 +65,10 @@ type server struct {
 // the same checks, in this order: is it for this server, is it from another site,
 // who asks, may they, is it too large. Errors: Invalid.
 func Handler(s *Service, o ServerOptions) (http.Handler, error) {
-	prefix := strings.TrimSuffix(o.Prefix, "/")
-	if !goodPrefix.MatchString(prefix) {
-		return nil, fmt.Errorf("%w: the prefix is %.100q; allowed: a path like /benchfleet", core.ErrInvalid, o.Prefix)
+	if err := CheckPrefix(o.Prefix); err != nil {
+		return nil, err
 	}
+	prefix := strings.TrimSuffix(o.Prefix, "/")
 	own := newHealth(s)
 	apis, err := apiHandler(s, prefix, own)
 	if err != nil {

@@ -71,19 +71,41 @@ func addLaunchers(cmd *cobra.Command, launchers *[]string) {
 
 // control serves until ctx ends.
 func (a *app) control(ctx context.Context, f controllerFlags) error {
-	if len(f.launchers) == 0 {
-		f.launchers = []string{"local"}
-	}
 	gate, listen, err := a.gate(f)
 	if err != nil {
 		return err
 	}
-	a.asService()
+	if err := controller.CheckPrefix(f.prefix); err != nil {
+		return usage("--prefix: %w", err)
+	}
+	served, err := a.serves(ctx, f.launchers)
+	if err != nil {
+		return err
+	}
+	f.launchers = served.launchers
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return usage("--listen is %q: %w", listen, err)
+	}
+	a.asService()
+	return errors.Join(a.controlAt(ctx, listener, store, gate, f, served), closed(listener.Close()))
+}
+
+// closed is the error of closing what may be closed already.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// controlAt serves on a listener.
+func (a *app) controlAt(ctx context.Context, listener net.Listener, store ports.Store, gate *controller.Gate, f controllerFlags, served served) error {
 	service, err := a.newController(ctx, store, f)
 	if err != nil {
 		return err
@@ -91,22 +113,18 @@ func (a *app) control(ctx context.Context, f controllerFlags) error {
 	defer service.Close()
 	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate})
 	if err != nil {
-		return usage("--prefix: %w", err)
+		return err
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if !f.noOrchestrator {
-		o, err := a.newOrchestrators(ctx, store, f.launchers)
+		o, err := a.newOrchestrators(store, served)
 		if err != nil {
 			return err
 		}
 		group.Go(func() { o.run(ctx) })
-	}
-	listener, err := net.Listen("tcp", listen)
-	if err != nil {
-		return usage("--listen is %q: %w", listen, err)
 	}
 	fmt.Fprintf(a.err, "the controller serves http://%s%s/ on %s\n", listener.Addr(), f.prefix, a.shownStore())
 	return controller.Serve(ctx, listener, handler, a.logger(a.err))

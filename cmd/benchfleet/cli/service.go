@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/health"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/runner"
 )
@@ -20,6 +23,9 @@ const (
 	claimPoll    = 250 * time.Millisecond
 	claimPollFar = 2 * time.Second // where each look costs a round trip and money
 	listWait     = 10 * time.Second
+
+	// serviceHealth is where a service of Snowpark Container Services is asked.
+	serviceHealth = "0.0.0.0:8081"
 )
 
 // orchestrators drives every run that was started, that has no live owner, and
@@ -27,23 +33,47 @@ const (
 // orchestrator as a service. Any number may do so over one store: the owner's
 // lease and the store's Commit decide who drives which.
 type orchestrators struct {
-	app       *app
-	store     ports.Store
-	launchers []string // as --launcher has them: local, docker, plugin:PATH
-	names     []string // as runs have them
-	host      string
-	log       *slog.Logger
-	observe   func(runner.Observation)
+	app   *app
+	store ports.Store
+	served
+	host    string
+	log     *slog.Logger
+	observe func(runner.Observation)
 
 	group  sync.WaitGroup
 	mu     sync.Mutex
 	driven map[string]bool      // runs that are driven now
 	again  map[string]time.Time // runs that could not be: not before this
+	turned time.Time            // when the last look for runs ended
+	away   error                // what it met; nil: the store is there
 }
 
-// newOrchestrators asks each launcher for its name, which that of somebody else
+// served are launchers of a service, and their names, which that of somebody else
 // alone knows.
-func (a *app) newOrchestrators(ctx context.Context, store ports.Store, launchers []string) (*orchestrators, error) {
+type served struct {
+	launchers []string
+	names     []string
+}
+
+// serves opens each launcher once, so that a wrong one is refused at once.
+func (a *app) serves(ctx context.Context, launchers []string) (s served, err error) {
+	if len(launchers) == 0 {
+		launchers = []string{"local"}
+	}
+	for _, name := range launchers {
+		launcher, closeLauncher, err := a.withLauncher(name).openLauncher(ctx, name, a.err)
+		if err != nil {
+			return s, err
+		}
+		s.launchers, s.names = append(s.launchers, name), append(s.names, launcher.Capabilities().Name)
+		if err := closeLauncher(); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (a *app) newOrchestrators(store ports.Store, s served) (*orchestrators, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err
@@ -51,22 +81,10 @@ func (a *app) newOrchestrators(ctx context.Context, store ports.Store, launchers
 	if _, err := a.thisBuild(); err != nil { // once, before it is shared
 		return nil, err
 	}
-	o := &orchestrators{
-		app: a, store: store, launchers: launchers, host: host, log: a.logger(a.err),
-		driven: map[string]bool{}, again: map[string]time.Time{},
-	}
-	for _, name := range launchers {
-		own := a.withLauncher(name)
-		launcher, closeLauncher, err := own.openLauncher(ctx, name, a.err)
-		if err != nil {
-			return nil, err
-		}
-		o.names = append(o.names, launcher.Capabilities().Name)
-		if err := closeLauncher(); err != nil {
-			return nil, err
-		}
-	}
-	return o, nil
+	return &orchestrators{
+		app: a, store: store, served: s, host: host, log: a.logger(a.err),
+		driven: map[string]bool{}, again: map[string]time.Time{}, turned: time.Now(),
+	}, nil
 }
 
 // withLauncher is this app for one launcher. Options are for those that have some.
@@ -89,19 +107,81 @@ func (o *orchestrators) run(ctx context.Context) {
 	}
 	poll := time.NewTicker(pace)
 	defer poll.Stop()
-	trouble := false
 	for {
-		err := o.claim(ctx)
-		if err != nil && ctx.Err() == nil && !trouble { // once for each trouble
-			o.log.Error("runs cannot be looked for", "error", err.Error())
+		if err := o.claim(ctx); ctx.Err() == nil {
+			o.looked(err)
 		}
-		trouble = err != nil
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 		}
 	}
+}
+
+// looked notes how a look for runs ended. Trouble is said once.
+func (o *orchestrators) looked(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case err != nil && o.away == nil:
+		o.log.Error("runs cannot be looked for", "error", err.Error())
+	case err == nil && o.away != nil:
+		o.log.Info("runs are looked for again")
+	}
+	o.turned, o.away = time.Now(), err
+}
+
+// status is what this orchestrator says of itself.
+func (o *orchestrators) status() health.Status {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := health.Status{Role: "orchestrator", State: fmt.Sprintf("drives %d runs", len(o.driven)), Live: true, Ready: o.away == nil}
+	if age := time.Since(o.turned); age > 2*listWait+claimPollFar {
+		s.Live, s.Ready = false, false
+		s.Reasons = append(s.Reasons, fmt.Sprintf("it last looked for runs %s ago", age.Round(time.Second)))
+	}
+	if o.away != nil { // its error belongs in the log
+		s.Reasons = append(s.Reasons, "runs cannot be looked for: "+string(core.CodeOf(o.away)))
+	}
+	return s
+}
+
+// orchestrateAll drives runs until ctx ends.
+func (a *app) orchestrateAll(ctx context.Context, launchers []string) error {
+	served, err := a.serves(ctx, launchers)
+	if err != nil {
+		return err
+	}
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	a.asService()
+	o, err := a.newOrchestrators(store, served)
+	if err != nil {
+		return err
+	}
+	if a.health == "" && a.inService() {
+		a.health = serviceHealth
+	}
+	build, err := a.thisBuild()
+	if err != nil {
+		return err
+	}
+	var newest atomic.Pointer[health.Orchestrator]
+	o.observe = func(seen runner.Observation) { newest.Store(observedRun(seen)) }
+	server, err := health.Serve(ctx, health.Options{
+		Address: a.health, Role: "orchestrator", Build: build, Logger: o.log,
+		Check: o.status, Metrics: func() health.Metrics { return health.Metrics{Orchestrator: newest.Load()} },
+	})
+	if err != nil {
+		return usage("--health is %q: %w", a.health, err)
+	}
+	fmt.Fprintf(a.err, "the orchestrator drives runs of %s on %s; health is served at http://%s/health\n", strings.Join(o.names, ", "), a.shownStore(), server.Address())
+	o.run(ctx)
+	return server.Close()
 }
 
 // unfinished are the statuses of runs that somebody has to drive.
