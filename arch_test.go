@@ -37,7 +37,7 @@ var layers = []row{
 	{folder: "ports/porttest", may: []string{"core", "ports"}, kit: true},
 	{folder: "runner", may: []string{"core", "ports"}},
 	{folder: "worker", may: []string{"core", "ports"}},
-	{folder: "controller", may: []string{"core", "ports", "report", "client"}},
+	{folder: "controller", may: []string{"core", "ports", "report", "client", "templatefile", "library"}},
 	{folder: "client", may: []string{"core"}},
 	{folder: "templatefile", may: []string{"core"}},
 	{folder: "library", may: []string{"core", "templatefile"}},
@@ -95,6 +95,7 @@ var homes = map[string][]string{
 	"github.com/hashicorp/go-plugin": {"adapters/plugin"},
 	"google.golang.org/":             {"adapters/plugin", "adapters/plugin/internal/launcherpb"},
 	"github.com/prometheus/":         {"health"},
+	"github.com/danielgtaylor/":      {"controller"},
 	"github.com/charmbracelet/":      {},
 	"github.com/spf13/":              {},
 }

@@ -55,6 +55,10 @@ type RunFilter struct {
 	Status []core.Status
 	Limit  int    // default 100, at most 1000
 	Before string // run id after which, newest first, the page begins
+
+	Search   string // in id or name, in whatever case of ASCII letters
+	Launcher string
+	Template string // its id
 }
 
 // Progress is what the owner has added up in this tick; it is shown, not

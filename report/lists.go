@@ -110,6 +110,11 @@ func EventsText(w io.Writer, events []core.ControlEvent, options ...Option) erro
 		p.line("there are no control events")
 		return p.err
 	}
+	p.table(eventsTable(events))
+	return p.err
+}
+
+func eventsTable(events []core.ControlEvent) table {
 	t := table{head: []string{"seq", "at", "event", "whom", "what"}, right: "rllll", shrink: 4, minimum: 12}
 	for _, e := range events {
 		whom := string(e.Scope)
@@ -118,8 +123,7 @@ func EventsText(w io.Writer, events []core.ControlEvent, options ...Option) erro
 		}
 		t.add(strconv.FormatInt(e.Sequence, 10), clock(e.At), Clean(string(e.Type)), Clean(whom), eventDetail(e))
 	}
-	p.table(t)
-	return p.err
+	return t
 }
 
 // eventDetail is what an event says, in a few words.

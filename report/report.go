@@ -1,6 +1,6 @@
 // Package report shows runs to people and to programs: the result of a run, its
-// state, its control events, lists of runs and templates, findings, and one
-// line for each interval.
+// state, its control events, lists of runs and templates, findings, comparisons
+// of runs, and one line for each interval.
 //
 // Every view comes twice: …Text writes aligned plain text with human units, and
 // …JSON writes one indented JSON document whose shape is stable: keys in
@@ -10,9 +10,14 @@
 //
 //	err := report.Text(os.Stdout, report.Result{Run: run, Parent: &parent, Children: children, Location: "sqlite:runs.db"})
 //
+// A result comes as a document too: HTML, one file that needs nothing else, with
+// charts and without a script; Markdown, for tickets and wikis; and CSV, one table
+// of everything that was counted, for spreadsheets.
+//
 // Stored text (names, errors, notes) is cleaned before it is written: control
 // characters, escape sequences and invisible characters cannot reach a
-// terminal. The package computes no results and reads no store.
+// terminal, and no text can become markup or a formula. The package computes no
+// results, and reads no store but in ReadIntervals and ReadSeries.
 package report
 
 import (
@@ -31,6 +36,12 @@ type Result struct {
 	Parent   *core.Rollup   // nil when no result is stored
 	Children []core.Rollup  // one for each worker
 	Location string         // where the result lies, in the words of the caller
+	// Points are the intervals of the whole run, and Events its control events: for
+	// HTML, Markdown and CSV; nil where they are not known.
+	Points []Point
+	Events []core.ControlEvent
+	// Made says when and by what the document was made; empty: it does not say.
+	Made string
 }
 
 // Option changes how text is written.

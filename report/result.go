@@ -75,10 +75,10 @@ func Text(w io.Writer, r Result, options ...Option) error {
 		p.print("\n")
 		p.line("%s", v.without())
 	} else {
-		p.measured(r.Parent)
-		p.failures(r.Parent.Kinds)
-		p.objectives(r.Parent.SLOs)
-		p.workerResults(r.Children)
+		p.part(measured(r.Parent))
+		p.part(failures(r.Parent.Kinds))
+		p.part(objectives(r.Parent.SLOs))
+		p.part(workerResults(r.Children))
 	}
 	p.findings(r.Run.Findings)
 	p.print("\n")
@@ -147,7 +147,7 @@ func planned(load core.ScenarioLoad) string {
 }
 
 // measured is the table of kinds and their total.
-func (p *page) measured(parent *core.Rollup) {
+func measured(parent *core.Rollup) table {
 	total := core.Total(parent.Kinds)
 	t := table{
 		head:  []string{"operation", "count", "op/s", "p50", "p95", "p99", "p99.9", "max", "errors"},
@@ -159,8 +159,15 @@ func (p *page) measured(parent *core.Rollup) {
 		t.statements(k)
 	}
 	t.kind(&total, parent.Throughput)
-	p.print("\n")
-	p.table(t)
+	return t
+}
+
+// part writes a table behind an empty line, if it has rows.
+func (p *page) part(t table) {
+	if len(t.rows) > 0 {
+		p.print("\n")
+		p.table(t)
+	}
 }
 
 func (t *table) kind(k *core.KindMetrics, throughput float64) {
@@ -194,20 +201,17 @@ func percentiles(h *core.Histogram) []string {
 }
 
 // failures lists the classes of errors with an example each.
-func (p *page) failures(kinds []core.KindMetrics) {
+func failures(kinds []core.KindMetrics) table {
 	t := table{head: []string{"errors in", "class", "count", "example"}, right: "llrl", shrink: 3, minimum: 12}
 	for i := range kinds {
 		for _, f := range kinds[i].Failures {
 			t.add(Clean(kinds[i].Kind), Clean(f.Class), Count(f.Count), Clean(f.Example))
 		}
 	}
-	if len(t.rows) > 0 {
-		p.print("\n")
-		p.table(t)
-	}
+	return t
 }
 
-func (p *page) objectives(slos []core.SLOResult) {
+func objectives(slos []core.SLOResult) table {
 	t := table{head: []string{"objective", "measured", ""}, right: "lrl", minimum: 20}
 	for _, s := range slos {
 		if s.Met {
@@ -218,10 +222,7 @@ func (p *page) objectives(slos []core.SLOResult) {
 			t.tint(2, bad)
 		}
 	}
-	if len(t.rows) > 0 {
-		p.print("\n")
-		p.table(t)
-	}
+	return t
 }
 
 func measure(s core.SLOResult) string {
@@ -235,10 +236,7 @@ func measure(s core.SLOResult) string {
 	}
 }
 
-func (p *page) workerResults(children []core.Rollup) {
-	if len(children) == 0 {
-		return
-	}
+func workerResults(children []core.Rollup) table {
 	t := table{
 		head:  []string{"worker", "conn", "count", "op/s", "p50", "p99", "errors", "cover", "cpu"},
 		right: "lrrrrrrrr", minimum: 10,
@@ -249,12 +247,12 @@ func (p *page) workerResults(children []core.Rollup) {
 		q := percentiles(total.Latency())
 		t.add(Clean(c.WorkerID), strconv.Itoa(c.Connections), Count(total.Started), Rate(c.Throughput),
 			q[0], q[2], Count(total.Errors), percent(c.Coverage), Span(seconds(c.CPUSeconds)))
+		t.rows[len(t.rows)-1][7].share = &c.Coverage
 		if c.Status == core.Failed {
 			t.tint(0, bad)
 		}
 	}
-	p.print("\n")
-	p.table(t)
+	return t
 }
 
 // endings says how the workers ended, those that ended alike together.

@@ -6,6 +6,8 @@ import "strings"
 type cell struct {
 	text string
 	tone tone
+	// share is a fraction that documents also draw as a bar; nil: none.
+	share *float64
 }
 
 // table is rows of aligned columns, two spaces apart.
@@ -40,7 +42,7 @@ func (p *page) table(t table) {
 	if len(t.head) > 0 {
 		head := make([]cell, len(t.head))
 		for i, text := range t.head {
-			head[i] = cell{text, faint}
+			head[i] = cell{text: text, tone: faint}
 		}
 		p.row(&t, head, widths)
 	}

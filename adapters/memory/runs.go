@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -32,7 +33,7 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 			return err
 		}
 		r := &storedRun{
-			order: d.created + 1, scenario: frozenScenario, name: scenario.Name, launcher: scenario.Launcher,
+			order: d.created + 1, scenario: frozenScenario, name: scenario.Name, launcher: scenario.Launcher, template: scenario.TemplateID,
 			base: base, version: 1, home: home, created: now, updated: now,
 			beats: map[string]storedBeat{}, intervals: map[intervalKey]storedInterval{},
 			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{},
@@ -106,7 +107,7 @@ func (s *Store) List(ctx context.Context, filter ports.RunFilter) (list []ports.
 		}
 		var found []*storedRun
 		for _, r := range d.runs {
-			if r.order < before && (len(filter.Status) == 0 || slices.Contains(filter.Status, r.level.Status)) {
+			if r.order < before && r.matches(filter) {
 				found = append(found, r)
 			}
 		}
@@ -118,6 +119,14 @@ func (s *Store) List(ctx context.Context, filter ports.RunFilter) (list []ports.
 		return nil
 	})
 	return list, err
+}
+
+// matches reports whether a filter lets the run through.
+func (r *storedRun) matches(f ports.RunFilter) bool {
+	holds := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(f.Search)) }
+	return (len(f.Status) == 0 || slices.Contains(f.Status, r.level.Status)) &&
+		(f.Launcher == "" || f.Launcher == r.launcher) && (f.Template == "" || f.Template == r.template) &&
+		(holds(r.level.ID) || holds(r.name))
 }
 
 func (r *storedRun) summary(now time.Time) ports.RunSummary {

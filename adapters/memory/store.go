@@ -52,6 +52,7 @@ type storedRun struct {
 	scenario frozen[core.Scenario]
 	name     string // of the scenario
 	launcher string
+	template string // its id
 	base     int64
 	version  int64
 	home     ports.Home

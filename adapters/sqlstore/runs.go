@@ -210,6 +210,16 @@ func (s *Store) List(ctx context.Context, filter ports.RunFilter) (list []ports.
 			args = append(args, string(status))
 		}
 	}
+	if filter.Search != "" {
+		where = append(where, "(LOWER(RUN_ID) LIKE ? ESCAPE '!' OR LOWER(TEST_NAME) LIKE ? ESCAPE '!')")
+		args = append(args, containing(filter.Search), containing(filter.Search))
+	}
+	if filter.Launcher != "" {
+		where, args = append(where, "LAUNCHER = ?"), append(args, filter.Launcher)
+	}
+	if filter.Template != "" {
+		where, args = append(where, "TEMPLATE_ID = ?"), append(args, filter.Template)
+	}
 	if filter.Before != "" {
 		where = append(where, "INSERT_BASE < (SELECT INSERT_BASE FROM "+s.d.Table("RUN_STATUS")+" WHERE RUN_ID = ?)")
 		args = append(args, filter.Before)
@@ -240,6 +250,11 @@ func (r *summaryRow) summary(now time.Time) ports.RunSummary {
 		CreatedAt: r.CreatedAt.Time, StartedAt: r.StartedAt.Time, EndedAt: r.EndedAt.Time,
 		TotalOps: r.TotalOps, Errors: r.Errors, QPS: r.QPS,
 	}
+}
+
+// containing is a pattern of texts in lower case that contain a text.
+func containing(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
 }
 
 // marks is n placeholders.

@@ -83,6 +83,40 @@ func listRuns(t testing.TB, h StoreHarness) {
 	same(t, sorted(append(first, rest...)), sorted(want), "a filtered list in two pages")
 }
 
+// listSearch: a text is searched for as it is, whatever its case, in id and name.
+func listSearch(t testing.TB, h StoreHarness) {
+	store := h.open(t)
+	for _, r := range []struct{ id, name, template, launcher string }{
+		{"run-1", "Nightly_oltp", "template-1", "local"},
+		{"run-2", "nightlyXoltp", "template-1", "docker"},
+		{"run-3", "100%", "template-2", "local"},
+		{"RUN!4", "", "template-2", "docker"},
+	} {
+		scenario := sampleScenario(1)
+		scenario.Name, scenario.TemplateID, scenario.Launcher = r.name, r.template, r.launcher
+		_, err := store.Create(within(t), core.NewRun(r.id, scenario.Plan()), scenario, ports.Home{})
+		must(t, err, "Create")
+	}
+	for _, tt := range []struct {
+		filter ports.RunFilter
+		want   []string
+	}{
+		{ports.RunFilter{Search: "nightly"}, []string{"run-1", "run-2"}},
+		{ports.RunFilter{Search: "NIGHTLY_"}, []string{"run-1"}},
+		{ports.RunFilter{Search: "%"}, []string{"run-3"}},
+		{ports.RunFilter{Search: "run!"}, []string{"RUN!4"}},
+		{ports.RunFilter{Search: "run-"}, []string{"run-1", "run-2", "run-3"}},
+		{ports.RunFilter{Search: "' OR 1=1 --"}, nil},
+		{ports.RunFilter{Search: `\`}, nil},
+		{ports.RunFilter{Launcher: "docker"}, []string{"RUN!4", "run-2"}},
+		{ports.RunFilter{Template: "template-2", Launcher: "docker"}, []string{"RUN!4"}},
+		{ports.RunFilter{Template: "template-1", Search: "x"}, []string{"run-2"}},
+		{ports.RunFilter{Template: "template"}, nil},
+	} {
+		same(t, sorted(list(t, store, tt.filter)), tt.want, fmt.Sprintf("the runs that %+v lets through", tt.filter))
+	}
+}
+
 func listDefault(t testing.TB, h StoreHarness) {
 	store := h.open(t)
 	for i := range 103 {

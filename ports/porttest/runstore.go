@@ -34,6 +34,7 @@ func RunStoreSuite() Suite[StoreHarness] {
 		{"a second handle reads what was written", secondHandle},
 		{"Events come in pages", eventPages},
 		{"List filters, orders and pages", listRuns},
+		{"List searches", listSearch},
 		{"List shows at most 100 unless told", listDefault},
 		{"List summarises", listSummary},
 		{"List knows whether the owner lives", listOwner},

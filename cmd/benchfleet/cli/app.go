@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/benchfleet/benchfleet/adapters/snowflake"
@@ -105,14 +106,14 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "dir", ".benchfleet", "data `FOLDER`: the default store and target, worker logs, kept certificates")
 	flags.StringVar(&a.store, "store", "", "where control state and results live, `sqlite:PATH` or snowflake:ADDRESS (default sqlite:FOLDER/store.db)")
-	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`; json is all that is then on stdout")
+	flags.StringVarP(&a.output, "output", "o", "text", "`text or json`, and what a command says; it is all that is then on stdout")
 	flags.StringArrayVar(&a.endpoints, "endpoint", nil, "`NAME=FILE`: the file holds the address and secret of an endpoint that templates name; repeatable")
 	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; spcs: "+servicesOptions+"; plugin: "+pluginOptions)
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
 		a.orchestratorCommand(), a.stopCommand(), a.watchCommand(), a.statusCommand(), a.runsCommand(),
-		a.resultCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
+		a.resultCommand(), a.compareCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
@@ -146,8 +147,8 @@ func (a *app) settings(cmd *cobra.Command) error {
 	if failed != nil {
 		return failed
 	}
-	if a.output != "text" && a.output != "json" {
-		return usage("--output is %q; allowed: text, json", a.output)
+	if allowed := outputsOf(cmd); !slices.Contains(allowed, a.output) {
+		return usage("--output is %q; allowed: %s", a.output, strings.Join(allowed, ", "))
 	}
 	if a.dir == "" {
 		return usage("--dir is empty; allowed: a folder")

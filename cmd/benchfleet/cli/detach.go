@@ -130,28 +130,41 @@ func awaitStarted(ctx context.Context, runs ports.RunStore, id string, ended <-c
 
 func (a *app) orchestratorCommand() *cobra.Command {
 	var id string
+	var launchers []string
 	cmd := &cobra.Command{
-		Use:   "orchestrator --run RUN",
-		Short: "Drive a run: start it, or take it over from an orchestrator that died",
-		Long: `Drives one run to its end. A run that is PREPARED is started; a run whose
-orchestrator has died is taken over as soon as the dead one's lease has ended: its
-workers are adopted and go on without a gap. A run whose orchestrator lives is left
+		Use:   "orchestrator",
+		Short: "Drive the runs that are started in a controller, or one run",
+		Long: `Drives every run that was started, that nobody drives, and whose launcher and host are
+its own: those that are started in a controller, and those whose orchestrator has
+died, as soon as the dead one's lease has ended: their workers are adopted and go on
+without a gap. Any number may do so over one store. An interrupt ends it; runs that
+go on are left to a successor.
+
+With --run it drives one run to its end. A run that is PREPARED is started; a run
+whose orchestrator has died is taken over. A run whose orchestrator lives is left
 alone. Options of the launcher are not stored: say again those that workers still to
 be started need.
 
 What it says goes to stderr, as a log in JSON unless that is a terminal.
 
 ` + exitHelp,
+		Example: `  benchfleet orchestrator --launcher local --launcher docker
+  benchfleet orchestrator --run RUN`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if id == "" {
-				return usage("--run is missing; see: benchfleet runs")
+				return a.orchestrateAll(cmd.Context(), launchers)
+			}
+			if n := len(launchers); n > 1 {
+				return usage("--run drives one run, and it has one launcher: --launcher is given %d times", n)
+			} else if n == 1 {
+				a.launcher = launchers[0]
 			}
 			return a.orchestrate(cmd.Context(), id)
 		},
 	}
-	cmd.Flags().StringVar(&id, "run", "", "the `RUN` to drive")
-	a.addLauncher(cmd)
+	cmd.Flags().StringVar(&id, "run", "", "the one `RUN` to drive")
+	addLaunchers(cmd, &launchers)
 	a.addHealth(cmd)
 	return cmd
 }

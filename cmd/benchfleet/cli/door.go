@@ -130,6 +130,8 @@ func (a *app) openGateway(ctx context.Context, store ports.Store, launcher ports
 	at := home.gateway
 	if at == "" {
 		at = net.JoinHostPort(reach.Listen, "0")
+	} else if port, only := strings.CutPrefix(at, ":"); only { // chosen by a controller
+		at = net.JoinHostPort(reach.Listen, port)
 	}
 	listener, err := gateway.Listen(ctx, at)
 	if err != nil {

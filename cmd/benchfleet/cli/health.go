@@ -47,12 +47,15 @@ func serveOrchestrator(ctx context.Context, address string, build core.Build, lo
 		Check:   func() health.Status { return newest.Load().Status(time.Now()) },
 		Metrics: func() health.Metrics { return health.Metrics{Orchestrator: newest.Load()} },
 	})
-	return server, func(o runner.Observation) {
-		newest.Store(&health.Orchestrator{
-			Run: o.Run, Beats: o.Beats, Workers: o.Workers, Interval: o.Scenario.Load.Interval.Std(),
-			StoreTrouble: o.StoreTrouble, Turned: time.Now(), Now: o.Now,
-		})
-	}, err
+	return server, func(o runner.Observation) { newest.Store(observedRun(o)) }, err
+}
+
+// observedRun is an observation as the health address shows it.
+func observedRun(o runner.Observation) *health.Orchestrator {
+	return &health.Orchestrator{
+		Run: o.Run, Beats: o.Beats, Workers: o.Workers, Interval: o.Scenario.Load.Interval.Std(),
+		StoreTrouble: o.StoreTrouble, Turned: time.Now(), Now: o.Now,
+	}
 }
 
 // addHealth adds the flag of commands that serve a health address.

@@ -4,9 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 func (a *app) json() bool { return a.output == "json" }
+
+// moreOutputs is the annotation of a command that has outputs of its own: what
+// --output allows there beside text and json, separated by spaces.
+const moreOutputs = "outputs"
+
+// outputsOf is what --output allows for a command.
+func outputsOf(cmd *cobra.Command) []string {
+	return append([]string{"text", "json"}, strings.Fields(cmd.Annotations[moreOutputs])...)
+}
 
 // print writes text for people to stdout.
 func (a *app) print(format string, args ...any) error {

@@ -63,45 +63,38 @@ func (a *app) runsCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) resultCommand() *cobra.Command {
-	return a.reading("result RUN", "Show the result of a run: numbers, verdict, stop certificate", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
-		record, err := loadRun(ctx, store, args[0])
-		if err != nil {
-			return err
-		}
-		result, err := a.loadResult(ctx, store, record.Run)
-		if err != nil {
-			return err
-		}
-		return a.showResult(result)
-	})
-}
-
 func (a *app) eventsCommand() *cobra.Command {
 	return a.reading("events RUN", "Show the control events of a run", exactly("RUN"), func(ctx context.Context, store ports.Store, args []string) error {
 		if _, err := loadRun(ctx, store, args[0]); err != nil {
 			return err
 		}
-		var all []core.ControlEvent
-		for {
-			after := int64(0)
-			if len(all) > 0 {
-				after = all[len(all)-1].Sequence
-			}
-			events, err := store.Events(ctx, args[0], after)
-			if err != nil {
-				return err
-			}
-			if len(events) == 0 {
-				break
-			}
-			all = append(all, events...)
+		all, err := readEvents(ctx, store, args[0])
+		if err != nil {
+			return err
 		}
 		if a.json() {
 			return report.EventsJSON(a.out, all)
 		}
 		return report.EventsText(a.out, all, a.layout()...)
 	})
+}
+
+// readEvents reads all control events of a run.
+func readEvents(ctx context.Context, runs ports.RunStore, id string) (all []core.ControlEvent, err error) {
+	for {
+		after := int64(0)
+		if len(all) > 0 {
+			after = all[len(all)-1].Sequence
+		}
+		events, err := runs.Events(ctx, id, after)
+		if err != nil {
+			return nil, err
+		}
+		if len(events) == 0 {
+			return all, nil
+		}
+		all = append(all, events...)
+	}
 }
 
 func (a *app) statusCommand() *cobra.Command {

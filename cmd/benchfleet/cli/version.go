@@ -91,3 +91,13 @@ func (a *app) versionCommand() *cobra.Command {
 		},
 	}
 }
+
+// shownBuild is the identity of this binary in texts, short; "of an unknown
+// build" when it cannot be found out.
+func (a *app) shownBuild() string {
+	build, err := a.thisBuild()
+	if err != nil {
+		return "of an unknown build"
+	}
+	return build.ID[:min(len(build.ID), 12)]
+}

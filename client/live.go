@@ -1,0 +1,136 @@
+package client
+
+import (
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// Interval is what all workers of a run, or one of them, measured in one interval.
+// Latencies are in milliseconds, as a client of the target sees them; 0 where
+// nothing succeeded.
+type Interval struct {
+	WorkerID    string     `json:"worker_id,omitempty" doc:"Empty: all workers together"`
+	Phase       core.Phase `json:"phase"`
+	Elapsed     float64    `json:"elapsed_seconds" doc:"Its end, since the load began"`
+	Seconds     float64    `json:"seconds" doc:"Its length"`
+	Start       *time.Time `json:"start,omitempty"`
+	Throughput  float64    `json:"ops_per_second" doc:"Operations that succeeded"`
+	OK          uint64     `json:"ok"`
+	Errors      uint64     `json:"errors"`
+	Aborted     uint64     `json:"aborted,omitempty"`
+	Latency     Latency    `json:"latency"`
+	Connections int        `json:"connections"`
+	Target      int        `json:"target_connections"`
+	CPU         float64    `json:"cpu_percent"`
+	Memory      float64    `json:"memory_percent"`
+	Healthy     int        `json:"workers_healthy,omitempty"`
+	Stale       int        `json:"workers_stale,omitempty"`
+	Lost        int        `json:"workers_lost,omitempty"`
+	Coarse      bool       `json:"coarse,omitempty" doc:"It stands for several that could not be reported"`
+	// Kinds are the same for each kind of operation.
+	Kinds []IntervalKind `json:"kinds"`
+	// Classes are the errors by class.
+	Classes []ErrorClass `json:"error_classes,omitempty"`
+}
+
+// IntervalKind is one kind of operation in an interval.
+type IntervalKind struct {
+	Kind       string  `json:"kind"`
+	Throughput float64 `json:"ops_per_second"`
+	OK         uint64  `json:"ok"`
+	Errors     uint64  `json:"errors"`
+	Latency    Latency `json:"latency"`
+}
+
+// Latency is a distribution, in milliseconds.
+type Latency struct {
+	Avg  float64 `json:"avg_ms"`
+	P50  float64 `json:"p50_ms"`
+	P90  float64 `json:"p90_ms"`
+	P95  float64 `json:"p95_ms"`
+	P99  float64 `json:"p99_ms"`
+	P999 float64 `json:"p999_ms"`
+	Max  float64 `json:"max_ms"`
+}
+
+// ErrorClass is how often errors of one class happened.
+type ErrorClass struct {
+	Class   string `json:"class"`
+	Count   uint64 `json:"count"`
+	Example string `json:"example,omitempty"`
+}
+
+// Worker is one worker at one moment.
+type Worker struct {
+	ID          string           `json:"worker_id"`
+	Life        string           `json:"life" doc:"As its run sees it: PLANNED, LAUNCHING, LAUNCHED, READY, GONE, ORPHAN"`
+	State       core.WorkerState `json:"state,omitempty" doc:"As it says itself"`
+	Health      core.Health      `json:"health,omitempty" doc:"By the age of its newest beat: HEALTHY, STALE, LOST; absent before the first, and after its end"`
+	Age         float64          `json:"beat_age_seconds,omitempty"`
+	Connections int              `json:"connections"`
+	Target      int              `json:"target_connections"`
+	Throughput  float64          `json:"ops_per_second" doc:"In its newest interval"`
+	P95         float64          `json:"p95_ms,omitempty" doc:"In its newest interval"`
+	CPU         float64          `json:"cpu_percent"`
+	Memory      float64          `json:"memory_percent"`
+	Errors      uint64           `json:"errors" doc:"So far"`
+	LastError   string           `json:"last_error,omitempty"`
+	Ending      string           `json:"ending,omitempty" doc:"How it ended, in words"`
+}
+
+// LogLine is one stored line of a log.
+type LogLine struct {
+	WorkerID string    `json:"worker_id,omitempty" doc:"Empty: the orchestrator"`
+	Sequence int64     `json:"seq"`
+	Time     time.Time `json:"timestamp"`
+	Level    string    `json:"level"`
+	Message  string    `json:"message"`
+}
+
+// Frame is one message of the live stream of a run: where it stands now, and what
+// is new since the frame before. Intervals replace those of the same phase and
+// elapsed time.
+type Frame struct {
+	// ID is where the stream goes on after this frame.
+	ID      string   `json:"-"`
+	Run     RunState `json:"run"`
+	Workers []Worker `json:"workers"`
+
+	Intervals []Interval          `json:"intervals,omitempty" doc:"New or corrected"`
+	Events    []core.ControlEvent `json:"events,omitempty" doc:"New control events, steps of a search among them"`
+	Logs      []LogLine           `json:"logs,omitempty" doc:"New lines of the log"`
+	Findings  []core.Finding      `json:"findings,omitempty" doc:"Of preflight, when they have changed"`
+	// Reset says that something between the frame before and this one is left out:
+	// what is shown of the past has to be read anew.
+	Reset bool `json:"reset,omitempty"`
+	// End says that the run has ended and no frame follows.
+	End bool `json:"end,omitempty"`
+}
+
+// RunState is what changes of a run while it goes on. Times are the store's.
+type RunState struct {
+	ID         string      `json:"run_id"`
+	Status     core.Status `json:"status"`
+	Phase      core.Phase  `json:"phase,omitempty"`
+	PhaseAt    *time.Time  `json:"phase_at,omitempty"`
+	Reason     core.Reason `json:"reason,omitempty"`
+	Detail     string      `json:"detail,omitempty"`
+	Rung       string      `json:"rung,omitempty"`
+	StopBy     string      `json:"stop_by,omitempty"`
+	StopAt     *time.Time  `json:"stop_at,omitempty"`
+	StartedAt  *time.Time  `json:"started_at,omitempty"`
+	LoadFrom   *time.Time  `json:"load_from,omitempty"`
+	LoadUntil  *time.Time  `json:"load_until,omitempty"`
+	Deadline   *time.Time  `json:"deadline,omitempty"`
+	EndedAt    *time.Time  `json:"ended_at,omitempty"`
+	Now        time.Time   `json:"now"`
+	Owner      string      `json:"owner,omitempty"`
+	OwnerAlive bool        `json:"owner_alive"`
+	// Stage is what the run does now: a phase, a rung of the STOP ladder, or its
+	// status; with when it began and when it ends, by itself or at the latest.
+	Stage           string     `json:"stage"`
+	StageFrom       *time.Time `json:"stage_from,omitempty"`
+	StageUntil      *time.Time `json:"stage_until,omitempty"`
+	StageByDeadline bool       `json:"stage_by_deadline,omitempty"`
+}

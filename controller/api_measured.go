@@ -1,0 +1,115 @@
+package controller
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/benchfleet/benchfleet/client"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/report"
+)
+
+// The inputs of operations that read what a run has left.
+type (
+	ofEvents struct {
+		Run   string `path:"run" maxLength:"200"`
+		After int64  `query:"after" minimum:"0" doc:"Sequence of the last event of the page before"`
+	}
+	ofSnapshots struct {
+		Run    string  `path:"run" maxLength:"200"`
+		After  float64 `query:"after" minimum:"-1" doc:"Only those that end later than this, in seconds since the load began"`
+		Worker string  `query:"worker" maxLength:"100" doc:"Of this worker only; absent: of all together"`
+	}
+	ofExecutions struct {
+		Run   string `path:"run" maxLength:"200"`
+		After string `query:"after" maxLength:"200" doc:"Id of the last operation of the page before"`
+		Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"100"`
+	}
+	ofLogs struct {
+		Run    string    `path:"run" maxLength:"200"`
+		Worker string    `query:"worker" maxLength:"100" doc:"Of this worker only"`
+		After  time.Time `query:"after" doc:"Only lines that are newer"`
+		Limit  int       `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+	}
+)
+
+// maxEvents is how many control events the store returns at once.
+const maxEvents = 1000
+
+// reading registers an operation that reads one thing of a run.
+func reading[T any](a *api, id, path, summary string, read func(ctx context.Context, run string) (T, error)) {
+	operation(a, huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/runs/{run}/" + path, Tags: []string{"results"}, Summary: summary},
+		func(ctx context.Context, in *ofRun) (*answer[T], error) { return answered(read(ctx, in.Run)) })
+}
+
+func (a *api) measured() {
+	tags := []string{"results"}
+	reading(a, "get-scenario", "scenario", "Read what a run was resolved to", a.Scenario)
+	reading(a, "get-certificate", "certificate", "Read the stop certificate of a run", a.Certificate)
+	reading(a, "get-result", "result", "Read the result of a run, as benchfleet result --output json has it", func(ctx context.Context, run string) (report.ResultDocument, error) {
+		result, err := a.Result(ctx, run)
+		if err != nil {
+			return report.ResultDocument{}, err
+		}
+		return report.Document(result), nil
+	})
+	reading(a, "list-workers", "workers", "Read how the workers of a run are", func(ctx context.Context, run string) (client.List[client.Worker], error) {
+		list, err := a.Workers(ctx, run)
+		return client.List[client.Worker]{Items: list}, err
+	})
+	operation(a, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/runs/{run}/events", Tags: tags, Summary: "Read the control events of a run"},
+		func(ctx context.Context, in *ofEvents) (*answer[client.List[core.ControlEvent]], error) {
+			list, err := a.Events(ctx, in.Run, in.After)
+			page := client.List[core.ControlEvent]{Items: append([]core.ControlEvent{}, list...)}
+			if len(list) == maxEvents {
+				page.Next = strconv.FormatInt(list[len(list)-1].Sequence, 10)
+			}
+			return answered(page, err)
+		})
+	operation(a, huma.Operation{OperationID: "list-snapshots", Method: http.MethodGet, Path: "/runs/{run}/snapshots", Tags: tags, Summary: "Read what was measured in each interval"},
+		func(ctx context.Context, in *ofSnapshots) (*answer[client.List[client.Interval]], error) {
+			list, err := a.snapshots(ctx, in)
+			return answered(client.List[client.Interval]{Items: list}, err)
+		})
+	operation(a, huma.Operation{OperationID: "list-executions", Method: http.MethodGet, Path: "/runs/{run}/executions", Tags: tags, Summary: "Read sampled operations by start time"},
+		func(ctx context.Context, in *ofExecutions) (*answer[client.List[core.Execution]], error) {
+			list, err := a.Executions(ctx, in.Run, in.After, in.Limit)
+			page := client.List[core.Execution]{Items: append([]core.Execution{}, list...)}
+			if len(list) == in.Limit {
+				page.Next = list[len(list)-1].ID
+			}
+			return answered(page, err)
+		})
+	operation(a, huma.Operation{OperationID: "list-logs", Method: http.MethodGet, Path: "/runs/{run}/logs", Tags: tags, Summary: "Read the stored lines of the orchestrator's and the workers' logs"},
+		func(ctx context.Context, in *ofLogs) (*answer[client.List[client.LogLine]], error) {
+			list, err := a.Logs(ctx, in.Run, in.Worker, in.After, in.Limit)
+			page := client.List[client.LogLine]{Items: list}
+			if len(list) == in.Limit {
+				page.Next = list[len(list)-1].Time.Format(time.RFC3339Nano)
+			}
+			return answered(page, err)
+		})
+	a.histograms()
+}
+
+func (a *api) snapshots(ctx context.Context, in *ofSnapshots) ([]client.Interval, error) {
+	if in.Worker != "" {
+		return a.WorkerSnapshots(ctx, in.Run, in.Worker)
+	}
+	return a.Snapshots(ctx, in.Run, in.After)
+}
+
+// histograms registers what has histograms in it, whose text the document does not
+// describe.
+func (a *api) histograms() {
+	described := map[string]*huma.Response{"200": {
+		Description: "The rows of the result, with their histograms",
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}},
+	}}
+	operation(a, huma.Operation{OperationID: "get-rollup", Method: http.MethodGet, Path: "/runs/{run}/rollup", Tags: []string{"results"}, Summary: "Read the stored rows of the result", Responses: described},
+		func(ctx context.Context, in *ofRun) (*text, error) { return asJSON(a.Rollup(ctx, in.Run)) })
+}

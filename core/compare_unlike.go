@@ -1,0 +1,133 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Unlikeness is something that was not the same in two runs.
+type Unlikeness struct {
+	What  string `json:"what"`
+	Base  string `json:"base"`
+	Other string `json:"other"`
+}
+
+// unlike lists what was asked of two runs, and found around them, that may make
+// their numbers differ. What always differs, such as keys to insert, is not in it.
+func unlike(base, other *Rollup) (list []Unlikeness) {
+	add := func(what, a, b string) {
+		if a != b {
+			list = append(list, Unlikeness{what, a, b})
+		}
+	}
+	if base.Scenario != nil && other.Scenario != nil {
+		a, b := asked(base.Scenario), asked(other.Scenario)
+		for i := range a {
+			add(a[i].Name, a[i].Value, b[i].Value)
+		}
+		unlikeMix(base.Scenario.Operations, other.Scenario.Operations, add)
+	}
+	for _, f := range base.Environment {
+		if f.Name == "orchestrator" { // a process, never the same
+			continue
+		}
+		for _, g := range other.Environment {
+			if f.Name == g.Name {
+				add(f.Name, f.Value, g.Value)
+			}
+		}
+	}
+	return list
+}
+
+// asked is what a scenario asks for, always the same facts in the same order.
+func asked(s *Scenario) []Fact {
+	load := &s.Load
+	whole := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return []Fact{
+		{"template", s.Name}, {"launcher", s.Launcher}, {"target", s.Target.Kind}, {"endpoint", s.Target.Endpoint},
+		{"host", s.Target.Host}, {"database", s.Target.Database}, {"user", s.Target.User},
+		{"result cache", strconv.FormatBool(s.Target.ResultCache)},
+		{"table", s.Table.Name}, {"table type", s.Table.Type}, {"rows", whole(s.Table.Rows)},
+		{"mode", load.Mode}, {"scaling", load.Scaling}, {"workers", strconv.Itoa(load.Workers)}, {"connections", strconv.Itoa(load.Connections)},
+		{"warmup", load.Warmup.String()}, {"duration", load.Duration.String()}, {"cooldown", load.Cooldown.String()},
+		{"operations", whole(load.Operations)}, {"think time", load.ThinkTime.String()}, {"seed", whole(load.Seed)},
+		{"sampling", strconv.FormatFloat(load.Sampling, 'g', -1, 64) + " %"}, {"statement timeout", s.Limits.StatementTimeout.String()},
+	}
+}
+
+// unlikeMix compares the operations by kind: their weights and what they do.
+func unlikeMix(base, other []Operation, add func(what, a, b string)) {
+	find := func(list []Operation, kind string) *Operation {
+		for i := range list {
+			if list[i].Kind == kind {
+				return &list[i]
+			}
+		}
+		return nil
+	}
+	weight := func(o *Operation) string {
+		if o == nil {
+			return "none"
+		}
+		return strconv.FormatFloat(float64(o.Weight)/100, 'g', -1, 64) + " %"
+	}
+	for i := range base {
+		a, b := &base[i], find(other, base[i].Kind)
+		add("share of "+a.Kind, weight(a), weight(b))
+		if b != nil {
+			add("statements of "+a.Kind, statementsOf(a), statementsOf(b))
+			add("parameters of "+a.Kind, fmt.Sprintf("%+v", a.Parameters), fmt.Sprintf("%+v", b.Parameters))
+		}
+	}
+	for i := range other {
+		if find(base, other[i].Kind) == nil {
+			add("share of "+other[i].Kind, "none", weight(&other[i]))
+		}
+	}
+}
+
+func statementsOf(o *Operation) string {
+	var all []string
+	for _, s := range o.Statements {
+		all = append(all, s.SQL)
+	}
+	return strings.Join(all, "; ")
+}
+
+// reservations say what to keep in mind with a comparison.
+func reservations(sides []*side, others []RunComparison, known int) (list []string) {
+	for _, s := range sides {
+		r := s.result
+		if r.Status != Completed {
+			list = append(list, fmt.Sprintf("run %s is %s: it did not measure all that was asked", r.RunID, r.Status))
+		}
+		if r.Verdict.Level != Valid {
+			text := fmt.Sprintf("the verdict on run %s is %s", r.RunID, r.Verdict.Level)
+			if len(r.Verdict.Reasons) > 0 {
+				text += ": " + strings.Join(r.Verdict.Reasons, "; ")
+			}
+			list = append(list, text)
+		}
+	}
+	for _, o := range others {
+		for _, u := range o.Unlike {
+			if strings.HasPrefix(u.What, "share of ") || strings.HasPrefix(u.What, "statements of ") {
+				list = append(list, fmt.Sprintf("run %s had another mix of operations: numbers of all kinds together are of different work", o.RunID))
+				break
+			}
+		}
+		for _, d := range o.Differences {
+			if d.Drifts {
+				list = append(list, fmt.Sprintf("the numbers of run %s or of the first one drift: those of one stretch of time depend on the stretch before, so that the intervals marked may be too narrow; longer runs would tell", o.RunID))
+				break
+			}
+		}
+	}
+	if chance := math.Round(float64(known) * (1 - ComparisonConfidence)); chance >= 1 {
+		list = append(list, fmt.Sprintf("of %d comparisons, about %.0f would show a difference by chance alone", known, chance))
+	}
+	return list
+}

@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// scenarioBlocks are everything that the run was asked to do.
+func scenarioBlocks(s *core.Scenario) []block {
+	if s == nil {
+		return nil
+	}
+	load, limits := &s.Load, &s.Limits
+	positive := func(n int64) string {
+		if n <= 0 {
+			return ""
+		}
+		return Count(n)
+	}
+	length := func(d core.Duration) string {
+		if d <= 0 {
+			return ""
+		}
+		return Span(d.Std())
+	}
+	var tags []string
+	for _, name := range slices.Sorted(maps.Keys(s.Tags)) {
+		tags = append(tags, Clean(name)+"="+Clean(s.Tags[name]))
+	}
+	what := factsBlock(
+		core.Fact{Name: "template", Value: Clean(s.TemplateID)},
+		core.Fact{Name: "tags", Value: strings.Join(tags, ", ")},
+		core.Fact{Name: "launcher", Value: Clean(s.Launcher)},
+		core.Fact{Name: "target", Value: Clean(s.Target.Kind)},
+		core.Fact{Name: "endpoint", Value: Clean(s.Target.Endpoint)},
+		core.Fact{Name: "host", Value: Clean(s.Target.Host)},
+		core.Fact{Name: "database", Value: Clean(s.Target.Database)},
+		core.Fact{Name: "user", Value: Clean(s.Target.User)},
+		core.Fact{Name: "table", Value: strings.TrimSpace(Clean(s.Table.Name) + " " + Clean(s.Table.Type))},
+		core.Fact{Name: "rows", Value: Count(s.Table.Rows)},
+		core.Fact{Name: "result cache", Value: onlyIf(s.Target.ResultCache, "allowed")},
+		core.Fact{Name: "mode", Value: Clean(load.Mode)},
+		core.Fact{Name: "workers", Value: fmt.Sprintf("%s (%s)", Count(load.Workers), Clean(load.Scaling))},
+		core.Fact{Name: "connections", Value: Count(load.Connections) + " over all workers"},
+		core.Fact{Name: "warmup", Value: Span(load.Warmup.Std())},
+		core.Fact{Name: "duration", Value: length(load.Duration)},
+		core.Fact{Name: "cooldown", Value: Span(load.Cooldown.Std())},
+		core.Fact{Name: "operations", Value: positive(load.Operations)},
+		core.Fact{Name: "think time", Value: length(load.ThinkTime)},
+		core.Fact{Name: "seed", Value: strconv.FormatInt(load.Seed, 10)},
+		core.Fact{Name: "stored one by one", Value: strconv.FormatFloat(load.Sampling, 'g', 4, 64) + "% of operations"},
+		core.Fact{Name: "interval", Value: length(load.Interval)},
+		core.Fact{Name: "insert keys from", Value: positive(s.InsertBase)},
+		core.Fact{Name: "statement timeout", Value: length(limits.StatementTimeout)},
+		core.Fact{Name: "drain timeout", Value: length(limits.DrainTimeout)},
+		core.Fact{Name: "on loss of a worker", Value: Clean(string(limits.OnLoss))},
+	)
+	return []block{what, tableBlock(mixTable(s.Operations))}
+}
+
+func onlyIf(yes bool, text string) string {
+	if yes {
+		return text
+	}
+	return ""
+}
+
+// mixTable is the mix with its SQL.
+func mixTable(operations []core.Operation) table {
+	t := table{head: []string{"operation", "weight", "access", "statements"}, right: "lrll", shrink: 3}
+	for _, op := range operations {
+		for i, s := range op.Statements {
+			sql := Clean(s.SQL)
+			if i > 0 {
+				t.add("", "", "", sql)
+				continue
+			}
+			access := Clean(op.Access)
+			if op.Transaction {
+				access += ", one transaction"
+			}
+			t.add(Clean(op.Kind), strconv.FormatFloat(float64(op.Weight)/100, 'f', -1, 64)+"%", access, sql)
+		}
+	}
+	return t
+}
