@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -46,10 +47,20 @@ func refuse(id, mend, message string, args ...any) core.Finding {
 	return core.Finding{ID: id, Severity: core.SeverityError, Message: fmt.Sprintf(message, args...), Mend: mend}
 }
 
-// prepare is how a table is mended. What the scenario has otherwise than its
-// template is said, or another table would be prepared.
+// prepare is how a table is mended.
 func (r *Runner) prepare(ctx context.Context, s core.Scenario) string {
-	command := fmt.Sprintf("run: benchfleet prepare %s --rows %d", s.Name, s.Table.Rows)
+	return fmt.Sprintf("run: benchfleet prepare %s --rows %d%s", s.Name, s.Table.Rows, r.otherwise(ctx, s))
+}
+
+// prepareAgain is how a table of the wrong type is mended.
+func (r *Runner) prepareAgain(ctx context.Context, s core.Scenario) string {
+	other := r.otherwise(ctx, s)
+	return fmt.Sprintf("run: benchfleet prepare %s --drop%s, and then: benchfleet prepare %s --rows %d%s", s.Name, other, s.Name, s.Table.Rows, other)
+}
+
+// otherwise are the flags for what the scenario has otherwise than its template,
+// or another table would be prepared, or dropped.
+func (r *Runner) otherwise(ctx context.Context, s core.Scenario) (flags string) {
 	var t core.Template
 	if s.TemplateID != "" {
 		if record, err := r.ports.Templates.Get(ctx, s.TemplateID); err == nil { // else all of it is said
@@ -57,12 +68,15 @@ func (r *Runner) prepare(ctx context.Context, s core.Scenario) string {
 		}
 	}
 	if t.Table.Name != s.Table.Name {
-		command += " --set table.name=" + s.Table.Name
+		flags += " --set table.name=" + s.Table.Name
+	}
+	if kind := cmp.Or(t.Table.Type, "STANDARD"); s.Table.Type != "" && kind != s.Table.Type {
+		flags += " --set table.type=" + s.Table.Type
 	}
 	if t.Target.Endpoint != s.Target.Endpoint {
-		command += " --set target.endpoint=" + s.Target.Endpoint
+		flags += " --set target.endpoint=" + s.Target.Endpoint
 	}
-	return command
+	return flags
 }
 
 // grant is how missing rights are mended; the user may be unknown.
@@ -102,7 +116,7 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 		findings = append(findings, localFile(info.Host, s.Target.Endpoint, caps.Name))
 	}
 	if info.Table.Exists {
-		if finding, wrong := core.TableTypeFinding(info.Table.Type, s, "run: benchfleet prepare "+s.Name+" --drop, and then "+strings.TrimPrefix(r.prepare(ctx, s), "run: ")); wrong {
+		if finding, wrong := core.TableTypeFinding(info.Table.Type, s, r.prepareAgain(ctx, s)); wrong {
 			findings = append(findings, finding)
 		}
 	}

@@ -69,7 +69,7 @@ func preflightCases() []preflightCase {
 		}, "target.read_only", core.SeverityError, "the mix writes, and the target accepts no writes: the server is a standby", `the endpoint "local"`},
 		{"a table of another type", func(b B, p P, _ O, _ S) {
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.Table.Type = "HYBRID" }}
-		}, "target.table_type", core.SeverityError, "table T is HYBRID, the template says STANDARD", "run: benchfleet prepare quick --drop, and then benchfleet prepare quick --rows 100"},
+		}, "target.table_type", core.SeverityError, "table T is HYBRID, the template says STANDARD", "run: benchfleet prepare quick --drop --set table.name=T"},
 		{"no result cache", func(_ B, _ P, _ O, s S) { s.Target.ResultCache = true }, "target.result_cache", core.SeverityError, "memory has no such cache", "take target.result_cache out"},
 		{"a warehouse that sleeps", func(b B, p P, _ O, _ S) { p.Target = b.computing("SUSPENDED") }, "target.warehouse", core.SeverityError, "warehouse BENCH is suspended", "ALTER WAREHOUSE BENCH RESUME"},
 		{"the store's warehouse", func(b B, p P, _ O, _ S) {
@@ -109,6 +109,7 @@ func TestPreflightMendsTheTableThatIsUsed(t *testing.T) {
 	}{
 		{"as the template has it", func(tpl *core.Template) {}, "run: benchfleet prepare quick --rows 500"},
 		{"another table", func(tpl *core.Template) { tpl.Table.Name = "OTHER" }, "run: benchfleet prepare quick --rows 500 --set table.name=OTHER"},
+		{"another type", func(tpl *core.Template) { tpl.Table.Type = "HYBRID" }, "run: benchfleet prepare quick --rows 500 --set table.type=HYBRID"},
 		{"another endpoint", func(tpl *core.Template) { tpl.Target.Endpoint = "far" }, "run: benchfleet prepare quick --rows 500 --set target.endpoint=far"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -126,6 +127,26 @@ func TestPreflightMendsTheTableThatIsUsed(t *testing.T) {
 			is.Equal(mends, []string{tc.mend})
 		})
 	}
+}
+
+// What is dropped because of its type is the table of the scenario, too.
+func TestPreflightDropsTheTableThatIsUsed(t *testing.T) {
+	is := is.New(t)
+	b := newBench(t, nil)
+	id := b.template(t)
+	s := scenarioFor(t, 2, func(tpl *core.Template) { tpl.Table.Name, tpl.Table.Type = "OTHER", "HYBRID" })
+	s.TemplateID = id
+	r := b.runner(t, "a", func(p *runner.Ports, _ *runner.Options) {
+		p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.Table.Exists, i.Table.Type = true, "STANDARD" }}
+	})
+	var mends []string
+	for _, f := range r.Preflight(t.Context(), s) {
+		if f.ID == "target.table_type" {
+			mends = append(mends, f.Mend)
+		}
+	}
+	is.Equal(mends, []string{"run: benchfleet prepare quick --drop --set table.name=OTHER --set table.type=HYBRID, " +
+		"and then: benchfleet prepare quick --rows 100 --set table.name=OTHER --set table.type=HYBRID"})
 }
 
 // locked is a target that lets in a user who may not see the table.

@@ -35,7 +35,7 @@ func (d *driver) pollWarehouse(ctx context.Context) {
 	at := d.clock.now()
 	elapsed := 0.0
 	if !d.run.Origin.IsZero() {
-		elapsed = at.Sub(d.run.Origin).Seconds()
+		elapsed = max(0, at.Sub(d.run.Origin).Seconds()) // the origin is set a little ahead
 	}
 	runID, log := d.run.ID, d.log
 	p.group.Go(func() {

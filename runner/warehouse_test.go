@@ -94,6 +94,7 @@ func TestWarehouseIsPolled(t *testing.T) {
 	for i, p := range polls {
 		is.Equal(p.RunID, "run")
 		is.Equal(p.Running, 3)
+		is.True(p.Elapsed >= 0)
 		if i > 0 {
 			is.True(p.At.Sub(polls[i-1].At) >= 5*time.Second)
 			is.True(p.Elapsed >= 4)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -48,12 +49,29 @@ func connectionSettings(name string, env map[string]string) (*settings, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err == nil {
+			err = ownersAlone(path)
+		}
 		if err != nil {
 			return nil, err
 		}
 		return readConnection(path, name, text)
 	}
 	return nil, invalid("connection %q: there is no %s in %s", name, connectionsFile, strings.Join(folders, " and "))
+}
+
+// ownersAlone refuses a file that others may write, as the driver does: it could
+// lead a password to a server of theirs.
+func ownersAlone(path string) error {
+	const byOthers = 0o022
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("%w: snowflake: %w", core.ErrInvalid, err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&byOthers != 0 {
+		return fmt.Errorf("%w: snowflake: others may write %s; run: chmod 600 %s", core.ErrDenied, path, path)
+	}
+	return nil
 }
 
 func readConnection(path, name string, text []byte) (*settings, error) {

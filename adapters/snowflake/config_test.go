@@ -337,3 +337,20 @@ func FuzzParseAddress(f *testing.F) {
 		}
 	})
 }
+
+// What others may write could lead a password to a server of theirs.
+func TestConnectionsThatOthersMayWrite(t *testing.T) {
+	is := is.New(t)
+	home := t.TempDir()
+	path := filepath.Join(home, connectionsFile)
+	is.NoErr(os.WriteFile(path, []byte("[b]\naccount = \"a\"\nuser = \"u\"\npassword = \""+hushed+"\"\n"), 0o600))
+	environ := []string{"SNOWFLAKE_HOME=" + home}
+	_, err := ParseAddress("connection:b", environ)
+	is.NoErr(err)
+	for _, mode := range []os.FileMode{0o620, 0o602} {
+		is.NoErr(os.Chmod(path, mode))
+		_, err = ParseAddress("connection:b", environ)
+		is.Equal(core.CodeOf(err), core.Denied)
+		is.True(strings.Contains(err.Error(), "run: chmod 600 "+path))
+	}
+}

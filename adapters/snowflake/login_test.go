@@ -61,9 +61,9 @@ func TestBadLogins(t *testing.T) {
 		{"password", snowflaketest.In{Password: "wr0ng-password"}, core.Denied, "check the account, the user and its password"},
 		{"user", snowflaketest.In{User: "NOBODY"}, core.Denied, "as NOBODY"},
 		{"role", snowflaketest.In{Role: "NO_SUCH_ROLE"}, core.Denied, "GRANT ROLE NO_SUCH_ROLE TO USER " + server.User},
-		{"warehouse", snowflaketest.In{Warehouse: "NO_SUCH_WH"}, core.Denied, `check warehouse "NO_SUCH_WH"`},
-		{"database", snowflaketest.In{Database: "NO_SUCH_DB"}, core.Denied, `database "NO_SUCH_DB"`},
-		{"schema", snowflaketest.In{Schema: "NO_SUCH_SCHEMA"}, core.Denied, `schema "NO_SUCH_SCHEMA"`},
+		{"warehouse", snowflaketest.In{Warehouse: "NO_SUCH_WH"}, core.Denied, "GRANT USAGE ON WAREHOUSE NO_SUCH_WH TO ROLE " + server.Role},
+		{"database", snowflaketest.In{Database: "NO_SUCH_DB"}, core.Denied, "GRANT USAGE ON DATABASE NO_SUCH_DB TO ROLE " + server.Role},
+		{"schema", snowflaketest.In{Schema: "NO_SUCH_SCHEMA"}, core.Denied, "GRANT USAGE ON SCHEMA " + server.Database + ".NO_SUCH_SCHEMA TO ROLE " + server.Role},
 		{"account", snowflaketest.In{More: map[string]string{"account": "nosuchaccount"}}, core.Denied, "account"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

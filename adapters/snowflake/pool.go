@@ -242,12 +242,27 @@ func (c *connector) loginFault(ctx context.Context, err error) error {
 	case 390189:
 		return fmt.Errorf("%w; GRANT ROLE %s TO USER %s, or name another role", err, c.config.Role, c.config.User)
 	case 390201:
-		return fmt.Errorf("%w; check warehouse %q, database %q and schema %q, and that role %q has USAGE on them", err,
-			c.base.Warehouse, c.base.Database, c.base.Schema, c.config.Role)
+		return fmt.Errorf("%w; check its name in the address, and that the role may use what the address names: %s", err, c.usage())
 	case 395092:
 		return fmt.Errorf("%w; inside Snowpark Container Services leave host and account out of the address", err)
 	case sf.ErrCodeFailedToConnect:
 		return fmt.Errorf("%w; check account %q", err, c.config.Account)
 	}
 	return err
+}
+
+// usage are the grants of what a login names.
+func (c *connector) usage() string {
+	var grants []string
+	grant := func(kind, name string) {
+		if name != "" {
+			grants = append(grants, fmt.Sprintf("GRANT USAGE ON %s %s TO ROLE %s", kind, name, firstOf(c.config.Role, "(the user's default)")))
+		}
+	}
+	grant("WAREHOUSE", c.base.Warehouse)
+	grant("DATABASE", c.base.Database)
+	if c.base.Database != "" && c.base.Schema != "" {
+		grant("SCHEMA", c.base.Database+"."+c.base.Schema)
+	}
+	return strings.Join(grants, "; ")
 }

@@ -65,13 +65,17 @@ type store struct {
 var _ ports.WarehouseUser = (*store)(nil)
 
 // Warehouse is the warehouse that the store's statements run on. Errors: NotFound
-// when there is none of the address's name; Unsupported when it names none.
+// when there is none of the address's name; Unsupported when there is none.
 func (s *store) Warehouse(ctx context.Context) (warehouse core.Warehouse, err error) {
-	if s.config.Warehouse == "" {
-		return warehouse, fmt.Errorf("%w: snowflake: the address of the store names no warehouse", core.ErrUnsupported)
-	}
 	err = pinned(ctx, s.pool, func(on queryer) error {
-		if warehouse, err = warehouseOf(ctx, on, s.config.Warehouse); err != nil {
+		name, err := warehouseName(ctx, on, s.config)
+		if err == nil && name == "" {
+			err = errNoWarehouse
+		}
+		if err != nil {
+			return err
+		}
+		if warehouse, err = warehouseOf(ctx, on, name); err != nil {
 			return err
 		}
 		account, err := ask(ctx, on, "SELECT CURRENT_ACCOUNT() AS ACCOUNT")

@@ -41,6 +41,7 @@ type TargetOptions struct {
 type Target struct {
 	config   *Config
 	observer *sqlx.DB
+	page     int // of the query history
 
 	mu        sync.Mutex
 	described map[string]bool // statements that Snowflake has compiled for this target
@@ -62,7 +63,7 @@ func OpenTarget(address string, options TargetOptions) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{config: &config, observer: observer, described: map[string]bool{}, verified: map[bool]bool{}}, nil
+	return &Target{config: &config, observer: observer, page: historyPage, described: map[string]bool{}, verified: map[bool]bool{}}, nil
 }
 
 // Close ends the target's own connections. It is idempotent.

@@ -67,10 +67,11 @@ func (t *Target) describeAccount(ctx context.Context, on queryer, info *ports.Ta
 	fact("role", self["role_name"])
 	fact("schema", self["schema_name"])
 	here = []string{self["database_name"], self["schema_name"]}
-	if t.config.Warehouse == "" {
-		return here, nil
+	name, err := warehouseName(ctx, on, t.config)
+	if err != nil || name == "" {
+		return here, err
 	}
-	warehouse, err := warehouseOf(ctx, on, t.config.Warehouse)
+	warehouse, err := warehouseOf(ctx, on, name)
 	if err != nil {
 		return nil, err
 	}

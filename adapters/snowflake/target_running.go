@@ -122,7 +122,7 @@ func (t *Target) Running(ctx context.Context, sessions []string) (core.RunningCo
 }
 
 func (t *Target) runningBatch(ctx context.Context, sessions []string) (core.RunningCount, error) {
-	recent, err := t.history(ctx, sessions, ", END_TIME_RANGE_START => DATEADD('second', "+historyWindow+", CURRENT_TIMESTAMP())", historyPage)
+	recent, err := t.history(ctx, sessions, ", END_TIME_RANGE_START => DATEADD('second', "+historyWindow+", CURRENT_TIMESTAMP())", t.page)
 	if err != nil {
 		return core.RunningCount{}, err
 	}
@@ -130,8 +130,8 @@ func (t *Target) runningBatch(ctx context.Context, sessions []string) (core.Runn
 	var silent []string
 	for _, id := range sessions {
 		switch h := recent[id]; {
-		case h.seen >= historyPage:
-			return core.RunningCount{Why: fmt.Sprintf("the query history of session %s fills its page of %d statements", id, historyPage)}, nil
+		case h.seen >= int64(t.page):
+			return core.RunningCount{Why: fmt.Sprintf("the query history of session %s fills its page of %d statements", id, t.page)}, nil
 		case h.seen == 0:
 			silent = append(silent, id)
 		default:

@@ -236,6 +236,51 @@ func TestRunningUnknown(t *testing.T) {
 	is.Equal(core.CodeOf(target.CancelSessions(t.Context(), []string{"1); DROP"})), core.Invalid)
 }
 
+// An address that names no warehouse leads to that of the user, which is known all
+// the same: the store may compute in it too.
+func TestDefaultWarehouse(t *testing.T) {
+	is := is.New(t)
+	server := shared.Server(t)
+	if server.Admin == "" {
+		t.Skip("an account's user may have no default warehouse")
+	}
+	address := strings.Replace(server.DSN(snowflaketest.In{Schema: "PUBLIC"}), "&warehouse="+server.Warehouse, "", 1)
+	is.True(!strings.Contains(address, "warehouse"))
+	target := open(t, address)
+	info, err := target.Describe(t.Context(), benchTable)
+	is.NoErr(err)
+	is.True(info.Warehouse != nil)
+	is.Equal(info.Warehouse.Name, server.Warehouse)
+	poll, err := target.PollWarehouse(t.Context())
+	is.NoErr(err)
+	is.Equal(poll.Warehouse, server.Warehouse)
+	opened, err := OpenStore(t.Context(), address, StoreOptions{})
+	is.NoErr(err)
+	defer opened.Close()
+	own, err := opened.(ports.WarehouseUser).Warehouse(t.Context())
+	is.NoErr(err)
+	is.Equal(own.Name, server.Warehouse)
+	is.Equal(own.Account, info.Warehouse.Account)
+}
+
+// A page of the history that is full says nothing of what it leaves out.
+func TestRunningOnAFullPage(t *testing.T) {
+	is := is.New(t)
+	target, _ := fresh(t)
+	s := begin(t, target, benchTable, "SELECT 1")
+	_, err := s.Exec(t.Context(), 0, nil)
+	is.NoErr(err)
+	is.Equal(running(t, target, s), core.RunningCount{Known: true})
+	target.page = 3
+	for range target.page {
+		_, err := s.Exec(t.Context(), 0, nil)
+		is.NoErr(err)
+	}
+	counted := running(t, target, s)
+	is.True(!counted.Known)
+	is.Equal(counted.Why, "the query history of session "+s.ID()+" fills its page of 3 statements")
+}
+
 // The warehouse tells how busy it is.
 func TestPollWarehouse(t *testing.T) {
 	is := is.New(t)

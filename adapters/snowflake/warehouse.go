@@ -32,6 +32,19 @@ func showWarehouse(ctx context.Context, on queryer, name string) (map[string]str
 	return nil, fmt.Errorf("%w: snowflake: warehouse %s does not exist, or the role may not see it", core.ErrNotFound, stored)
 }
 
+// warehouseName is that of the address, or where it names none, that of the
+// session, which is the user's default; "" without one.
+func warehouseName(ctx context.Context, on queryer, config *Config) (string, error) {
+	if config.Warehouse != "" {
+		return config.Warehouse, nil
+	}
+	rows, err := ask(ctx, on, "SELECT CURRENT_WAREHOUSE() AS NAME")
+	if err != nil || len(rows) != 1 || rows[0]["name"] == "" {
+		return "", err
+	}
+	return `"` + rows[0]["name"] + `"`, nil // as it is stored
+}
+
 // warehouseOf is what a warehouse says of itself.
 func warehouseOf(ctx context.Context, on queryer, name string) (core.Warehouse, error) {
 	row, err := showWarehouse(ctx, on, name)
@@ -55,15 +68,21 @@ func number(text string) int {
 	return n
 }
 
+// errNoWarehouse is Unsupported.
+var errNoWarehouse = fmt.Errorf("%w: snowflake: the address names no warehouse, and the user has none by default", core.ErrUnsupported)
+
 // PollWarehouse asks how busy the warehouse is. Errors: NotFound, Unsupported
-// when the address names no warehouse.
+// when there is no warehouse.
 func (t *Target) PollWarehouse(ctx context.Context) (core.WarehousePoll, error) {
-	if t.config.Warehouse == "" {
-		return core.WarehousePoll{}, fmt.Errorf("%w: snowflake: the address names no warehouse", core.ErrUnsupported)
-	}
 	var row map[string]string
-	err := t.observe(ctx, "polling warehouse "+t.config.Warehouse, func(on queryer) (err error) {
-		row, err = showWarehouse(ctx, on, t.config.Warehouse)
+	err := t.observe(ctx, strings.TrimSpace("polling warehouse "+t.config.Warehouse), func(on queryer) error {
+		name, err := warehouseName(ctx, on, t.config)
+		if err == nil && name == "" {
+			err = errNoWarehouse
+		}
+		if err == nil {
+			row, err = showWarehouse(ctx, on, name)
+		}
 		return err
 	})
 	if err != nil {

@@ -133,7 +133,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	defer cancel()
 	build := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/benchfleet/benchfleet/cmd/snowlocal")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("go build: %w: %s", err, out), os.RemoveAll(dir))
+		return "", errors.Join(fmt.Errorf("building the stand-in, which needs a checkout of benchfleet as the working directory: go build: %w: %s", err, out), os.RemoveAll(dir))
 	}
 	return path, nil
 })

@@ -17,8 +17,9 @@ import (
 
 var update = flag.Bool("update", false, "list in tests.txt what passes as pass")
 
-// minPasses is how many tests must be listed as pass at least. It never falls.
-const minPasses = 55
+// minPasses is how many tests must be listed as pass at least: all that ever were.
+// It never falls, also not by an entry that is given a reason.
+const minPasses = 134
 
 const (
 	buildLimit = 8 * time.Minute   // a machine with an empty cache compiles all that the driver needs

@@ -1,7 +1,7 @@
 -- EXAMPLES, to be reviewed and run by hand. Nothing of benchfleet executes this
 -- file; every line is a comment until you make it none. It runs the controller (the
--- pages and the API) and the orchestrator (which launches the workers as job
--- services) inside Snowpark Container Services.
+-- pages and the API) and an orchestrator, which drives a run, inside Snowpark
+-- Container Services.
 --
 -- 1. A place for the image, and the image: built for linux/amd64 and pushed with
 --    `docker push` to the repository's URL (SHOW IMAGE REPOSITORIES), the host in
@@ -30,21 +30,24 @@
 -- GRANT CREATE SERVICE ON SCHEMA {database}.SERVICES TO ROLE {orchestrator};
 -- GRANT BIND SERVICE ENDPOINT ON ACCOUNT TO ROLE {orchestrator};
 --
--- 4. The orchestrator: exactly one, no port. Two may overlap for a while during an
---    upgrade or maintenance; the owner's lease in RUN_STATUS keeps them apart.
+-- 4. An orchestrator, for a run that is PREPARED (`benchfleet run --detach` begins
+--    one) or whose orchestrator has died: a job of its own for each run, which ends
+--    with the run. Two may overlap; the owner's lease in RUN_STATUS keeps them apart.
 --    SIGTERM comes 30 seconds before the end. The session token of the service
---    logs in: account and host are injected, and must not be set.
+--    logs in: account and host are injected, and must not be set. --health names
+--    an address that the readiness probe reaches; RUN is the run's id.
 --
--- CREATE SERVICE {database}.SERVICES.BENCHFLEET_ORCHESTRATOR
+-- EXECUTE JOB SERVICE
 --   IN COMPUTE POOL BENCHFLEET_SERVICES
---   MIN_INSTANCES = 1 MAX_INSTANCES = 1
+--   NAME = {database}.SERVICES.BENCHFLEET_ORCHESTRATOR
+--   ASYNC = TRUE
 --   QUERY_WAREHOUSE = {control_warehouse}
 --   FROM SPECIFICATION $$
 -- spec:
 --   containers:
 --   - name: orchestrator
 --     image: /unistore_benchmark/services/images/benchfleet:1.0.0
---     args: ["orchestrator"]
+--     args: ["orchestrator", "--run", "RUN", "--health", "0.0.0.0:8081"]
 --     env:
 --       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK/TEST_RESULTS?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
 --     readinessProbe: { port: 8081, path: /health }
@@ -52,7 +55,8 @@
 --   logExporters: { eventTableConfig: { logLevel: INFO } }
 -- $$;
 --
--- 5. The controller: one, with a public page behind Snowflake's login.
+-- 5. The controller: one, with a public page behind Snowflake's login. For an image
+--    whose `benchfleet --help` lists the command; before that there is no controller.
 --
 -- CREATE SERVICE {database}.SERVICES.BENCHFLEET_CONTROLLER
 --   IN COMPUTE POOL BENCHFLEET_SERVICES
