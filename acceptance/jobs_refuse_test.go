@@ -1,0 +1,86 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
+	"github.com/matryer/is"
+)
+
+// pool makes a compute pool of the test's own.
+func (s *site) pool(name, properties string) string {
+	s.t.Helper()
+	name = name + "_" + s.services[len(s.services)-8:]
+	s.cloud().SQLIn(s.t, snowflaketest.In{Role: "ACCOUNTADMIN"},
+		fmt.Sprintf("CREATE COMPUTE POOL %s INSTANCE_FAMILY = CPU_X64_XS %s", name, properties),
+		fmt.Sprintf("GRANT USAGE, MONITOR ON COMPUTE POOL %s TO ROLE %s", name, s.cloud().Role))
+	s.t.Cleanup(func() {
+		s.cloud().SQLIn(s.t, snowflaketest.In{Role: "ACCOUNTADMIN"}, "ALTER COMPUTE POOL "+name+" STOP ALL", "DROP COMPUTE POOL "+name)
+	})
+	return name
+}
+
+// checkNothing checks that nothing came of a run but its findings: no event, no
+// job, no container.
+func (s *site) checkNothing(t *testing.T) {
+	t.Helper()
+	is, db := is.New(t), s.db()
+	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE EVENT_TYPE = 'START'"), int64(0))
+	is.Equal(len(s.workers(""))+len(fleet.witness.left(s, "BF_")), 0)
+	is.Equal(len(s.show("SHOW JOB SERVICES IN SCHEMA "+s.services)), 0)
+}
+
+// TestAcceptanceSPCSRefusals: what cannot run is refused in preflight by a finding
+// that says what to run to mend it.
+func TestAcceptanceSPCSRefusals(t *testing.T) {
+	onlyJobs(t)
+	s := newSite(t)
+	first, good := s.env, s.job["pool"]
+	suspended := s.pool("SUSPENDED", "MIN_NODES = 1 MAX_NODES = 1 AUTO_RESUME = FALSE INITIALLY_SUSPENDED = TRUE")
+	small := s.pool("SMALL", "MIN_NODES = 1 MAX_NODES = 1")
+	role := "STRANGER_" + s.services[len(s.services)-8:]
+	s.cloud().SQLIn(t, snowflaketest.In{Role: "ACCOUNTADMIN"}, "CREATE ROLE "+role, "GRANT ROLE "+role+" TO USER "+s.cloud().User,
+		"GRANT USAGE ON DATABASE "+s.cloud().Database+" TO ROLE "+role)
+	for _, tt := range []struct {
+		name   string
+		launch []string
+		env    []string
+		code   int
+		says   []string
+	}{
+		{"no such pool", []string{"pool", "NOWHERE"}, nil, 4, []string{"NOWHERE", "CREATE COMPUTE POOL"}},
+		{"a suspended pool", []string{"pool", suspended}, nil, 4, []string{suspended, "RESUME"}},
+		{"a pool that is too small", []string{"pool", small, "memory", "4Gi"}, nil, 4, []string{small, "MAX_NODES"}},
+		{"no such image", []string{"image", "/unistore_benchmark/services/images/benchfleet:nothing"}, nil, 4, []string{"benchfleet:nothing", "docker push"}},
+		{"no such repository", []string{"image", "/unistore_benchmark/services/nowhere/benchfleet:dev"}, nil, 4, []string{"NOWHERE"}},
+		{"no such schema", []string{"schema", s.cloud().Database + ".NOWHERE"}, nil, 4, []string{"NOWHERE"}},
+		{"a store that is a file", nil, []string{"BENCHFLEET_STORE=sqlite:" + s.dir + "/store.db"}, 4, []string{"snowflake"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := is.New(t)
+			defer func() {
+				s.env = first
+				s.launch("pool", good, "memory", "", "image", s.pushed(fleet.image), "schema", s.services)
+			}()
+			s := s.in(t)
+			s.launch(tt.launch...)
+			s.with(tt.env...)
+			begun := time.Now()
+			o := s.do("run", "short")
+			t.Log(o)
+			is.Equal(o.code, tt.code)
+			for _, text := range tt.says {
+				if !strings.Contains(o.stderr, text) {
+					t.Errorf("%q is not said", text)
+				}
+			}
+			is.True(time.Since(begun) < time.Minute)
+			s.checkNothing(t)
+		})
+	}
+}
