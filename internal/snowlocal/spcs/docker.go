@@ -72,7 +72,7 @@ func openDocker(ctx context.Context, folder string) (_ *docker, err error) {
 		return nil, fmt.Errorf("looking at Docker's bridge: %w", err)
 	}
 	if d.gateway = gatewayOf(found); d.gateway == "" {
-		return nil, errors.New("Docker's bridge has no gateway, at which containers would reach the stand-in") //nolint:staticcheck // a name
+		return nil, errors.New("the bridge of Docker has no gateway, at which containers would reach the stand-in")
 	}
 	if d.lock, err = lockFile(filepath.Join(folder, lockName)); err != nil {
 		return nil, fmt.Errorf("locking %s: %w", folder, err)

@@ -35,7 +35,6 @@ type pool struct {
 	name, owner               string
 	created, resumed, updated time.Time
 	nodes                     []*node
-	stopping                  bool // suspended, and not all have ended
 	nextStart                 time.Time
 	idleSince                 time.Time
 }

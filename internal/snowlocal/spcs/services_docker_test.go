@@ -159,6 +159,30 @@ func TestSecrets(t *testing.T) {
 	exec1(t, db, "DROP SECRET IF EXISTS dsn")
 }
 
+// An integration must be there, and be granted, for a job that names it.
+func TestExternalAccess(t *testing.T) {
+	is := is.New(t)
+	x := start(t, nil)
+	db := x.open(t, nil)
+	with := strings.NewReplacer("QUERY_WAREHOUSE", "EXTERNAL_ACCESS_INTEGRATIONS = (TARGETS) QUERY_WAREHOUSE")
+	is.Equal(number(t, db, with.Replace(job("J", "exit:0", ""))), 2003)
+	exec1(t, db, "CREATE NETWORK RULE postgres MODE = EGRESS TYPE = HOST_PORT VALUE_LIST = ('db.example.com:5432')")
+	is.Equal(number(t, db, "CREATE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (postgres) ENABLED = TRUE"), 3001)
+	exec1(t, db, "USE ROLE ACCOUNTADMIN")
+	is.Equal(number(t, db, "CREATE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (none) ENABLED = TRUE"), 2003)
+	exec1(t, db, "CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (DB.SERVICES.postgres) ENABLED = TRUE")
+	exec1(t, db, "GRANT USAGE ON INTEGRATION targets TO ROLE SYSADMIN")
+	exec1(t, db, "USE ROLE SYSADMIN")
+	exec1(t, db, with.Replace(job("J", "exit:0", "")))
+	j := until(t, db, fmt.Sprintf(statusOf, "J"), "status", "DONE")
+	is.Equal(j["external_access_integrations"], `["TARGETS"]`)
+	is.Equal(rows(t, db, "SHOW NETWORK RULES")[0]["mode"], "EGRESS")
+	is.Equal(rows(t, db, "SHOW EXTERNAL ACCESS INTEGRATIONS LIKE 'targets'")[0]["enabled"], "true")
+	exec1(t, db, "USE ROLE ACCOUNTADMIN")
+	exec1(t, db, "DROP INTEGRATION targets")
+	exec1(t, db, "DROP NETWORK RULE postgres")
+}
+
 // A log has its last 100 KB, and asks for lines.
 func TestLogsAreBounded(t *testing.T) {
 	is := is.New(t)

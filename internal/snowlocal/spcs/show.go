@@ -20,7 +20,7 @@ type filter struct {
 	limit              int
 	database, schema   string // "": any
 	pool               string
-	jobsOnly, noJobs   bool
+	noJobs             bool
 }
 
 // filters reads LIKE, IN, STARTS WITH and LIMIT in any order. Without IN it is the
