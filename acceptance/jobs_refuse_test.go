@@ -31,8 +31,7 @@ func (s *site) checkNothing(t *testing.T) {
 	t.Helper()
 	is, db := is.New(t), s.db()
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE EVENT_TYPE = 'START'"), int64(0))
-	is.Equal(len(s.workers(""))+len(fleet.witness.left(s, "BF_")), 0)
-	is.Equal(len(s.show("SHOW JOB SERVICES IN SCHEMA "+s.services)), 0)
+	is.Equal(len(s.workers(""))+len(fleet.witness.left(s, "")), 0)
 }
 
 // TestAcceptanceSPCSRefusals: what cannot run is refused in preflight by a finding

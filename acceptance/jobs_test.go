@@ -100,7 +100,7 @@ type jobs struct{ containers }
 // inside is what a container of a service tells of itself.
 type inside struct{ id, state, run, worker string }
 
-// all are the containers of services of any stand-in.
+// all are the containers of the site's services.
 func (jobs) all(s *site) (found []inside) {
 	s.t.Helper()
 	ids, err := exec.Command("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+serviceLabel).Output()
@@ -110,7 +110,7 @@ func (jobs) all(s *site) (found []inside) {
 	if len(strings.Fields(string(ids))) == 0 {
 		return nil
 	}
-	args := append([]string{"inspect", "--format", "{{.Id}} {{.State.Status}}{{range .Config.Env}} {{.}}{{end}}"}, strings.Fields(string(ids))...)
+	args := append([]string{"inspect", "--format", fmt.Sprintf("{{.Id}} {{.State.Status}} {{index .Config.Labels %q}}{{range .Config.Env}} {{.}}{{end}}", serviceLabel)}, strings.Fields(string(ids))...)
 	out, err := exec.Command("docker", args...).Output()
 	var gone *exec.ExitError
 	if err != nil && !(errors.As(err, &gone) && strings.Contains(string(gone.Stderr), "No such")) {
@@ -118,11 +118,11 @@ func (jobs) all(s *site) (found []inside) {
 	}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
-		if len(words) < 2 {
+		if len(words) < 3 || !strings.HasPrefix(words[2], s.services+".") {
 			continue
 		}
 		c := inside{id: words[0], state: words[1]}
-		for _, word := range words[2:] {
+		for _, word := range words[3:] {
 			if value, ok := strings.CutPrefix(word, "BENCHFLEET_RUN_ID="); ok {
 				c.run = value
 			} else if value, ok := strings.CutPrefix(word, "BENCHFLEET_WORKER_ID="); ok {
@@ -135,12 +135,11 @@ func (jobs) all(s *site) (found []inside) {
 }
 
 func (j jobs) list(s *site, run, worker string, states ...string) (ids []string) {
-	runs := []string{run}
-	if run == "" {
-		runs = s.runs()
+	if s.services == "" {
+		return nil
 	}
 	for _, c := range j.all(s) {
-		if slices.Contains(states, c.state) && slices.Contains(runs, c.run) && (worker == "" || worker == c.worker) {
+		if slices.Contains(states, c.state) && (run == "" || run == c.run) && (worker == "" || worker == c.worker) {
 			ids = append(ids, c.id)
 		}
 	}
