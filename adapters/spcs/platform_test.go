@@ -272,6 +272,33 @@ func TestNamesThatAreTaken(t *testing.T) {
 	is.Equal(len(launches), 0)
 }
 
+// Whatever bytes a key is made of, its job is found by them and by nothing like them.
+func TestOddKeys(t *testing.T) {
+	is := is.New(t)
+	f := newFleet(t)
+	l := f.launcher(t, f.options())
+	var handles []core.Handle
+	for i, worker := range []string{`it's "w" \ $$ %_`, "größe 世界", "WORKER", "worker", "-- x"} {
+		spec := f.spec(i, "hold=1m")
+		spec.Key.WorkerID = worker
+		h, err := l.Launch(t.Context(), spec)
+		is.NoErr(err)
+		again, err := f.launcher(t, f.options()).Launch(t.Context(), spec)
+		is.NoErr(err)
+		is.Equal(string(again.Data), string(h.Data))
+		handles = append(handles, h)
+	}
+	launches, err := l.List(t.Context(), f.run)
+	is.NoErr(err)
+	is.Equal(len(launches), len(handles))
+	for _, h := range handles {
+		f.await(l, h, ports.LaunchRunning, "")
+	}
+	none, err := l.List(t.Context(), strings.ToUpper(f.run)) // whose jobs would have the same names, but for the hash
+	is.NoErr(err)
+	is.Equal(len(none), 0)
+}
+
 // drop drops a service that is not a launcher's, and waits until its name is free.
 func (f *fleet) drop(t testing.TB, path string) {
 	t.Helper()

@@ -68,6 +68,9 @@ func statements(needs []need, role string) string {
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
+// everybody is the role that every user has, beside those that were granted.
+const everybody = "PUBLIC"
+
 // maxRoles bounds how many roles are asked for what they hold.
 const maxRoles = 40
 
@@ -119,7 +122,7 @@ func (p privileges) has(n need) bool {
 // could not be asked for.
 func (l *Launcher) held(ctx context.Context, role string) (all privileges, whole bool, _ error) {
 	all, whole = privileges{}, true
-	roles, done := []string{role}, map[string]bool{}
+	roles, done := []string{role, everybody}, map[string]bool{}
 	for len(roles) > 0 {
 		next := roles[0]
 		roles = roles[1:]
