@@ -149,7 +149,7 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	if err != nil {
 		return nil, false, err
 	}
-	s = &service{serviceDef: st.def, full: full, pool: st.pool, owner: session.Info().Role, created: time.Now(), gone: make(chan struct{})}
+	s = &service{serviceDef: st.def, full: full, pool: st.pool, owner: session.Info().Role, created: time.Now(), pins: map[string]string{}, gone: make(chan struct{})}
 	s.database, s.schema, s.name = split(full)
 	s.Pool = st.pool
 	if err := m.mayMake(ctx, session, s, st); err != nil {
@@ -248,6 +248,9 @@ func (m *Manager) mayMake(ctx context.Context, session *engine.Session, s *servi
 			return err
 		}
 	}
+	if len(s.EAIs) > maxIntegrations {
+		return engine.NewError(1008, "22023", "SQL compilation error:\nmore than %d external access integrations", maxIntegrations)
+	}
 	for _, name := range s.EAIs {
 		there, err := session.MayAny(ctx, "INTEGRATION", name, "USAGE")
 		if err == nil && !there {
@@ -322,7 +325,7 @@ func (m *Manager) loadServices(ctx context.Context) error {
 		return err
 	}
 	for _, k := range all {
-		s := &service{full: k.Name, owner: k.Owner, created: k.Created, gone: make(chan struct{})}
+		s := &service{full: k.Name, owner: k.Owner, created: k.Created, pins: map[string]string{}, gone: make(chan struct{})}
 		if err := json.Unmarshal(k.Def, &s.serviceDef); err != nil {
 			return err
 		}

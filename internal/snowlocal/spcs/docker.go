@@ -272,22 +272,23 @@ func (d *docker) signal(ctx context.Context, id, signal string) error {
 }
 
 // log is the end of what a container has said, both streams as they came.
-func (d *docker) log(ctx context.Context, id string) ([]byte, error) {
+// It is false when there is no such container any more.
+func (d *docker) log(ctx context.Context, id string) ([]byte, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, dockerTimeout)
 	defer cancel()
 	stream, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(maxLog / 8)})
-	if errdefs.IsNotFound(err) {
-		return nil, nil
+	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // a conflict: it is being removed
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the log of container %.12s: %w", id, err)
+		return nil, false, fmt.Errorf("reading the log of container %.12s: %w", id, err)
 	}
 	defer stream.Close() //nolint:errcheck // only read
 	kept := &tail{}
 	if _, err := stdcopy.StdCopy(kept, kept, stream); err != nil {
-		return nil, fmt.Errorf("reading the log of container %.12s: %w", id, err)
+		return nil, false, fmt.Errorf("reading the log of container %.12s: %w", id, err)
 	}
-	return kept.last(), nil
+	return kept.last(), true, nil
 }
 
 func (d *docker) remove(ctx context.Context, id string) error {

@@ -14,9 +14,10 @@ import (
 
 // Bounds, as documented where Snowflake has one.
 const (
-	maxServices = 5000
-	maxKeptLogs = 500 // of ended jobs; of older ones the node is gone
-	maxViews    = 64  // that a service remembers, for answers that are late
+	maxServices     = 5000
+	maxIntegrations = 10  // of a service
+	maxKeptLogs     = 500 // of ended jobs; of older ones the node is gone
+	maxViews        = 64  // that a service remembers, for answers that are late
 )
 
 // What Snowflake does unless it is told otherwise.

@@ -80,7 +80,16 @@ func TestPoolIsLimited(t *testing.T) {
 	is.True(number(t, db, "SELECT SYSTEM$GET_SERVICE_LOGS('DB.SERVICES.C', 0, 'worker', 1)") != 0) // it has none yet
 	exec1(t, db, "DROP SERVICE A")
 	until(t, db, fmt.Sprintf(statusOf, "C"), "status", "DONE")
+	exec1(t, db, job("D", "term:0", twoCPUs))
+	until(t, db, fmt.Sprintf(statusOf, "D"), "status", "RUNNING")
+	exec1(t, db, "ALTER COMPUTE POOL pool SET MAX_NODES = 1") // and with the second node goes what runs there
+	ended := func(name string) bool { return rows(t, db, fmt.Sprintf(statusOf, name))[0]["status"] == "FAILED" }
+	for late := time.Now().Add(testTimeout); !ended("B") && !ended("D"); time.Sleep(20 * time.Millisecond) {
+		is.True(time.Now().Before(late))
+	}
+	is.True(ended("B") != ended("D"))
 	exec1(t, db, "CALL B!SPCS_CANCEL_JOB()")
+	exec1(t, db, "CALL D!SPCS_CANCEL_JOB()")
 	until(t, db, poolRow, "state", "IDLE")
 
 	exec1(t, db, job("WAITS", "exit:0", `"resources":{"requests":{"memory":"13Gi"}}`)) // a node of its own

@@ -61,7 +61,7 @@ func TestTokens(t *testing.T) {
 	log := until(t, db, logOf, "L", "turned")["L"]
 	is.True(strings.Contains(log, "login: 1 <nil>") && strings.Contains(log, "login: 2 <nil>") && strings.Contains(log, "login: TURNS <nil>"))
 
-	token, err := os.ReadFile(filepath.Join(folder, "sessions", "1", "token"))
+	token, err := os.ReadFile(filepath.Join(folder, "sessions", "1", "session", "token"))
 	is.NoErr(err)
 	with := func(change func(*sf.Config)) *sql.DB {
 		return x.open(t, func(c *sf.Config) {
