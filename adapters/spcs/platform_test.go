@@ -212,8 +212,8 @@ func TestTheLogOfWhatIsDroppedIsKept(t *testing.T) {
 	f.await(l, h, ports.LaunchGone, "dropped")
 	f.logged(l, h, "precious")
 	is.NoErr(l.Release(t.Context(), h))
-	_, err := l.Logs(t.Context(), h, 0)
-	is.Equal(core.CodeOf(err), core.NotFound)
+	log, err := l.Logs(t.Context(), h, 0)
+	is.True(len(log) == 0 && (err == nil || core.CodeOf(err) == core.NotFound)) // documented is: nothing
 }
 
 // logged waits for a text in a log.
@@ -225,7 +225,8 @@ func (f *fleet) logged(l *Launcher, h core.Handle, text string) {
 	})
 }
 
-// A log that is gone with its node is an error, and the end is known all the same.
+// Of a log that is gone with its node there is nothing, and the end is known all the
+// same.
 func TestALogGoesWithItsNode(t *testing.T) {
 	is := is.New(t)
 	f := newFleet(t)
@@ -233,8 +234,8 @@ func TestALogGoesWithItsNode(t *testing.T) {
 	h := f.launch(l, 0, "exit=3")
 	f.await(l, h, ports.LaunchGone, "")
 	f.server.BreakServices(t, snowflaketest.ServiceFault{Kind: snowflaketest.LostLogs})
-	log, err := l.Logs(t.Context(), h, 0)
-	is.True(err != nil || len(log) == 0)
+	_, err := l.Logs(t.Context(), h, 0)
+	is.Equal(core.CodeOf(err), core.NotFound)
 	s, err := f.launcher(t, f.options()).Inspect(t.Context(), []core.Handle{h})
 	is.NoErr(err)
 	is.Equal(s[0].ExitCode, 3)
