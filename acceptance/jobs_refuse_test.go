@@ -3,6 +3,8 @@
 package acceptance
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,17 +12,36 @@ import (
 
 	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	"github.com/matryer/is"
+	sf "github.com/snowflakedb/gosnowflake/v2"
 )
+
+// admin executes statements as the administrator of the account, after the test too.
+func (s *site) admin(statements ...string) {
+	s.t.Helper()
+	config, err := sf.ParseDSN(s.cloud().DSN(snowflaketest.In{Role: "ACCOUNTADMIN"}))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	db := sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, *config))
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			s.t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
 
 // pool makes a compute pool of the test's own.
 func (s *site) pool(name, properties string) string {
 	s.t.Helper()
 	name = name + "_" + s.services[len(s.services)-8:]
-	s.cloud().SQLIn(s.t, snowflaketest.In{Role: "ACCOUNTADMIN"},
+	s.admin(
 		fmt.Sprintf("CREATE COMPUTE POOL %s INSTANCE_FAMILY = CPU_X64_XS %s", name, properties),
 		fmt.Sprintf("GRANT USAGE, MONITOR ON COMPUTE POOL %s TO ROLE %s", name, s.cloud().Role))
 	s.t.Cleanup(func() {
-		s.cloud().SQLIn(s.t, snowflaketest.In{Role: "ACCOUNTADMIN"}, "ALTER COMPUTE POOL "+name+" STOP ALL", "DROP COMPUTE POOL "+name)
+		s.admin("ALTER COMPUTE POOL "+name+" STOP ALL", "DROP COMPUTE POOL "+name)
 	})
 	return name
 }
@@ -42,9 +63,9 @@ func TestAcceptanceSPCSRefusals(t *testing.T) {
 	first, good := s.env, s.job["pool"]
 	suspended := s.pool("SUSPENDED", "MIN_NODES = 1 MAX_NODES = 1 AUTO_RESUME = FALSE INITIALLY_SUSPENDED = TRUE")
 	small := s.pool("SMALL", "MIN_NODES = 1 MAX_NODES = 1")
-	role := "STRANGER_" + s.services[len(s.services)-8:]
-	s.cloud().SQLIn(t, snowflaketest.In{Role: "ACCOUNTADMIN"}, "CREATE ROLE "+role, "GRANT ROLE "+role+" TO USER "+s.cloud().User,
-		"GRANT USAGE ON DATABASE "+s.cloud().Database+" TO ROLE "+role)
+	foreign := s.services + "_FOREIGN" // of the administrator
+	s.admin("CREATE SCHEMA "+foreign, "GRANT USAGE ON SCHEMA "+foreign+" TO ROLE "+s.cloud().Role)
+	t.Cleanup(func() { s.admin("DROP SCHEMA " + foreign) })
 	for _, tt := range []struct {
 		name   string
 		launch []string
@@ -58,6 +79,7 @@ func TestAcceptanceSPCSRefusals(t *testing.T) {
 		{"no such image", []string{"image", "/unistore_benchmark/services/images/benchfleet:nothing"}, nil, 4, []string{"benchfleet:nothing", "docker push"}},
 		{"no such repository", []string{"image", "/unistore_benchmark/services/nowhere/benchfleet:dev"}, nil, 4, []string{"NOWHERE"}},
 		{"no such schema", []string{"schema", s.cloud().Database + ".NOWHERE"}, nil, 4, []string{"NOWHERE"}},
+		{"no right to make jobs", []string{"schema", foreign}, nil, 4, []string{"lacks CREATE SERVICE", "GRANT CREATE SERVICE ON SCHEMA " + foreign}},
 		{"a store that is a file", nil, []string{"BENCHFLEET_STORE=sqlite:" + s.dir + "/store.db"}, 4, []string{"snowflake"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

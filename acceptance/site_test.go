@@ -199,8 +199,9 @@ func (s *site) templates(name string) string {
 		text = bytes.ReplaceAll(text, []byte("cancel_timeout: 500ms"), []byte("cancel_timeout: 3s")) // its history takes time to say what still runs
 		text = bytes.ReplaceAll(text, []byte("rows: 2000}"), []byte("rows: 2000, type: HYBRID}"))
 	}
-	if *launcherFlag == "spcs" { // which kills half a minute after it has asked
+	if *launcherFlag == "spcs" { // which tells ends once a second, and kills half a minute after it has asked
 		text = bytes.ReplaceAll(text, []byte("terminate_timeout: 500ms, kill_timeout: 3s"), []byte("terminate_timeout: 1s, kill_timeout: 45s"))
+		text = bytes.ReplaceAll(text, []byte("drain_timeout: 3s"), []byte("drain_timeout: 15s"))
 	}
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		s.t.Fatal(err)
