@@ -128,6 +128,16 @@ func TestContainers(t *testing.T) {
 	is.Equal(containersOf(t, data), 0)
 }
 
+// Without a Docker Engine it says so, and leaves nothing.
+func TestNoDocker(t *testing.T) {
+	is := is.New(t)
+	t.Setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+	p, line := launch(t, "--containers")
+	is.Equal(string(line), "")
+	is.True(p.wait(t) != nil)
+	is.True(strings.Contains(p.stderr.String(), "--containers: the Docker Engine does not answer"))
+}
+
 // Without --containers their statements are refused by name.
 func TestWithoutContainers(t *testing.T) {
 	is := is.New(t)

@@ -164,28 +164,9 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	if err := session.Commit(ctx); err != nil {
 		return nil, false, err
 	}
-	m.mu.Lock()
-	old, taken := m.services[full]
-	switch {
-	case taken && st.ifNotExists:
-		m.mu.Unlock()
-		return old, true, nil
-	case taken:
-		m.mu.Unlock()
-		return nil, false, engine.Exists(s.name)
-	case len(m.services) >= maxServices:
-		m.mu.Unlock()
-		return nil, false, tooManyServices()
-	case m.closed:
-		m.mu.Unlock()
-		return nil, false, errors.New("the stand-in ends")
+	if old, err := m.take(s, st.ifNotExists); old != nil || err != nil {
+		return old, old != nil, err
 	}
-	m.serial++
-	s.serial, s.resumed = m.serial, s.created
-	s.status = statusPending
-	s.views = []view{{at: s.created, status: statusPending}}
-	m.services[full] = s // the name is taken from now on
-	m.mu.Unlock()
 	if err = m.keepService(ctx, s); err == nil {
 		err = m.open(s)
 	}
@@ -197,6 +178,29 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	}
 	m.start(s)
 	return s, false, nil
+}
+
+// take takes the name of a service, or returns the one that has it where that may
+// be.
+func (m *Manager) take(s *service, ifNotExists bool) (old *service, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old = m.services[s.full]
+	switch {
+	case old != nil && ifNotExists:
+		return old, nil
+	case old != nil:
+		return nil, engine.Exists(s.name)
+	case len(m.services) >= maxServices:
+		return nil, tooManyServices()
+	case m.closed:
+		return nil, errors.New("the stand-in ends")
+	}
+	m.serial++
+	s.serial, s.resumed, s.status = m.serial, s.created, statusPending
+	s.views = []view{{at: s.created, status: statusPending}}
+	m.services[s.full] = s
+	return nil, nil
 }
 
 // start starts all instances of a service. The lock is held.
