@@ -123,10 +123,12 @@ func TestAcceptanceSPCSFromElsewhere(t *testing.T) {
 	s.checkConserved(t, db, run)
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'OWNER_CHANGED'", run), int64(1))
 
-	running = s.start("run", "short", "--duration", "5m")
-	run = s.reaches(db, "RUNNING", "MEASUREMENT")
+	another := *s
+	another.dir = filepath.Join(t.TempDir(), "not", "there", "yet")
+	run = strings.TrimSpace(another.must("run", "short", "--duration", "5m", "--detach").stdout)
+	s.reaches(db, "RUNNING", "MEASUREMENT")
 	is.Equal(elsewhere.must("stop", run, "--reason", "from elsewhere").code, 0)
-	is.Equal(running.wait(20*time.Second).code, 3)
+	until(t, 10*time.Second, "its orchestrator is gone", func() bool { return len(orchestrators(t, run)) == 0 })
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
 }
 
