@@ -24,7 +24,8 @@ import (
 
 // The labels of every container.
 const (
-	labelFolder    = "snowlocal.folder" // of the stand-in, whose lock it holds while it lives
+	labelHost      = "snowlocal.host"   // where the stand-in is
+	labelFolder    = "snowlocal.folder" // its own there, whose lock it holds while it lives
 	labelService   = "snowlocal.service"
 	labelInstance  = "snowlocal.instance"
 	labelContainer = "snowlocal.container"
@@ -40,6 +41,7 @@ const (
 // docker is the Docker Engine, as far as services need it.
 type docker struct {
 	client  *client.Client
+	host    string // this machine's name
 	folder  string
 	gateway string // the stand-in's address for containers
 	cpus    float64
@@ -55,11 +57,15 @@ func openDocker(ctx context.Context, folder string) (_ *docker, err error) {
 		return nil, fmt.Errorf("client of the Docker Engine: %w", err)
 	}
 	d := &docker{client: c, folder: folder}
+	d.host, err = os.Hostname()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if err != nil {
+		return nil, fmt.Errorf("the name of this machine: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, dockerTimeout)
 	defer cancel()
 	info, err := c.Info(ctx)
@@ -112,10 +118,10 @@ func (d *docker) close() error {
 	return err
 }
 
-// sweep removes the containers of this stand-in's folder, and of those that no
-// stand-in holds.
+// sweep removes the containers of this stand-in's folder, and of those on this
+// machine that no stand-in holds.
 func (d *docker) sweep(ctx context.Context) error {
-	all, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelFolder))})
+	all, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelFolder), filters.Arg("label", labelHost+"="+d.host))})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}

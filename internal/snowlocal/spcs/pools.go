@@ -181,7 +181,10 @@ func (m *Manager) dropPool(ctx context.Context, session *engine.Session, q engin
 		return nil, err
 	}
 	m.mu.Lock()
-	busy := slices.ContainsFunc(p.nodes, func(n *node) bool { return n.instances > 0 })
+	busy := false
+	for _, s := range m.services {
+		busy = busy || s.pool == name && !s.over
+	}
 	m.mu.Unlock()
 	if busy {
 		return nil, poolBusy(name)

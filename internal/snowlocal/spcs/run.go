@@ -54,7 +54,7 @@ func (m *Manager) settleIfNew(s *service) {
 	now := s.view(time.Now())
 	for i, in := range now.instances {
 		for j, b := range in.boxes {
-			if i >= len(last.instances) || last.instances[i].boxes[j].message != b.message {
+			if i >= len(last.instances) || j >= len(last.instances[i].boxes) || last.instances[i].boxes[j].message != b.message {
 				m.settle(s)
 				return
 			}

@@ -149,7 +149,7 @@ func (m *Manager) configOf(s *service, in *instance, b *box, image string) (boxC
 	c := boxConfig{
 		name: m.containerName(s, in, b), image: image, command: b.spec.Command, args: b.spec.Args,
 		labels: map[string]string{
-			labelFolder: m.options.Folder, labelService: s.full, labelInstance: strconv.Itoa(in.id), labelContainer: b.spec.Name,
+			labelHost: m.docker.host, labelFolder: m.options.Folder, labelService: s.full, labelInstance: strconv.Itoa(in.id), labelContainer: b.spec.Name,
 		},
 		binds: map[string]string{}, tmpfs: map[string]int64{}, cpu: b.spec.cpuLimit, memory: b.spec.memoryLimit,
 	}

@@ -22,7 +22,11 @@ import (
 func orphaned(t *testing.T) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "gone")
-	out, err := exec.Command("docker", "run", "--detach", "--label", "snowlocal.folder="+folder, "--env", envScript+"=stay", shared.image).CombinedOutput()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("docker", "run", "--detach", "--label", "snowlocal.host="+host, "--label", "snowlocal.folder="+folder, "--env", envScript+"=stay", shared.image).CombinedOutput()
 	if err != nil {
 		t.Fatalf("docker run: %v: %s", err, out)
 	}
