@@ -173,7 +173,7 @@ func (m *Manager) dropPool(ctx context.Context, session *engine.Session, q engin
 	if err := w.end(); err != nil {
 		return nil, err
 	}
-	p, err := m.thePool(ctx, session, name, "OWNERSHIP")
+	_, err := m.thePool(ctx, session, name, "OWNERSHIP")
 	if own, ok := err.(*engine.Error); ok && own.Number == 2003 && ifExists { //nolint:errorlint // it is never wrapped
 		return engine.Status("Drop statement executed successfully (" + name + " already dropped)."), nil
 	}
