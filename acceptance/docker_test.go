@@ -73,6 +73,13 @@ func TestAcceptanceDockerOutOfMemory(t *testing.T) {
 // workers start leaves containers, and gc ends them.
 func TestAcceptanceDockerKilledWhileStarting(t *testing.T) {
 	needs(t, launcherFlag, "docker", "subprocesses that start have a test in adapters/local")
+	killWhileStarting(t)
+}
+
+// killWhileStarting kills the orchestrator of a run one of whose workers, which
+// are containers, cannot get ready.
+func killWhileStarting(t *testing.T) {
+	t.Helper()
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()

@@ -159,8 +159,8 @@ func freeAddress(t *testing.T) string {
 // secretSite is a site whose target's address nobody may show.
 func secretSite(t *testing.T) (s *site, secret string) {
 	t.Helper()
-	if *launcherFlag == "docker" {
-		t.Skip("the workers' health addresses are inside their containers, where TestAcceptanceDockerHealth asks")
+	if *launcherFlag == "docker" || *launcherFlag == "spcs" {
+		t.Skip("the workers' health addresses are inside their containers, where TestAcceptanceDockerHealth and TestAcceptanceSPCSHealth ask")
 	}
 	s = newSite(t)
 	if *targetFlag != "sqlite" {

@@ -30,7 +30,7 @@ import (
 // the kind of store. Containers see no file of this host, so they need a target
 // that is a server.
 var (
-	launcherFlag = flag.String("launcher", "local", "`launcher` of the workers: local, docker, plugin")
+	launcherFlag = flag.String("launcher", "local", "`launcher` of the workers: local, docker, plugin, spcs")
 	targetFlag   = flag.String("target", "sqlite", "`kind` of the target: sqlite, postgres, snowflake")
 	storeFlag    = flag.String("store", "sqlite", "`kind` of the store: sqlite, snowflake")
 )
@@ -44,9 +44,18 @@ var fleet struct {
 	env     []string // of every command
 	image   string   // of containers
 	host    string   // where workers and this host reach the server
+
+	patience time.Duration // how much longer than elsewhere things may take
 }
 
 func TestMain(m *testing.M) {
+	if dsn, ok := os.LookupEnv(envSQL); ok {
+		if err := executeSQL(dsn, os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	code := 1
 	undo, err := setUp()
@@ -78,8 +87,11 @@ func setUp() (undo []func(), err error) {
 	if err := build.Run(); err != nil {
 		return undo, fmt.Errorf("the command cannot be built: %w", err)
 	}
-	if *launcherFlag == "docker" && *targetFlag == "sqlite" {
+	switch {
+	case *launcherFlag == "docker" && *targetFlag == "sqlite":
 		return undo, errors.New("containers see no file of this host: -launcher docker needs -target postgres")
+	case *launcherFlag == "spcs" && (*storeFlag != "snowflake" || *targetFlag == "sqlite"):
+		return undo, errors.New("job services see no file of this host: -launcher spcs needs -store snowflake, and -target snowflake or postgres")
 	}
 	fleet.witness, fleet.host = processes{}, "127.0.0.1"
 	switch *launcherFlag {
@@ -88,8 +100,10 @@ func setUp() (undo []func(), err error) {
 		return setUpDocker(undo)
 	case "plugin":
 		return setUpPlugin(dir, undo)
+	case "spcs":
+		return setUpSPCS(undo)
 	default:
-		return undo, fmt.Errorf("-launcher is %q; allowed: local, docker, plugin", *launcherFlag)
+		return undo, fmt.Errorf("-launcher is %q; allowed: local, docker, plugin, spcs", *launcherFlag)
 	}
 	return undo, nil
 }
@@ -105,6 +119,9 @@ type site struct {
 	kind     string                // of the target
 	database string                // of a target that is a server
 	daemon   string                // of its containers; "": that of this machine
+
+	services string            // schema of its job services; "": it has none
+	job      map[string]string // options of their launcher
 }
 
 func newSite(t *testing.T) *site {
@@ -137,6 +154,9 @@ func (s *site) fill() {
 	}
 	if *storeFlag == "snowflake" {
 		s.createStore()
+	}
+	if *launcherFlag == "spcs" {
+		s.createJobs()
 	}
 	s.must("schema", "apply")
 	s.must("template", "import", s.templates("short.yaml"))
@@ -178,6 +198,10 @@ func (s *site) templates(name string) string {
 		text = countUp.ReplaceAll(text, []byte("sql: SELECT SYSTEM$$WAIT(?, 'MILLISECONDS')\n    parameters: [{type: literal, value: 1000}]"))
 		text = bytes.ReplaceAll(text, []byte("cancel_timeout: 500ms"), []byte("cancel_timeout: 3s")) // its history takes time to say what still runs
 		text = bytes.ReplaceAll(text, []byte("rows: 2000}"), []byte("rows: 2000, type: HYBRID}"))
+	}
+	if *launcherFlag == "spcs" { // which tells ends once a second, and kills half a minute after it has asked
+		text = bytes.ReplaceAll(text, []byte("terminate_timeout: 500ms, kill_timeout: 3s"), []byte("terminate_timeout: 1s, kill_timeout: 45s"))
+		text = bytes.ReplaceAll(text, []byte("drain_timeout: 3s"), []byte("drain_timeout: 15s"))
 	}
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		s.t.Fatal(err)
@@ -292,6 +316,7 @@ func (r *running) begin() *running {
 
 func (r *running) wait(limit time.Duration) outcome {
 	r.t.Helper()
+	limit += fleet.patience
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -384,6 +409,7 @@ func (s *site) newest(db *sql.DB) string {
 // until polls until a condition holds.
 func until(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
+	limit += fleet.patience
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	poll := time.NewTicker(3 * time.Millisecond)

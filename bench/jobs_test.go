@@ -23,7 +23,7 @@ import (
 const (
 	launcherTag = "benchfleet launcher" // QUERY_TAG of the sessions of the launcher of job services
 	readyPoll   = 20 * time.Millisecond // how often it is asked whether all are READY
-	jobSeconds  = 8 * time.Second       // how long the launcher's statements are counted
+	jobCounted  = 8 * time.Second       // how long the launcher's statements are counted
 )
 
 // jobFleet is a fleet of job services of the stand-in, and one of containers of the
@@ -171,7 +171,7 @@ func BenchmarkJobsStatements(b *testing.B) {
 	for n := range b.N {
 		for _, workers := range []int{1, 4, 8} {
 			after := f.server.Received(b)
-			template := lookupTemplate(workers, 1, jobSeconds+2*cloudSettle)
+			template := lookupTemplate(workers, 1, jobCounted+2*cloudSettle)
 			template.Load.ThinkTime = core.Duration(50 * time.Millisecond)
 			var from time.Time
 			run := f.drive(b, fmt.Sprintf("asked-%d-%d-%d", b.N, n, workers), template, nil, func(o runner.Observation) {
@@ -189,11 +189,11 @@ func BenchmarkJobsStatements(b *testing.B) {
 					continue
 				}
 				kinds[x.Kind]++
-				if !x.At.Before(from) && x.At.Before(from.Add(jobSeconds)) {
+				if !x.At.Before(from) && x.At.Before(from.Add(jobCounted)) {
 					polled++
 				}
 			}
-			b.ReportMetric(float64(polled)/jobSeconds.Seconds(), fmt.Sprintf("w%d-asked/poll", workers))
+			b.ReportMetric(float64(polled)/jobCounted.Seconds(), fmt.Sprintf("w%d-asked/poll", workers))
 			b.Logf("%d workers, all that the launcher sent: %v", workers, kinds)
 		}
 	}

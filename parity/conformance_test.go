@@ -26,7 +26,7 @@ const envServe = "PARITY_TEST_SERVE"
 func TestMain(m *testing.M) {
 	text, ok := os.LookupEnv(envServe)
 	if !ok {
-		os.Exit(m.Run())
+		os.Exit(shared.Run(m))
 	}
 	if err := serve(text); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -3,6 +3,7 @@
 package parity_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,11 +25,13 @@ import (
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/parity"
 	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/worker"
 	"github.com/matryer/is"
 )
 
 var (
-	launchers = flag.String("launchers", "local,docker,plugin", "`LIST` of the launchers to compare, with commas")
+	launchers = flag.String("launchers", "local,docker,plugin,spcs", "`LIST` of the launchers to compare, with commas")
+	target    = flag.String("target", "postgres", "`KIND` of the server that all of them load: postgres, snowflake")
 	update    = flag.Bool("update", false, "rewrite the golden files, from the first launcher")
 )
 
@@ -67,33 +71,70 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// site is what all launchers share: a store, a server with a table, and the
-// command.
+// site is what all launchers share: a server with a table, the command, and a
+// store that is a file.
 type site struct {
 	t                          *testing.T // of all runs
 	dir, binary, plugin, image string
 	env                        []string
+	cloud                      *cloud // nil: nobody has needed Snowflake yet
 }
+
+// compares reports whether a launcher is one of those to compare.
+func compares(launcher string) bool { return slices.Contains(strings.Split(*launchers, ","), launcher) }
 
 // newSite builds the command and prepares store and table.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	host, listen := "127.0.0.1", "127.0.0.1"
-	if slices.Contains(strings.Split(*launchers, ","), "docker") && here(bridge) {
-		host, listen = bridge, listen+","+bridge
-	}
-	server := postgrestest.Start(t, postgrestest.Options{Listen: listen})
 	dir := t.TempDir()
 	s := &site{
 		t: t, dir: filepath.Join(dir, "data"), binary: filepath.Join(dir, "benchfleet"), plugin: filepath.Join(dir, "launcher"),
-		env: append(os.Environ(), "BENCHFLEET_ENDPOINT_PARITY="+server.DSNAt(host, postgrestest.Superuser, server.Database(t))),
+		env: os.Environ(),
 	}
 	s.build(t, s.binary, "../cmd/benchfleet")
 	s.build(t, s.plugin, "../examples/plugin")
+	s.env = append(s.env, worker.EndpointVariable("parity")+"="+s.server(t))
 	s.do(t, "schema", "apply")
-	s.do(t, "template", "import", "testdata/parity.yaml")
+	s.do(t, "template", "import", s.template(t))
 	s.do(t, "prepare", "parity")
 	return s
+}
+
+// server is the address of the server that is loaded, as this host and the
+// workers of every launcher reach it.
+func (s *site) server(t *testing.T) string {
+	t.Helper()
+	if *target == "snowflake" {
+		return s.snowflake(t).endpoint(t)
+	}
+	host, listen := "127.0.0.1", "127.0.0.1"
+	if (compares("docker") || compares("spcs")) && here(bridge) {
+		host, listen = bridge, listen+","+bridge
+	}
+	server := postgrestest.Start(t, postgrestest.Options{Listen: listen})
+	return server.DSNAt(host, postgrestest.Superuser, server.Database(t))
+}
+
+// template is the file of the scenario, for the kind of server that is loaded.
+func (s *site) template(t *testing.T) string {
+	t.Helper()
+	const file = "testdata/parity.yaml"
+	if *target == "postgres" {
+		return file
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("kind: postgres"), []byte("kind: "+*target), 1)
+	if *target == "snowflake" {
+		text = bytes.Replace(text, []byte("rows: 2000}"), []byte("rows: 2000, type: HYBRID}"), 1)
+	}
+	other := filepath.Join(t.TempDir(), "parity.yaml")
+	if err := os.WriteFile(other, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // here reports whether an address is one of this host.
@@ -122,35 +163,55 @@ func (s *site) exec(t *testing.T, env []string, name string, args ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it stops its run then
+	cmd.WaitDelay = runLimit
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
 	}
 }
 
-// launcher is what the command is told for a launcher. What this machine does
-// not have is skipped, unless it is required.
-func (s *site) launcher(t *testing.T, name string) []string {
-	t.Helper()
-	switch name {
-	case "local":
-		return []string{"--launcher", "local"}
-	case "plugin":
-		return []string{"--launcher", "plugin:" + s.plugin}
-	case "docker":
-		dockertest.Require(t)
-		if s.image == "" {
-			s.image = s.buildImage(t)
-		}
-		return []string{"--launcher", "docker", "--launcher-option", "image=" + s.image}
-	default:
-		t.Fatalf("-launchers names %q; allowed: local, docker, plugin", name)
-		return nil
-	}
+// way is what the command is told for a launcher, and the store that it has then.
+type way struct {
+	args, env []string
+	open      func(t *testing.T) ports.Store
 }
 
-// buildImage builds the image of the Dockerfile around the command.
+// launcher is the way to run with a launcher. What this machine does not have is
+// skipped, unless it is required.
+func (s *site) launcher(t *testing.T, name string) way {
+	t.Helper()
+	w := way{args: []string{"--launcher", name}, env: s.env, open: s.openFile}
+	switch name {
+	case "local":
+	case "plugin":
+		w.args = []string{"--launcher", "plugin:" + s.plugin}
+	case "docker":
+		dockertest.Require(t)
+		w.args = append(w.args, "--launcher-option", "image="+s.buildImage(t))
+	case "spcs":
+		return s.jobs(t)
+	default:
+		t.Fatalf("-launchers names %q; allowed: local, docker, plugin, spcs", name)
+	}
+	return w
+}
+
+// openFile opens the store that is a file.
+func (s *site) openFile(t *testing.T) ports.Store {
+	t.Helper()
+	store, err := sqlite.OpenStore(t.Context(), filepath.Join(s.dir, "store.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// buildImage builds the image of the Dockerfile around the command, once.
 func (s *site) buildImage(t *testing.T) string {
 	t.Helper()
+	if s.image != "" {
+		return s.image
+	}
 	version, err := exec.Command(s.binary, "version", "--output", "json").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -164,18 +225,18 @@ func (s *site) buildImage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.image = image
 	return image
 }
 
 // run runs the scenario and returns the normal form of the run, and the hash of
 // its operations.
-func (s *site) run(t *testing.T, workers int, launcher []string) (normal, hash string) {
+func (s *site) run(t *testing.T, workers int, w way) (normal, hash string) {
 	t.Helper()
-	s.do(t, slices.Concat([]string{"run", "parity", "--workers", strconv.Itoa(workers), "--connections", strconv.Itoa(connections / workers)}, launcher)...)
-	store, err := sqlite.OpenStore(t.Context(), filepath.Join(s.dir, "store.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.exec(t, w.env, s.binary, slices.Concat([]string{
+		"--dir", s.dir, "run", "parity", "--workers", strconv.Itoa(workers), "--connections", strconv.Itoa(connections / workers),
+	}, w.args)...)
+	store := w.open(t)
 	defer store.Close()
 	runs, err := store.List(t.Context(), ports.RunFilter{Limit: 1})
 	if err != nil || len(runs) != 1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/matryer/is"
 	sf "github.com/snowflakedb/gosnowflake/v2"
 
+	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	"github.com/benchfleet/benchfleet/core"
 )
 
@@ -62,4 +63,33 @@ func TestErrorNumberAndCode(t *testing.T) {
 	is.Equal(number, 0)
 	is.Equal(state, "")
 	is.Equal(ErrorCode(errors.New("other")), nil)
+}
+
+// The pool of a launcher logs in only when it is used, and its statements are told
+// from those of a store.
+func TestOpenPool(t *testing.T) {
+	is := is.New(t)
+	server := shared.Server(t)
+	_, err := OpenPool("nonsense?x", PoolOptions{})
+	is.Equal(core.CodeOf(err), core.Invalid)
+	away, err := OpenPool("me:pw@127.0.0.1:1/DB?account=x&protocol=http", PoolOptions{})
+	is.NoErr(err) // nobody was asked
+	is.NoErr(away.Close())
+
+	pool, err := OpenPool("snowflake:"+server.DSN(snowflaketest.In{}), PoolOptions{Connections: 1})
+	is.NoErr(err)
+	defer func() { is.NoErr(pool.Close()) }()
+	var role string
+	is.NoErr(pool.GetContext(t.Context(), &role, "SELECT CURRENT_ROLE() AS R"))
+	is.True(role != "")
+	rows, err := pool.QueryxContext(t.Context(), "SHOW PARAMETERS LIKE 'QUERY_TAG' IN SESSION")
+	is.NoErr(err)
+	is.True(rows.Next())
+	row := map[string]any{}
+	is.NoErr(rows.MapScan(row))
+	is.NoErr(rows.Close())
+	is.Equal(row["value"], "benchfleet launcher")
+	_, err = pool.ExecContext(t.Context(), "DROP TABLE no_such_thing_of_a_launcher")
+	number, state := ErrorNumber(err)
+	is.True(number != 0 && state != "")
 }

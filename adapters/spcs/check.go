@@ -112,8 +112,11 @@ func (l *Launcher) checkRoom(ctx context.Context, n int, r row) []core.Finding {
 		needs = (n + per - 1) / per
 	}
 	more := fmt.Sprintf("run: ALTER COMPUTE POOL %s SET MAX_NODES = %d; or start fewer workers", pool, needs)
-	trouble := ""
-	if rows, err := l.ask(ctx, "describe compute pool "+pool, "DESCRIBE COMPUTE POOL "+pool); err == nil && len(rows) == 1 && rows[0]["error_code"] != "" && rows[0]["error_code"] != "0" {
+	trouble, blind := "", false
+	switch rows, err := l.ask(ctx, "describe compute pool "+pool, "DESCRIBE COMPUTE POOL "+pool); {
+	case err != nil:
+		blind = true
+	case len(rows) == 1 && rows[0]["error_code"] != "" && rows[0]["error_code"] != "0":
 		trouble = poolTrouble(pool, rows[0])
 	}
 	free := most - count(r["active_nodes"])
@@ -128,6 +131,9 @@ func (l *Launcher) checkRoom(ctx context.Context, n int, r row) []core.Finding {
 	case free < needs && count(r["num_jobs"])+count(r["num_services"]) > 0:
 		return []core.Finding{warned(id, fmt.Sprintf("run: ALTER COMPUTE POOL %s SET MAX_NODES = %d; or end what else runs there (SHOW SERVICES IN COMPUTE POOL %s)", pool, most-free+needs, pool),
 			"%d workers need up to %d nodes, and of the %d of compute pool %s %d are in use: workers may wait", n, needs, most, pool, most-free)}
+	case blind:
+		return []core.Finding{warned(id, fmt.Sprintf("run: GRANT MONITOR ON COMPUTE POOL %s TO ROLE %s", pool, l.role()),
+			"role %s may not describe compute pool %s: why workers wait for its nodes will not be known", l.role(), pool)}
 	}
 	return []core.Finding{passed(id, "%d workers of %g CPUs and %s need %d nodes, compute pool %s may have %d", n, cpu, size(memory), needs, pool, most)}
 }
@@ -160,7 +166,11 @@ func (l *Launcher) checkImage(ctx context.Context, _ int) ([]core.Finding, error
 	}
 	for _, r := range rows {
 		if image.in(r) {
-			return []core.Finding{passed(id, "image %s is %.19s", l.options.Image, r["digest"])}, nil
+			findings := []core.Finding{passed(id, "image %s is %.19s", l.options.Image, r["digest"])}
+			if build := l.options.Build.ID; build != "" {
+				findings = append(findings, passed("spcs.build", "this program is build %s; workers of another are refused when they register, since SHOW IMAGES tells of none", build))
+			}
+			return findings, nil
 		}
 	}
 	return []core.Finding{refused(id, l.push(ctx, image), "image repository %s has no image %s:%s", image.repository, image.name, image.tag)}, nil

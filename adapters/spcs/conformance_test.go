@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
@@ -202,7 +203,7 @@ func (p *platform) containers(runID string, all bool) ([]string, error) {
 	var found []string
 	for _, c := range list {
 		whole, err := p.docker.ContainerInspect(ctx, c.ID)
-		if client.IsErrNotFound(err) {
+		if errdefs.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

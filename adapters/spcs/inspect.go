@@ -252,7 +252,7 @@ func endOf(status string, c row) ports.WorkerStatus {
 	}
 	switch {
 	case err == nil:
-		end.ExitCode, end.Cause = code, causeOf(code, c["message"])
+		end.ExitCode, end.Cause = code, causeOf(code, status, c["message"])
 	case c == nil || c["start_time"] == "":
 		end.Cause = neverStarted + said
 	default:
@@ -264,14 +264,14 @@ func endOf(status string, c row) ports.WorkerStatus {
 	return end
 }
 
-// causeOf tells an exit in words. What Snowflake says of one without a fault is
-// left out.
-func causeOf(code int, message string) string {
+// causeOf tells an exit in words, and what Snowflake says of it where that is more
+// than the code: of a job that failed although its worker obeyed, too.
+func causeOf(code int, status, message string) string {
 	cause := fmt.Sprintf("exited with code %d", code)
 	if code > signalBase && code <= signalBase+lastSignal {
 		cause = fmt.Sprintf("killed by signal %d (code %d)", code-signalBase, code)
 	}
-	if code == 0 || message == "" || strings.HasPrefix(message, "User application error") {
+	if code == 0 && status != "FAILED" || message == "" || strings.HasPrefix(message, "User application error") {
 		return cause
 	}
 	return cause + ": " + oneLineOf(message)

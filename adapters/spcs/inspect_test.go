@@ -32,6 +32,8 @@ func TestEnds(t *testing.T) {
 		{"DONE", row{"last_exit_code": "0", "message": "Completed successfully", "start_time": "x"}, 0, "exited with code 0"},
 		{"FAILED", row{"last_exit_code": "3", "message": "User application error, check container logs", "start_time": "x"}, 3, "exited with code 3"},
 		{"FAILED", row{"last_exit_code": "137", "message": "Container was OOMKilled,\nit used more", "start_time": "x"}, 137, "killed by signal 9 (code 137): Container was OOMKilled, it used more"},
+		{"FAILED", row{"last_exit_code": "0", "message": "The node was replaced", "start_time": "x"}, 0, "exited with code 0: The node was replaced"},
+		{"CANCELLED", row{"last_exit_code": "0", "message": "Completed successfully", "start_time": "x"}, 0, "exited with code 0"},
 		{"CANCELLED", row{"last_exit_code": "143", "start_time": "x"}, 143, "killed by signal 15 (code 143)"},
 		{"CANCELLED", row{"message": "Failed to pull image"}, -1, "never started: Failed to pull image"},
 		{"CANCELLED", nil, -1, "never started"},

@@ -127,7 +127,7 @@ func (l *Launcher) statement(s ports.WorkerSpec) (string, error) {
 // mend adds to what Snowflake says of a launch what to do about it. A launch that
 // needs something which is not there is Refused: to look again changes nothing.
 func (l *Launcher) mend(err error) error {
-	o, role := l.options, l.role()
+	o := l.options
 	number, _ := l.options.Number(err)
 	said := strings.ToLower(err.Error())
 	switch {
@@ -138,14 +138,29 @@ func (l *Launcher) mend(err error) error {
 	case number == numberSpec:
 		return fmt.Errorf("%w; correct the options of the launcher", err)
 	case strings.Contains(said, "suspended"):
-		return fmt.Errorf("%w: %w; run: ALTER COMPUTE POOL %s RESUME", core.ErrRefused, err, o.Pool)
+		return fmt.Errorf("%w; run: ALTER COMPUTE POOL %s RESUME", refusal(err), o.Pool)
 	case core.CodeOf(err) == core.Denied:
-		return fmt.Errorf("%w; run: %s", err, l.grants(role))
+		return fmt.Errorf("%w; run: %s", err, l.grantsFor(said))
 	case notFound(err):
-		return fmt.Errorf("%w: %w; make it, or let the role see it: %s", core.ErrRefused, err, l.grants(role))
+		return fmt.Errorf("%w; make it, or let the role see it: %s", refusal(err), l.grantsFor(said))
 	}
 	return err
 }
+
+// recoded is an error under another code.
+type recoded struct{ code, err error }
+
+// Error is the text, with the other code in the place of its own.
+func (r *recoded) Error() string {
+	_, rest, _ := strings.Cut(r.err.Error(), ": ")
+	return r.code.Error() + ": " + rest
+}
+
+// Unwrap is the code first, which is what CodeOf finds.
+func (r *recoded) Unwrap() []error { return []error{r.code, r.err} }
+
+// refusal is an error of failed as one that is Refused.
+func refusal(err error) error { return &recoded{core.ErrRefused, err} }
 
 // role is the session's, for texts; a placeholder until it is known.
 func (l *Launcher) role() string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 )
 
 const (
@@ -49,6 +50,11 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 	if notFound(err) {
 		if other := l.missing(ctx, h); other != nil {
 			return nil, other
+		}
+	}
+	if code := core.CodeOf(err); code == core.Invalid || code == core.Internal { // how Snowflake says that a log is gone is not documented
+		if job, again := l.job(ctx, h); again == nil && stateOf(job["status"]) == ports.LaunchGone {
+			err = fmt.Errorf("%w: spcs: the log of %s is gone with its node: %w", core.ErrNotFound, h.path(), err)
 		}
 	}
 	if err != nil {

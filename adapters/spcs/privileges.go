@@ -43,15 +43,33 @@ func (l *Launcher) needs() []need {
 }
 
 // grants are the statements that give a role all that it needs.
-func (l *Launcher) grants(role string) string {
-	var all []string
-	for _, n := range l.needs() {
-		all = append(all, n.grant(role))
+func (l *Launcher) grants(role string) string { return statements(l.needs(), role) }
+
+// grantsFor are those for what an error names; all where it names nothing of it.
+func (l *Launcher) grantsFor(said string) string {
+	said = strings.ToLower(said)
+	named := slices.DeleteFunc(l.needs(), func(n need) bool {
+		last := n.object[strings.LastIndexByte(n.object, '.')+1:]
+		return !strings.Contains(said, strings.ToLower(n.kind)) || !strings.Contains(said, strings.ToLower(last))
+	})
+	if len(named) == 0 {
+		named = l.needs()
+	}
+	return statements(named, l.role())
+}
+
+func statements(needs []need, role string) string {
+	all := make([]string, len(needs))
+	for i, n := range needs {
+		all[i] = n.grant(role)
 	}
 	return strings.Join(all, "; ")
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// everybody is the role that every user has, beside those that were granted.
+const everybody = "PUBLIC"
 
 // maxRoles bounds how many roles are asked for what they hold.
 const maxRoles = 40
@@ -104,7 +122,7 @@ func (p privileges) has(n need) bool {
 // could not be asked for.
 func (l *Launcher) held(ctx context.Context, role string) (all privileges, whole bool, _ error) {
 	all, whole = privileges{}, true
-	roles, done := []string{role}, map[string]bool{}
+	roles, done := []string{role, everybody}, map[string]bool{}
 	for len(roles) > 0 {
 		next := roles[0]
 		roles = roles[1:]

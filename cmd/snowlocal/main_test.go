@@ -31,6 +31,9 @@ const waitLimit = 60 * time.Second
 var program string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envStay) != "" { // a container
+		time.Sleep(time.Hour)
+	}
 	os.Exit(func() int {
 		folder, err := os.MkdirTemp("", "snowlocal-test-")
 		if err != nil {
@@ -56,6 +59,8 @@ type process struct {
 	Port                                                     int
 	KeyFile                                                  string `json:"private_key_file"`
 	TokenFile                                                string `json:"token_file"`
+	ComputePool                                              string `json:"compute_pool"`
+	ImageRepository                                          string `json:"image_repository"`
 }
 
 // launch starts the command, which need not get as far as to serve.

@@ -232,6 +232,7 @@ func (s *Server) Stop() error {
 			err = errors.Join(err, fmt.Errorf("it runs %s after its standard input was closed", stopTimeout), s.command.Process.Kill())
 			<-s.ended
 		}
+		err = errors.Join(err, s.sweep())
 	})
 	return err
 }

@@ -1,7 +1,12 @@
 package snowflaketest
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -71,6 +76,26 @@ func (s *Server) Services(tb testing.TB) []Service {
 	}
 	s.ask(tb, http.MethodGet, "/spcs", nil, &answer)
 	return answer.Services
+}
+
+// sweep removes the containers of a stand-in that could not do so itself.
+func (s *Server) sweep() error {
+	if s.ComputePool == "" || s.command.ProcessState.Success() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	ids, err := exec.CommandContext(ctx, "docker", "ps", "--all", "--quiet", "--filter", "label=snowlocal.folder="+filepath.Dir(s.TokenFile)).Output()
+	if err != nil {
+		return fmt.Errorf("listing the containers of the stand-in: %w", err)
+	}
+	if len(bytes.TrimSpace(ids)) == 0 {
+		return nil
+	}
+	if out, err := exec.CommandContext(ctx, "docker", append([]string{"rm", "--force"}, strings.Fields(string(ids))...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("removing the containers of the stand-in: %w: %s", err, out)
+	}
+	return nil
 }
 
 // Repository is the prefix that makes an image of the Docker Engine one of

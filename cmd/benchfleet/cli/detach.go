@@ -71,6 +71,9 @@ func (a *app) startOrchestrator(id, logPath string) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(filepath.Dir(logPath), 0o700); err != nil { // with store and workers elsewhere nobody has needed it yet
+		return nil, err
+	}
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err

@@ -202,7 +202,17 @@ func (a *app) logsCommand() *cobra.Command {
 // of the orchestrator and of ended workers as they were kept. As JSON they are
 // one list, or one object on each line when they are followed.
 func (a *app) logs(ctx context.Context, store ports.Store, id, workerID string, follow bool) error {
-	shown := map[string]int64{}
+	shown, told := map[string]int64{}, ""
+	unheard := func(err error) error {
+		if !follow {
+			return err
+		}
+		if text := err.Error(); text != told { // the next time it may answer
+			told = text
+			fmt.Fprintln(a.err, "benchfleet: trying again:", report.Clean(text))
+		}
+		return nil
+	}
 	tick := time.NewTicker(watchGap)
 	defer tick.Stop()
 	for {
@@ -210,7 +220,7 @@ func (a *app) logs(ctx context.Context, store ports.Store, id, workerID string, 
 		if err != nil {
 			return err
 		}
-		lines, err := a.readLogs(ctx, store, record, workerID)
+		lines, err := a.readLogs(ctx, store, record, workerID, unheard)
 		if err != nil {
 			return err
 		}
@@ -237,7 +247,9 @@ func (a *app) logs(ctx context.Context, store ports.Store, id, workerID string, 
 	}
 }
 
-func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunRecord, workerID string) ([]ports.LogLine, error) {
+// readLogs reads the lines of a run. unheard decides about a worker whose platform
+// does not answer now: with nil it is left out.
+func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunRecord, workerID string, unheard func(error) error) ([]ports.LogLine, error) {
 	known := false
 	for _, w := range record.Run.Workers {
 		known = known || w.ID == workerID
@@ -267,6 +279,11 @@ func (a *app) readLogs(ctx context.Context, store ports.Store, record ports.RunR
 		text, err := launcher.Logs(ctx, w.Handle, maxLiveLog)
 		if core.CodeOf(err) == core.NotFound {
 			continue // released just now: its lines are kept, and read when the run is terminal
+		}
+		if core.Retryable(err) && ctx.Err() == nil {
+			if err = unheard(fmt.Errorf("the log of %s: %w", w.ID, err)); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -112,6 +112,9 @@ type refuse func([]core.Finding) error
 // admit makes the checks of group 1. When they refuse, the store is closed.
 func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refuse) (*admitted, error) {
 	a.launcher = o.launcher
+	if err := checkStore(a.store, a.environ); err != nil {
+		return nil, err
+	}
 	launcher, closeLauncher, err := a.openLauncher(ctx, o.launcher, a.err)
 	var shut *shutDoor
 	switch {
@@ -121,9 +124,6 @@ func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refus
 		return nil, err
 	}
 	defer closeLauncher()
-	if err := checkStore(a.store, a.environ); err != nil {
-		return nil, err
-	}
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return nil, refuse([]core.Finding{{ID: "store.reachable", Severity: core.SeverityError, Message: err.Error()}})

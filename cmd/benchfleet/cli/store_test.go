@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
 
+	"github.com/benchfleet/benchfleet/adapters/memory"
 	"github.com/benchfleet/benchfleet/ports"
 )
 
@@ -40,10 +42,23 @@ func TestSecretAddress(t *testing.T) {
 	is := is.New(t)
 	a := &app{store: "snowflake:me:hush@acme/db"}
 	is.Equal(a.shownStore(), "snowflake:acme/db/TEST_RESULTS")
-	door, err := a.openDoor(t.Context(), nil, nil, home{run: "run-1"})
+	elsewhere := memory.NewLauncher(func(context.Context, *memory.Process) (int, string) { return 0, "" })
+	defer func() { is.NoErr(elsewhere.Close()) }()
+	door, err := a.openDoor(t.Context(), nil, elsewhere, home{run: "run-1"})
 	is.NoErr(err)
 	is.Equal(len(door.environment), 0)
 	is.True(slices.Contains(door.secrets, ports.EnvVar{Name: ports.EnvStore, Value: a.store}))
+
+	// Inside Snowflake the platform logs in, so the address has no secret.
+	b := services()
+	inside, closeInside, err := b.openServices(b.err)
+	is.NoErr(err)
+	defer func() { is.NoErr(closeInside()) }()
+	door, err = b.openDoor(t.Context(), nil, inside, home{run: "run-1"})
+	is.NoErr(err)
+	is.Equal(len(door.secrets), 0)
+	is.Equal(len(door.environment), 1)
+	is.True(strings.HasPrefix(door.environment[0].Value, "snowflake:/DB?authenticator=OAUTH") && !strings.Contains(door.environment[0].Value, "5ecret"))
 	a.store = "snowflake:me:hush@acme/db?colour=red"
 	is.Equal(a.shownStore(), "snowflake:…")
 }

@@ -312,8 +312,12 @@ func (s *Session) act(ctx context.Context, st *sqltext.Statement, q Query) (*Res
 
 // other gives a statement to the handler with the longest words.
 func (s *Session) other(ctx context.Context, r *record, n *sqltext.Other, st *sqltext.Statement, q Query) (*Result, error) {
+	reads := n.Words[0] == "SHOW" || n.Words[0] == "DESCRIBE" || n.Words[0] == "DESC"
 	for i := len(n.Words); i > 0; i-- {
 		if handler, ok := s.engine.options.Handlers[strings.Join(n.Words[:i], " ")]; ok {
+			if q.DescribeOnly && !reads {
+				return &Result{TypeID: TypeDDL, Columns: []Column{textColumn("status")}}, nil
+			}
 			q.SQL = st.Text
 			q.Binds = q.Binds[min(st.FirstParam, len(q.Binds)):min(st.Params, len(q.Binds))]
 			return s.interruptible(ctx, r, q, handler)

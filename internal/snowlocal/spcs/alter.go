@@ -108,7 +108,7 @@ func (m *Manager) change(ctx context.Context, session *engine.Session, s *servic
 		m.fill(s)
 	case "FROM":
 		s.spec = next.spec
-		s.generation++
+		s.pins = map[string]string{}
 		for _, in := range s.instances {
 			in.end(stopUpgrade)
 		}

@@ -2,6 +2,7 @@ package spcs
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +130,7 @@ func (m *Manager) finishDrop(s *service) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.services[s.full] == s {
+		m.ended = slices.DeleteFunc(m.ended, func(e *service) bool { return e == s })
 		delete(m.services, s.full)
 		close(s.gone)
 		m.tell()

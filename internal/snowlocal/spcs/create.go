@@ -149,7 +149,7 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	if err != nil {
 		return nil, false, err
 	}
-	s = &service{serviceDef: st.def, full: full, pool: st.pool, owner: session.Info().Role, created: time.Now(), gone: make(chan struct{})}
+	s = &service{serviceDef: st.def, full: full, pool: st.pool, owner: session.Info().Role, created: time.Now(), pins: map[string]string{}, gone: make(chan struct{})}
 	s.database, s.schema, s.name = split(full)
 	s.Pool = st.pool
 	if err := m.mayMake(ctx, session, s, st); err != nil {
@@ -164,28 +164,9 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	if err := session.Commit(ctx); err != nil {
 		return nil, false, err
 	}
-	m.mu.Lock()
-	old, taken := m.services[full]
-	switch {
-	case taken && st.ifNotExists:
-		m.mu.Unlock()
-		return old, true, nil
-	case taken:
-		m.mu.Unlock()
-		return nil, false, engine.Exists(s.name)
-	case len(m.services) >= maxServices:
-		m.mu.Unlock()
-		return nil, false, tooManyServices()
-	case m.closed:
-		m.mu.Unlock()
-		return nil, false, errors.New("the stand-in ends")
+	if old, err := m.take(s, st.ifNotExists); old != nil || err != nil {
+		return old, old != nil, err
 	}
-	m.serial++
-	s.serial, s.resumed = m.serial, s.created
-	s.status = statusPending
-	s.views = []view{{at: s.created, status: statusPending}}
-	m.services[full] = s // the name is taken from now on
-	m.mu.Unlock()
 	if err = m.keepService(ctx, s); err == nil {
 		err = m.open(s)
 	}
@@ -197,6 +178,29 @@ func (m *Manager) make(ctx context.Context, session *engine.Session, st statemen
 	}
 	m.start(s)
 	return s, false, nil
+}
+
+// take takes the name of a service, or returns the one that has it where that may
+// be.
+func (m *Manager) take(s *service, ifNotExists bool) (old *service, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old = m.services[s.full]
+	switch {
+	case old != nil && ifNotExists:
+		return old, nil
+	case old != nil:
+		return nil, engine.Exists(s.name)
+	case len(m.services) >= maxServices:
+		return nil, tooManyServices()
+	case m.closed:
+		return nil, errors.New("the stand-in ends")
+	}
+	m.serial++
+	s.serial, s.resumed, s.status = m.serial, s.created, statusPending
+	s.views = []view{{at: s.created, status: statusPending}}
+	m.services[s.full] = s
+	return nil, nil
 }
 
 // start starts all instances of a service. The lock is held.
@@ -247,6 +251,9 @@ func (m *Manager) mayMake(ctx context.Context, session *engine.Session, s *servi
 		if err != nil {
 			return err
 		}
+	}
+	if len(s.EAIs) > maxIntegrations {
+		return engine.NewError(1008, "22023", "SQL compilation error:\nmore than %d external access integrations", maxIntegrations)
 	}
 	for _, name := range s.EAIs {
 		there, err := session.MayAny(ctx, "INTEGRATION", name, "USAGE")
@@ -322,7 +329,7 @@ func (m *Manager) loadServices(ctx context.Context) error {
 		return err
 	}
 	for _, k := range all {
-		s := &service{full: k.Name, owner: k.Owner, created: k.Created, gone: make(chan struct{})}
+		s := &service{full: k.Name, owner: k.Owner, created: k.Created, pins: map[string]string{}, gone: make(chan struct{})}
 		if err := json.Unmarshal(k.Def, &s.serviceDef); err != nil {
 			return err
 		}

@@ -24,7 +24,8 @@ import (
 
 // The labels of every container.
 const (
-	labelFolder    = "snowlocal.folder" // of the stand-in, whose lock it holds while it lives
+	labelHost      = "snowlocal.host"   // where the stand-in is
+	labelFolder    = "snowlocal.folder" // its own there, whose lock it holds while it lives
 	labelService   = "snowlocal.service"
 	labelInstance  = "snowlocal.instance"
 	labelContainer = "snowlocal.container"
@@ -40,6 +41,7 @@ const (
 // docker is the Docker Engine, as far as services need it.
 type docker struct {
 	client  *client.Client
+	host    string // this machine's name
 	folder  string
 	gateway string // the stand-in's address for containers
 	cpus    float64
@@ -55,11 +57,15 @@ func openDocker(ctx context.Context, folder string) (_ *docker, err error) {
 		return nil, fmt.Errorf("client of the Docker Engine: %w", err)
 	}
 	d := &docker{client: c, folder: folder}
+	d.host, err = os.Hostname()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if err != nil {
+		return nil, fmt.Errorf("the name of this machine: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, dockerTimeout)
 	defer cancel()
 	info, err := c.Info(ctx)
@@ -72,7 +78,7 @@ func openDocker(ctx context.Context, folder string) (_ *docker, err error) {
 		return nil, fmt.Errorf("looking at Docker's bridge: %w", err)
 	}
 	if d.gateway = gatewayOf(found); d.gateway == "" {
-		return nil, errors.New("Docker's bridge has no gateway, at which containers would reach the stand-in") //nolint:staticcheck // a name
+		return nil, errors.New("the bridge of Docker has no gateway, at which containers would reach the stand-in")
 	}
 	if d.lock, err = lockFile(filepath.Join(folder, lockName)); err != nil {
 		return nil, fmt.Errorf("locking %s: %w", folder, err)
@@ -112,10 +118,10 @@ func (d *docker) close() error {
 	return err
 }
 
-// sweep removes the containers of this stand-in's folder, and of those that no
-// stand-in holds.
+// sweep removes the containers of this stand-in's folder, and of those on this
+// machine that no stand-in holds.
 func (d *docker) sweep(ctx context.Context) error {
-	all, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelFolder))})
+	all, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelFolder), filters.Arg("label", labelHost+"="+d.host))})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
@@ -272,22 +278,23 @@ func (d *docker) signal(ctx context.Context, id, signal string) error {
 }
 
 // log is the end of what a container has said, both streams as they came.
-func (d *docker) log(ctx context.Context, id string) ([]byte, error) {
+// It is false when there is no such container any more.
+func (d *docker) log(ctx context.Context, id string) ([]byte, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, dockerTimeout)
 	defer cancel()
 	stream, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(maxLog / 8)})
-	if errdefs.IsNotFound(err) {
-		return nil, nil
+	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // a conflict: it is being removed
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the log of container %.12s: %w", id, err)
+		return nil, false, fmt.Errorf("reading the log of container %.12s: %w", id, err)
 	}
 	defer stream.Close() //nolint:errcheck // only read
 	kept := &tail{}
 	if _, err := stdcopy.StdCopy(kept, kept, stream); err != nil {
-		return nil, fmt.Errorf("reading the log of container %.12s: %w", id, err)
+		return nil, false, fmt.Errorf("reading the log of container %.12s: %w", id, err)
 	}
-	return kept.last(), nil
+	return kept.last(), true, nil
 }
 
 func (d *docker) remove(ctx context.Context, id string) error {

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/internal/snowlocal/spcs"
 )
 
 // A job runs its container on the Docker Engine, which logs in with the token that
@@ -41,7 +44,7 @@ func TestJob(t *testing.T) {
 // A job that is cancelled gets SIGTERM, and SIGKILL when it does not end.
 func TestCancel(t *testing.T) {
 	is := is.New(t)
-	x := start(t, nil)
+	x := start(t, func(o *spcs.Options) { o.Grace = 5 * time.Second })
 	db := x.open(t, nil)
 	exec1(t, db, job("GENTLE", "term:3", ""))
 	exec1(t, db, job("STUBBORN", "stay", ""))

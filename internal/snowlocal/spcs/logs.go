@@ -81,11 +81,33 @@ func (m *Manager) serviceLogs(ctx context.Context, session *engine.Session, list
 	case !has:
 		return "", notStarted(container, status)
 	case id != "":
-		if log, err = m.docker.log(ctx, id); err != nil {
+		if log, err = m.logNow(ctx, b, id); err != nil {
 			return "", err
 		}
 	}
 	return lastLines(log, lines), nil
+}
+
+// endingTime bounds the wait for the log of a container that has just ended.
+const endingTime = 10 * time.Second
+
+// logNow is the log of a container that ran a moment ago. When Docker has none, or
+// breaks off, because the container ends, its log is kept soon.
+func (m *Manager) logNow(ctx context.Context, b *box, id string) ([]byte, error) {
+	log, there, err := m.docker.log(ctx, id)
+	if there && err == nil {
+		return log, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, endingTime)
+	defer cancel()
+	kept := m.waitFor(limited, nil, func() bool {
+		log = b.log
+		return b.id != id
+	})
+	if !kept {
+		return nil, err
+	}
+	return log, nil
 }
 
 func (s *service) box(instance int, container string) *box {

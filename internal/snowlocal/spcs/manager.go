@@ -14,9 +14,10 @@ import (
 
 // Bounds, as documented where Snowflake has one.
 const (
-	maxServices = 5000
-	maxKeptLogs = 500 // of ended jobs; of older ones the node is gone
-	maxViews    = 64  // that a service remembers, for answers that are late
+	maxServices     = 5000
+	maxIntegrations = 10  // of a service
+	maxKeptLogs     = 500 // of ended jobs; of older ones the node is gone
+	maxViews        = 64  // that a service remembers, for answers that are late
 )
 
 // What Snowflake does unless it is told otherwise.
@@ -208,22 +209,30 @@ func (m *Manager) Handlers() map[string]engine.Handler {
 		"SHOW SERVICE CONTAINERS": m.showContainers,
 		"SHOW ENDPOINTS":          m.showEndpoints,
 		"DESCRIBE SERVICE":        m.describeService, "DESC SERVICE": m.describeService,
-		"! SPCS_CANCEL_JOB":       m.cancelJob,
-		"! SPCS_WAIT_FOR":         m.waitForService,
-		"CREATE COMPUTE POOL":     m.createPool,
-		"ALTER COMPUTE POOL":      m.alterPool,
-		"DROP COMPUTE POOL":       m.dropPool,
-		"SHOW COMPUTE POOLS":      m.showPools,
-		"DESCRIBE COMPUTE POOL":   m.describePool,
-		"CREATE IMAGE REPOSITORY": m.createRepository,
-		"DROP IMAGE REPOSITORY":   m.dropRepository,
-		"SHOW IMAGE REPOSITORIES": m.showRepositories,
-		"SHOW IMAGES":             m.showImages,
-		"CREATE SECRET":           m.createSecret,
-		"ALTER SECRET":            m.alterSecret,
-		"DROP SECRET":             m.dropSecret,
-		"SHOW SECRETS":            m.showSecrets,
-		"DESCRIBE SECRET":         m.describeSecret,
+		"! SPCS_CANCEL_JOB":                  m.cancelJob,
+		"! SPCS_WAIT_FOR":                    m.waitForService,
+		"CREATE COMPUTE POOL":                m.createPool,
+		"ALTER COMPUTE POOL":                 m.alterPool,
+		"DROP COMPUTE POOL":                  m.dropPool,
+		"SHOW COMPUTE POOLS":                 m.showPools,
+		"DESCRIBE COMPUTE POOL":              m.describePool,
+		"CREATE IMAGE REPOSITORY":            m.createRepository,
+		"DROP IMAGE REPOSITORY":              m.dropRepository,
+		"SHOW IMAGE REPOSITORIES":            m.showRepositories,
+		"SHOW IMAGES":                        m.showImages,
+		"CREATE NETWORK RULE":                m.createRule,
+		"DROP NETWORK RULE":                  m.dropRule,
+		"SHOW NETWORK RULES":                 m.showRules,
+		"CREATE EXTERNAL ACCESS INTEGRATION": m.createIntegration,
+		"DROP EXTERNAL ACCESS INTEGRATION":   m.dropIntegration,
+		"DROP INTEGRATION":                   m.dropIntegration,
+		"SHOW EXTERNAL ACCESS INTEGRATIONS":  m.showIntegrations,
+		"SHOW INTEGRATIONS":                  m.showIntegrations,
+		"CREATE SECRET":                      m.createSecret,
+		"ALTER SECRET":                       m.alterSecret,
+		"DROP SECRET":                        m.dropSecret,
+		"SHOW SECRETS":                       m.showSecrets,
+		"DESCRIBE SECRET":                    m.describeSecret,
 	}
 }
 

@@ -35,7 +35,6 @@ type pool struct {
 	name, owner               string
 	created, resumed, updated time.Time
 	nodes                     []*node
-	stopping                  bool // suspended, and not all have ended
 	nextStart                 time.Time
 	idleSince                 time.Time
 }
@@ -92,8 +91,8 @@ func (p *pool) count(now time.Time) (active, idle, target int) {
 	return active, idle, len(p.nodes)
 }
 
-// idle suspends a pool that nobody has used for as long as it was told, and gives
-// nodes back that are more than it must have.
+// idle suspends a pool that nobody has used for as long as it was told. Its nodes
+// stay until then: when Snowflake takes some of them back is not confirmed.
 func (p *pool) idle(now time.Time) {
 	used := false
 	for _, n := range p.nodes {
@@ -175,7 +174,34 @@ func (m *Manager) settlePool(p *pool) {
 		p.nodes = kept
 		return
 	}
+	m.shrink(p)
 	p.grow(m.nodeReady(p.name))
+}
+
+// shrink takes away the nodes that are more than the pool may have: first those that
+// are idle, then those that are not, with what runs there.
+func (m *Manager) shrink(p *pool) {
+	kept := p.nodes[:0]
+	more := len(p.nodes) - p.MaxNodes
+	for _, n := range p.nodes {
+		if more > 0 && n.instances == 0 {
+			more--
+			continue
+		}
+		kept = append(kept, n)
+	}
+	p.nodes = kept
+	for ; more > 0; more-- {
+		last := p.nodes[len(p.nodes)-1]
+		p.nodes = p.nodes[:len(p.nodes)-1]
+		for _, s := range m.services {
+			for _, in := range s.instances {
+				if in.node == last {
+					in.end(stopEvict)
+				}
+			}
+		}
+	}
 }
 
 // EnsurePool and EnsureRepository make what a stand-in has at its start, unless it

@@ -173,7 +173,7 @@ func (m *Manager) dropPool(ctx context.Context, session *engine.Session, q engin
 	if err := w.end(); err != nil {
 		return nil, err
 	}
-	p, err := m.thePool(ctx, session, name, "OWNERSHIP")
+	_, err := m.thePool(ctx, session, name, "OWNERSHIP")
 	if own, ok := err.(*engine.Error); ok && own.Number == 2003 && ifExists { //nolint:errorlint // it is never wrapped
 		return engine.Status("Drop statement executed successfully (" + name + " already dropped)."), nil
 	}
@@ -181,7 +181,10 @@ func (m *Manager) dropPool(ctx context.Context, session *engine.Session, q engin
 		return nil, err
 	}
 	m.mu.Lock()
-	busy := slices.ContainsFunc(p.nodes, func(n *node) bool { return n.instances > 0 })
+	busy := false
+	for _, s := range m.services {
+		busy = busy || s.pool == name && !s.over
+	}
 	m.mu.Unlock()
 	if busy {
 		return nil, poolBusy(name)

@@ -2,6 +2,7 @@ package spcs_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,6 +49,27 @@ func (x *standIn) breaks(t *testing.T, fault string) {
 	}
 }
 
+// dockerID is Docker's id of the first container of a service, "" while there is none.
+func (x *standIn) dockerID(t *testing.T, name string) string {
+	t.Helper()
+	_, text := x.control(t, http.MethodGet, "")
+	var answer struct {
+		Services []struct {
+			Name       string
+			Containers []struct{ Docker string }
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	for _, s := range answer.Services {
+		if s.Name == name && len(s.Containers) > 0 {
+			return s.Containers[0].Docker
+		}
+	}
+	return ""
+}
+
 func (x *standIn) mend(t *testing.T) {
 	t.Helper()
 	if status, text := x.control(t, http.MethodDelete, ""); status != http.StatusNoContent {
@@ -80,7 +102,16 @@ func TestPoolIsLimited(t *testing.T) {
 	is.True(number(t, db, "SELECT SYSTEM$GET_SERVICE_LOGS('DB.SERVICES.C', 0, 'worker', 1)") != 0) // it has none yet
 	exec1(t, db, "DROP SERVICE A")
 	until(t, db, fmt.Sprintf(statusOf, "C"), "status", "DONE")
+	exec1(t, db, job("D", "term:0", twoCPUs))
+	until(t, db, fmt.Sprintf(statusOf, "D"), "status", "RUNNING")
+	exec1(t, db, "ALTER COMPUTE POOL pool SET MAX_NODES = 1") // and with the second node goes what runs there
+	ended := func(name string) bool { return rows(t, db, fmt.Sprintf(statusOf, name))[0]["status"] == "FAILED" }
+	for late := time.Now().Add(testTimeout); !ended("B") && !ended("D"); time.Sleep(20 * time.Millisecond) {
+		is.True(time.Now().Before(late))
+	}
+	is.True(ended("B") != ended("D"))
 	exec1(t, db, "CALL B!SPCS_CANCEL_JOB()")
+	exec1(t, db, "CALL D!SPCS_CANCEL_JOB()")
 	until(t, db, poolRow, "state", "IDLE")
 
 	exec1(t, db, job("WAITS", "exit:0", `"resources":{"requests":{"memory":"13Gi"}}`)) // a node of its own
@@ -97,6 +128,7 @@ func TestCancelledWhileItWaits(t *testing.T) {
 	x.breaks(t, `{"kind": "unschedulable", "match": "WAITS"}`)
 	exec1(t, db, job("WAITS", "exit:0", ""))
 	until(t, db, box("WAITS"), "message", "Unschedulable")
+	is.Equal(number(t, db, "DROP COMPUTE POOL pool"), 392504) // somebody waits for it
 	exec1(t, db, "CALL WAITS!SPCS_CANCEL_JOB()")
 	until(t, db, fmt.Sprintf(statusOf, "WAITS"), "status", "CANCELLED")
 	is.Equal(rows(t, db, box("WAITS"))[0]["last_exit_code"], "NULL")
@@ -216,14 +248,19 @@ func TestEviction(t *testing.T) {
 	exec1(t, db, "CREATE SERVICE s IN COMPUTE POOL pool FROM SPECIFICATION $$"+spec("term:0", "")+"$$")
 	until(t, db, fmt.Sprintf(statusOf, "J"), "status", "RUNNING")
 	until(t, db, "SHOW SERVICES LIKE 'S'", "status", "RUNNING")
-	first := rows(t, db, box("S"))[0]["start_time"]
-	time.Sleep(1100 * time.Millisecond) // start_time has whole seconds
+	first := x.dockerID(t, "DB.SERVICES.S")
 	x.breaks(t, `{"kind": "evict"}`)
 	until(t, db, fmt.Sprintf(statusOf, "J"), "status", "FAILED")
 	is.True(strings.Contains(rows(t, db, box("J"))[0]["message"], "maintenance"))
-	for until(t, db, box("S"), "status", "READY")["start_time"] == first { // the old one
-		time.Sleep(10 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.Now().Add(testTimeout); ; <-tick.C {
+		if id := x.dockerID(t, "DB.SERVICES.S"); id != "" && id != first {
+			break
+		}
+		is.True(time.Now().Before(late))
 	}
+	until(t, db, box("S"), "status", "READY")
 	x.breaks(t, `{"kind": "lost_logs", "match": "\\.J$"}`)
 	is.Equal(rows(t, db, "SELECT SYSTEM$GET_SERVICE_LOGS('J', 0, 'worker', 10) AS L")[0]["L"], "")
 }

@@ -107,6 +107,11 @@ func (m *Manager) dropKept(ctx context.Context, session *engine.Session, q engin
 	if err != nil {
 		return nil, err
 	}
+	return m.dropFull(ctx, session, kind, full, ifExists)
+}
+
+// dropFull drops a kept object by its full name.
+func (m *Manager) dropFull(ctx context.Context, session *engine.Session, kind, full string, ifExists bool) (*engine.Result, error) {
 	short := full[lastDot(full)+1:]
 	k, there, err := m.engine.KeptOne(ctx, kind, full)
 	if err != nil {

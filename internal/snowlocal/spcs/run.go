@@ -54,7 +54,7 @@ func (m *Manager) settleIfNew(s *service) {
 	now := s.view(time.Now())
 	for i, in := range now.instances {
 		for j, b := range in.boxes {
-			if i >= len(last.instances) || last.instances[i].boxes[j].message != b.message {
+			if i >= len(last.instances) || j >= len(last.instances[i].boxes) || last.instances[i].boxes[j].message != b.message {
 				m.settle(s)
 				return
 			}
@@ -187,17 +187,19 @@ func (m *Manager) pull(s *service, in *instance, b *box) (string, bool) {
 	for {
 		m.mu.Lock()
 		broken := m.fault(faultPull, s.full, s.pool) != nil
-		pinned := b.image
-		m.mu.Unlock()
 		name := b.spec.image
-		if pinned != "" {
-			name = pinned // the digest is pinned
+		if pinned := s.pins[name]; pinned != "" {
+			name = pinned
 		}
+		m.mu.Unlock()
 		id, found, err := "", false, error(nil)
 		if !broken {
 			id, found, err = m.docker.imageID(m.ctx, name)
 		}
 		if found {
+			m.mu.Lock()
+			s.pins[b.spec.image] = id
+			m.mu.Unlock()
 			return id, true
 		}
 		message := textNoImage
@@ -298,7 +300,7 @@ func (m *Manager) terminate(ctx context.Context, in *instance, id string) {
 // ended.
 func (m *Manager) collect(s *service, in *instance, b *box, code int, oom bool, failed error) {
 	ctx := context.WithoutCancel(m.ctx)
-	log, err := m.docker.log(ctx, b.id)
+	log, _, err := m.docker.log(ctx, b.id)
 	if err != nil {
 		m.options.Log("%v", err)
 	}

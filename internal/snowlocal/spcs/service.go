@@ -49,8 +49,7 @@ type service struct {
 	created, updated             time.Time
 	resumed, suspended           time.Time
 	instances                    []*instance
-	generation                   int // of the specification
-	upgrading                    bool
+	pins                         map[string]string // the ids of images, from the first pull on
 
 	cancelling, dropping, over bool
 	status                     string

@@ -1,7 +1,9 @@
 package spcs_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -134,6 +136,58 @@ func TestSynchronousAndBatch(t *testing.T) {
 	is.True(strings.Contains(rows(t, db, "SELECT SYSTEM$GET_SERVICE_STATUS('SHORT') AS S")[0]["S"], `"containerName":"worker"`))
 }
 
+// Who cancels the statement of a synchronous job cancels the job, as a timeout of
+// the statement does.
+func TestSynchronousJobIsCancelled(t *testing.T) {
+	is := is.New(t)
+	x := start(t, nil)
+	watch := x.open(t, nil)
+	ctx, cancel := context.WithCancel(within(t))
+	ended := make(chan error, 1)
+	db := x.open(t, nil)
+	go func() {
+		_, err := db.ExecContext(ctx, strings.Replace(job("J", "term:0", ""), "ASYNC = TRUE", "", 1))
+		ended <- err
+	}()
+	until(t, watch, fmt.Sprintf(statusOf, "J"), "status", "RUNNING")
+	cancel()
+	is.True(errors.Is(<-ended, context.Canceled))
+	until(t, watch, fmt.Sprintf(statusOf, "J"), "status", "CANCELLED")
+	exec1(t, watch, "ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1")
+	is.Equal(number(t, watch, strings.Replace(job("K", "term:0", ""), "ASYNC = TRUE", "", 1)), 630)
+	until(t, watch, fmt.Sprintf(statusOf, "K"), "status", "CANCELLED")
+}
+
+// Values and names may be bound; a name that is a bare placeholder is refused.
+func TestBinds(t *testing.T) {
+	is := is.New(t)
+	x := start(t, nil)
+	db := x.open(t, nil)
+	exec1(t, db, "EXECUTE JOB SERVICE IN COMPUTE POOL IDENTIFIER(?) NAME = IDENTIFIER(?) ASYNC = TRUE REPLICAS = ? QUERY_WAREHOUSE = IDENTIFIER(?) COMMENT = ? FROM SPECIFICATION ?",
+		"POOL", "DB.SERVICES.BOUND", 2, "WH", "it's bound", spec("exit:0", ""))
+	j := until(t, db, fmt.Sprintf(statusOf, "BOUND"), "status", "DONE")
+	is.Equal(j["comment"], "it's bound")
+	is.Equal(j["min_instances"], "2")
+	is.Equal(len(rows(t, db, "SHOW SERVICE INSTANCES IN SERVICE IDENTIFIER(?)", "DB.SERVICES.BOUND")), 2)
+	is.Equal(len(rows(t, db, "SHOW COMPUTE POOLS LIKE ?", "po_l")), 1)
+	is.Equal(len(rows(t, db, `SHOW JOB SERVICES LIKE 'BO\\_ND' IN SCHEMA DB.SERVICES`)), 0)
+	is.Equal(number(t, db, "DESCRIBE SERVICE ?", "BOUND"), 1003)
+	for _, wrong := range []string{
+		"EXECUTE JOB SERVICE IN COMPUTE POOL POOL FROM SPECIFICATION $$" + spec("exit:0", "") + "$$ NAME = LATE", // properties come before
+		"EXECUTE JOB SERVICE IN COMPUTE POOL POOL NAME = A NAME = B FROM SPECIFICATION $$x$$",
+		"EXECUTE JOB SERVICE IN COMPUTE POOL POOL NAME = \"lower\" FROM SPECIFICATION $$" + spec("exit:0", "") + "$$",
+		"EXECUTE JOB SERVICE IN COMPUTE POOL POOL REPLICAS = 0 FROM SPECIFICATION $$x$$",
+		"SHOW SERVICES THERE",
+	} {
+		is.Equal(number(t, db, wrong), 1003)
+	}
+	is.Equal(number(t, db, "EXECUTE JOB SERVICE IN COMPUTE POOL POOL MIN_INSTANCES = 1 FROM SPECIFICATION $$x$$"), 1420)
+	is.Equal(number(t, db, "EXECUTE JOB SERVICE IN COMPUTE POOL POOL FROM @stage SPECIFICATION_FILE = 'x'"), 2)
+	is.Equal(number(t, db, job("BOUND", "exit:0", "")), 2002) // it has ended, and its name is taken
+	is.Equal(number(t, db, job("J", "exit:0", `"oops":1`)), 395018)
+	is.Equal(number(t, db, "ALTER SERVICE BOUND SUSPEND"), 395024) // a job is not altered
+}
+
 // The secrets of a specification are variables or files, and shown nowhere.
 func TestSecrets(t *testing.T) {
 	is := is.New(t)
@@ -157,6 +211,46 @@ func TestSecrets(t *testing.T) {
 	exec1(t, db, "DROP SECRET dsn")
 	is.Equal(number(t, db, "DROP SECRET dsn"), 2003)
 	exec1(t, db, "DROP SECRET IF EXISTS dsn")
+}
+
+// An integration must be there, and be granted, for a job that names it.
+func TestExternalAccess(t *testing.T) {
+	is := is.New(t)
+	x := start(t, nil)
+	db := x.open(t, nil)
+	with := strings.NewReplacer("QUERY_WAREHOUSE", "EXTERNAL_ACCESS_INTEGRATIONS = (TARGETS) QUERY_WAREHOUSE")
+	is.Equal(number(t, db, with.Replace(job("J", "exit:0", ""))), 2003)
+	exec1(t, db, "CREATE NETWORK RULE postgres MODE = EGRESS TYPE = HOST_PORT VALUE_LIST = ('db.example.com:5432')")
+	is.Equal(number(t, db, "CREATE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (postgres) ENABLED = TRUE"), 3001)
+	exec1(t, db, "USE ROLE ACCOUNTADMIN")
+	is.Equal(number(t, db, "CREATE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (none) ENABLED = TRUE"), 2003)
+	exec1(t, db, "CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION targets ALLOWED_NETWORK_RULES = (DB.SERVICES.postgres) ENABLED = TRUE")
+	exec1(t, db, "GRANT USAGE ON INTEGRATION targets TO ROLE SYSADMIN")
+	exec1(t, db, "USE ROLE SYSADMIN")
+	exec1(t, db, with.Replace(job("J", "exit:0", "")))
+	j := until(t, db, fmt.Sprintf(statusOf, "J"), "status", "DONE")
+	is.Equal(j["external_access_integrations"], `["TARGETS"]`)
+	is.Equal(rows(t, db, "SHOW NETWORK RULES")[0]["mode"], "EGRESS")
+	is.Equal(rows(t, db, "SHOW EXTERNAL ACCESS INTEGRATIONS LIKE 'targets'")[0]["enabled"], "true")
+	exec1(t, db, "USE ROLE ACCOUNTADMIN")
+	exec1(t, db, "DROP INTEGRATION targets")
+	exec1(t, db, "DROP NETWORK RULE postgres")
+}
+
+// A log can be asked for at any time from the start of a container on: also while it
+// ends and is removed.
+func TestLogsWhileContainersEnd(t *testing.T) {
+	x := start(t, nil)
+	db := x.open(t, nil)
+	for i := range 3 {
+		name := fmt.Sprintf("ENDS%d", i)
+		exec1(t, db, job(name, "fill:200;sleep:300;say:the end", ""))
+		until(t, db, fmt.Sprintf(statusOf, name), "status", "RUNNING", "DONE")
+		query := "SELECT SYSTEM$GET_SERVICE_LOGS('" + name + "', 0, 'worker', 1) AS L"
+		until(t, db, query, "L", "the end") // it fails at any error on the way
+		until(t, db, fmt.Sprintf(statusOf, name), "status", "DONE")
+		until(t, db, query, "L", "the end")
+	}
 }
 
 // A log has its last 100 KB, and asks for lines.

@@ -20,7 +20,7 @@ type filter struct {
 	limit              int
 	database, schema   string // "": any
 	pool               string
-	jobsOnly, noJobs   bool
+	noJobs             bool
 }
 
 // filters reads LIKE, IN, STARTS WITH and LIMIT in any order. Without IN it is the
@@ -119,7 +119,7 @@ func (m *Manager) row(s *service) []any {
 	return []any{
 		s.name, v.status, s.database, s.schema, s.owner, s.pool, s.dnsName(), v.current, target, max(s.MinReady, 1), s.Instances, max(s.Most, s.Instances),
 		fmt.Sprint(!s.NoResume && !s.Job), integrations, s.created, v.at, orNull(s.resumed), orNull(s.suspended), 0, orEmpty(s.Comment), "ROLE", orEmpty(s.Warehouse),
-		fmt.Sprint(s.Job), fmt.Sprint(s.Job && s.Async), digest(s.SpecText), fmt.Sprint(s.upgrading), nil, nil,
+		fmt.Sprint(s.Job), fmt.Sprint(s.Job && s.Async), digest(s.SpecText), "false", nil, nil,
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
 )
 
-// sessionsFolder holds what is mounted at /snowflake/session, one folder a service.
+// sessionsFolder holds what is mounted in containers: tokens and secrets, one folder
+// a service.
 const sessionsFolder = "sessions"
 
 // ticket is what a token is good for.
@@ -24,9 +25,13 @@ type ticket struct {
 	until time.Time
 }
 
-func (m *Manager) sessionFolder(s *service) string {
+// folderOf holds all files that containers of a service are given.
+func (m *Manager) folderOf(s *service) string {
 	return filepath.Join(m.options.Folder, sessionsFolder, strconv.Itoa(s.serial))
 }
+
+// sessionFolder is the one that is mounted in each.
+func (m *Manager) sessionFolder(s *service) string { return filepath.Join(m.folderOf(s), "session") }
 
 // issue writes a new token for a service. Those before it stay valid until their
 // time is over.
@@ -102,7 +107,7 @@ func (m *Manager) revoke(s *service) {
 	if !over {
 		return
 	}
-	if err := os.RemoveAll(m.sessionFolder(s)); err != nil {
+	if err := os.RemoveAll(m.folderOf(s)); err != nil {
 		m.options.Log("removing a token: %v", err)
 	}
 }
@@ -144,7 +149,7 @@ func (m *Manager) configOf(s *service, in *instance, b *box, image string) (boxC
 	c := boxConfig{
 		name: m.containerName(s, in, b), image: image, command: b.spec.Command, args: b.spec.Args,
 		labels: map[string]string{
-			labelFolder: m.options.Folder, labelService: s.full, labelInstance: strconv.Itoa(in.id), labelContainer: b.spec.Name,
+			labelHost: m.docker.host, labelFolder: m.options.Folder, labelService: s.full, labelInstance: strconv.Itoa(in.id), labelContainer: b.spec.Name,
 		},
 		binds: map[string]string{}, tmpfs: map[string]int64{}, cpu: b.spec.cpuLimit, memory: b.spec.memoryLimit,
 	}
@@ -204,18 +209,29 @@ func (m *Manager) secretsOf(s *service, b *box, env, binds map[string]string) er
 			env[use.EnvVarName] = value
 			continue
 		}
-		folder := filepath.Join(m.options.Folder, sessionsFolder, fmt.Sprintf("%d-%s-%d", s.serial, b.spec.Name, i))
-		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as for the token
+		folder := filepath.Join(m.folderOf(s), fmt.Sprintf("%s-%d", b.spec.Name, i))
+		if err := m.writeSecret(folder, values); err != nil {
 			return err
 		}
-		for key, value := range values {
-			if key != typeKey {
-				if err := replace(filepath.Join(folder, key), value); err != nil {
-					return err
-				}
-			}
-		}
 		binds[use.DirectoryPath] = folder
+	}
+	return nil
+}
+
+// writeSecret writes what a secret holds, a file each.
+func (m *Manager) writeSecret(folder string, values map[string]string) error {
+	m.files.Lock()
+	defer m.files.Unlock()
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as for the token
+		return err
+	}
+	for key, value := range values {
+		if key == typeKey {
+			continue
+		}
+		if err := replace(filepath.Join(folder, key), value); err != nil {
+			return err
+		}
 	}
 	return nil
 }

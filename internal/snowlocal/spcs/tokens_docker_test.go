@@ -22,7 +22,11 @@ import (
 func orphaned(t *testing.T) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "gone")
-	out, err := exec.Command("docker", "run", "--detach", "--label", "snowlocal.folder="+folder, "--env", envScript+"=stay", shared.image).CombinedOutput()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("docker", "run", "--detach", "--label", "snowlocal.host="+host, "--label", "snowlocal.folder="+folder, "--env", envScript+"=stay", shared.image).CombinedOutput()
 	if err != nil {
 		t.Fatalf("docker run: %v: %s", err, out)
 	}
@@ -61,7 +65,7 @@ func TestTokens(t *testing.T) {
 	log := until(t, db, logOf, "L", "turned")["L"]
 	is.True(strings.Contains(log, "login: 1 <nil>") && strings.Contains(log, "login: 2 <nil>") && strings.Contains(log, "login: TURNS <nil>"))
 
-	token, err := os.ReadFile(filepath.Join(folder, "sessions", "1", "token"))
+	token, err := os.ReadFile(filepath.Join(folder, "sessions", "1", "session", "token"))
 	is.NoErr(err)
 	with := func(change func(*sf.Config)) *sql.DB {
 		return x.open(t, func(c *sf.Config) {

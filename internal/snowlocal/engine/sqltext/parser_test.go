@@ -120,7 +120,7 @@ var accepted = []string{
 	"grant create hybrid table on schema s to role r", "grant usage on compute pool p to role r",
 	"show tables", "show hybrid tables like 'x%' in schema d.s", "show terse databases", "show columns in table t", "show warehouses like ?", "show grants to role r", "show parameters like 'TIMEZONE' in session", "show tables in d.s limit 5",
 	"describe table t", "desc user u", "explain using text select 1", "begin", "begin transaction name x", "start transaction", "commit", "rollback", "set x = 1", "set (a, b) = (1, 2)", "select $x", "unset x",
-	"call system$wait(1, 'SECONDS')", "execute job service in compute pool p name = x from specification $$a$$", "show services", "create compute pool p min_nodes = 1", "truncate table if exists t", "comment on table t is 'x'",
+	"call system$wait(1, 'SECONDS')", "execute job service in compute pool p name = x from specification $$a$$", "show services", "select a.b.c!spcs_cancel_job()", "call a!m(?, 1)", "show grants on compute pool p", "create compute pool p min_nodes = 1", "truncate table if exists t", "comment on table t is 'x'",
 	"select * from identifier(?)", "drop table identifier('a.b')", "select a from t union all (select b from u order by 1 limit 1) except select 1 intersect select 2", "select -1, +a, not true, 1.5e3, .5",
 	"select a like 'x%' escape '!', a ilike any ('a', 'b'), a not rlike 'x', a between 1 and 2, a is not distinct from b, (a, b) = (1, 2), exists (select 1), (select 1) from t",
 	"select top 5 * exclude (a) from t", "select current_timestamp, current_date from dual", "/* c */ select /* d */ 1 -- e",
