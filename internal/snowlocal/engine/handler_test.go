@@ -8,27 +8,8 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
 )
-
-// openWith is open with handlers, functions and Gone.
-func openWith(t *testing.T, change func(*engine.Options)) *engine.Engine {
-	t.Helper()
-	server := shared.Server(t)
-	o := engine.Options{DSN: server.DSN(postgrestest.Superuser, server.Database(t)), Account: account()}
-	change(&o)
-	e, err := engine.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
 
 // echo returns the text and the binds that a handler was given.
 func echo(_ context.Context, _ *engine.Session, q engine.Query) (*engine.Result, error) {
@@ -177,7 +158,7 @@ func TestKept(t *testing.T) {
 // A service that logs in is no user, and takes on no other role than its owner's.
 func TestServiceSession(t *testing.T) {
 	is := is.New(t)
-	e := openWith(t, func(*engine.Options) {})
+	e := open(t, account())
 	s, err := e.NewSession(t.Context(), engine.SessionOptions{Service: &engine.Service{Name: "JOB", OwnerRole: "SYSADMIN", Database: "DB", Schema: "PUBLIC", Warehouse: "WH"}})
 	is.NoErr(err)
 	is.Equal(show(run(t, s, "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_DATABASE(), CURRENT_SCHEMA(), CURRENT_WAREHOUSE()")), "JOB|SYSADMIN|DB|PUBLIC|WH")

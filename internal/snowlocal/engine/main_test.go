@@ -36,15 +36,15 @@ func account() engine.Account {
 
 func open(t *testing.T, a engine.Account) *engine.Engine {
 	t.Helper()
-	return openWith(t, engine.Options{Account: a})
+	return openWith(t, func(o *engine.Options) { o.Account = a })
 }
 
-// openWith opens an engine with other options than the account, on a database of
-// its own.
-func openWith(t *testing.T, o engine.Options) *engine.Engine {
+// openWith opens an engine with options of the test's, on a database of its own.
+func openWith(t *testing.T, change func(*engine.Options)) *engine.Engine {
 	t.Helper()
 	server := shared.Server(t)
-	o.DSN = server.DSN(postgrestest.Superuser, server.Database(t))
+	o := engine.Options{DSN: server.DSN(postgrestest.Superuser, server.Database(t)), Account: account()}
+	change(&o)
 	e, err := engine.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

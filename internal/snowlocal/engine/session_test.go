@@ -331,7 +331,7 @@ func TestShortHybridStatementsAreNotInTheHistory(t *testing.T) {
 // Statements that the history does not show displace none that it does.
 func TestShortHybridStatementsDisplaceNothing(t *testing.T) {
 	is := is.New(t)
-	s := session(t, openWith(t, engine.Options{Account: account(), History: 4}))
+	s := session(t, openWith(t, func(o *engine.Options) { o.History = 4 }))
 	run(t, s, "CREATE HYBRID TABLE h (id NUMBER PRIMARY KEY)")
 	run(t, s, "SELECT 'once'")
 	for range 20 {
