@@ -245,6 +245,28 @@ func TestPointsOf(t *testing.T) {
 	is.Equal(bands[1].To, 15.0)
 }
 
+// TestPlaceInTime: an interval is drawn where it was, though it is named by the end
+// of the grid that it was cut on, and a coarse one that reaches back over others
+// does not turn the line round.
+func TestPlaceInTime(t *testing.T) {
+	is := is.New(t)
+	rows := intervals()[5:8] // three seconds of the measurement
+	last := rows[2]
+	last.Offset, last.Start, last.Seconds = last.Offset+1, last.Start.Add(1003*time.Millisecond), 0.4 // stopped in the middle
+	coarse := last
+	coarse.Offset, coarse.Seconds = last.Offset+1, 4
+	points := report.PointsOf(append(slices.Clone(rows), last, coarse))
+	line := report.ThroughputChart(points, nil).Series[0].Points
+	is.Equal(len(line), 5) // no gap
+	is.Equal(line[0].X, rows[0].Offset-0.5)
+	is.Equal(line[3].X, rows[2].Offset+0.2)
+	for i := range line[1:] {
+		is.True(line[i+1].X > line[i].X)
+	}
+	is.Equal(report.Phases(points[:4])[0].To, rows[2].Offset+0.4)
+	is.Equal(len(report.ThroughputChart(report.PointsOf(intervals()), nil).Series[0].Points), 14+1) // a gap where one is missing
+}
+
 // pages is a result store of more rows than one call returns.
 type pages struct {
 	ports.ResultStore
