@@ -109,9 +109,19 @@ func (c *Client) Logs(ctx context.Context, id, worker, after string, limit int) 
 	return list, err
 }
 
-// Result reads the result of a run as benchfleet result --output json has it.
-func (c *Client) Result(ctx context.Context, id string) (document []byte, err error) {
-	err = c.ofRun(ctx, id, "result", nil, &document)
+// Result reads the result of a run as benchfleet result --output has it: json, text,
+// html, csv or md.
+func (c *Client) Result(ctx context.Context, id, format string) (document []byte, err error) {
+	err = c.ofRun(ctx, id, "result", values("format", format), &document)
+	return document, err
+}
+
+// Compare compares two to five runs with the first of them: as json, text, html or
+// md.
+func (c *Client) Compare(ctx context.Context, ids []string, format string) (document []byte, err error) {
+	query := values("format", format)
+	query["run"] = ids
+	err = c.do(ctx, call{method: http.MethodGet, path: []string{"compare"}, query: query}, &document)
 	return document, err
 }
 
