@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/benchfleet/benchfleet/controller"
+	"github.com/benchfleet/benchfleet/controller/web"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/spf13/cobra"
@@ -111,7 +112,11 @@ func (a *app) controlAt(ctx context.Context, listener net.Listener, store ports.
 		return err
 	}
 	defer service.Close()
-	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate})
+	pages, err := web.New(service, web.Options{Prefix: f.prefix})
+	if err != nil {
+		return err
+	}
+	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate, Pages: pages})
 	if err != nil {
 		return err
 	}
