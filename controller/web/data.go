@@ -1,17 +1,15 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"mime"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/benchfleet/benchfleet/client"
+	"github.com/benchfleet/benchfleet/controller"
 	"github.com/benchfleet/benchfleet/core"
-	"github.com/benchfleet/benchfleet/report"
 )
 
 // course is what the charts of a live page begin with: a number for each column of
@@ -40,66 +38,27 @@ func (s *site) points(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// documents are what a result can be saved as.
-var documents = map[string]struct {
-	kind  string
-	write func(io.Writer, report.Result) error
-}{
-	"html": {"text/html; charset=utf-8", report.HTML},
-	"json": {"application/json", report.JSON},
-	"csv":  {"text/csv; charset=utf-8", report.CSV},
-	"md":   {"text/markdown; charset=utf-8", report.Markdown},
-}
-
 func (s *site) download(w http.ResponseWriter, r *http.Request) error {
-	id, format := r.PathValue("run"), r.PathValue("format")
-	d, ok := documents[format]
-	if !ok {
-		return fmt.Errorf("%w: a result cannot be saved as %.20q; allowed: html, json, csv, md", core.ErrNotFound, format)
-	}
-	result, err := s.service.Whole(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return save(w, "run-"+id+"."+format, d.kind, func(w io.Writer) error { return d.write(w, result) })
-}
-
-var comparisons = map[string]struct {
-	kind  string
-	write func(io.Writer, report.Comparison) error
-}{
-	"html": {"text/html; charset=utf-8", report.CompareHTML},
-	"json": {"application/json", report.CompareJSON},
-	"md":   {"text/markdown; charset=utf-8", report.CompareMarkdown},
+	d, err := s.service.Document(r.Context(), r.PathValue("run"), r.PathValue("format"))
+	return save(w, d, err)
 }
 
 func (s *site) downloadComparison(w http.ResponseWriter, r *http.Request) error {
-	format := r.PathValue("format")
-	d, ok := comparisons[format]
-	if !ok {
-		return fmt.Errorf("%w: a comparison cannot be saved as %.20q; allowed: html, json, md", core.ErrNotFound, format)
-	}
-	c, err := s.service.Compare(r.Context(), distinct(r.URL.Query()["run"]))
-	if err != nil {
-		return err
-	}
-	return save(w, "comparison."+format, d.kind, func(w io.Writer) error { return d.write(w, c) })
+	d, err := s.service.CompareDocument(r.Context(), distinct(r.URL.Query()["run"]), r.PathValue("format"))
+	return save(w, d, err)
 }
 
 // save answers with a file, which browsers do not show.
-func save(w http.ResponseWriter, name, kind string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
+func save(w http.ResponseWriter, d controller.Document, err error) error {
+	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", `attachment; filename="`+noFileName.ReplaceAllString(name, "_")+`"`)
-	_, _ = w.Write(b.Bytes()) // one who has gone away
+	h.Set("Content-Type", d.Media)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.Name}))
+	_, _ = w.Write(d.Body) // one who has gone away
 	return nil
 }
-
-var noFileName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // The sizes of pages.
 const (

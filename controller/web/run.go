@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"net/http"
@@ -96,7 +97,7 @@ func (s *site) live(ctx context.Context, run client.Run) (livePage, error) {
 	p.Startable = state.Status == core.Prepared && state.StartedAt == nil
 	p.Stoppable = !state.Status.Terminal()
 	for _, w := range p.Frame.Workers {
-		p.Connection, p.Target = p.Connection+w.Connections, p.Target+w.Target
+		p.Connection, p.Target = p.Connection+w.Connections, p.Target+cmp.Or(w.Target, w.Connections)
 		if w.Health == core.Healthy {
 			p.Healthy++
 		}

@@ -200,7 +200,7 @@ const Charts = (() => {
 
   // update draws both sizes of a figure anew.
   function update(figure, c) {
-    draw(figure.querySelector(".chart-wide svg"), c, 960, 300);
+    draw(figure.querySelector(".chart-wide svg"), c, 640, 290);
     draw(figure.querySelector(".chart-narrow svg"), c, 380, 290);
     table(figure, c);
   }

@@ -159,13 +159,14 @@
     const grid = $("worker-grid"), cards = new Map([...grid.children].map((li) => [li.dataset.worker, li]));
     let open = 0, target = 0, healthy = 0;
     for (const w of workers) {
-      open += w.connections; target += w.target_connections; healthy += w.health === "HEALTHY" ? 1 : 0;
+      const wanted = w.target_connections ?? w.connections; // what is usual is left out of frames
+      open += w.connections; target += wanted; healthy += w.health === "HEALTHY" ? 1 : 0;
       const li = cards.get(w.worker_id) || grid.appendChild(newCard(w.worker_id));
       if (li.dataset.health !== (w.health || "")) li.dataset.health = w.health || "";
       const health = li.querySelector(".health");
       health.className = "health " + (w.health || "").toLowerCase();
-      set(health, (w.health || w.life) + (w.beat_age_seconds > 0 ? " " + Math.round(w.beat_age_seconds) + " s" : ""));
-      const values = [w.state || "–", w.connections + " / " + w.target_connections, rate(w.ops_per_second), millis(w.p95_ms), Math.round(w.cpu_percent) + "%", count(w.errors)];
+      set(health, (w.health || w.life || "READY") + (w.beat_age_seconds > 0 ? " " + Math.round(w.beat_age_seconds) + " s" : ""));
+      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), Math.round(w.cpu_percent) + "%", count(w.errors || 0)];
       li.querySelectorAll("dd").forEach((dd, i) => set(dd, values[i]));
       set(li.querySelector(".last"), w.ending || w.last_error || "");
     }
@@ -224,7 +225,7 @@
   function showFindings(findings) {
     $("no-findings").hidden = findings.length > 0;
     $("finding-list").replaceChildren(...findings.map((f) => {
-      const li = make("li", "finding " + f.severity.toLowerCase()), text = make("span", "", f.message);
+      const li = make("li", "finding " + f.severity.toLowerCase()), text = make("span", "message", f.message);
       if (f.mend) text.append(" ", make("em", "", f.mend));
       li.append(make("span", "mark", f.severity), " ", make("code", "", f.id), " ", text);
       return li;
