@@ -22,7 +22,7 @@ type document struct {
 
 // documents are the forms of a result.
 var documents = map[string]document{
-	"json": {"application/json", false, report.JSON},
+	"json": {"application/json", false, func(w io.Writer, r report.Result) error { return escapedJSON.Marshal(w, report.Document(r)) }},
 	"text": {"text/plain; charset=utf-8", false, func(w io.Writer, r report.Result) error { return report.Text(w, r) }},
 	"html": {"text/html; charset=utf-8", true, report.HTML},
 	"csv":  {"text/csv; charset=utf-8", true, report.CSV},
@@ -34,7 +34,7 @@ var comparisons = map[string]struct {
 	media string
 	write func(io.Writer, report.Comparison) error
 }{
-	"json": {"application/json", report.CompareJSON},
+	"json": {"application/json", func(w io.Writer, c report.Comparison) error { return escapedJSON.Marshal(w, report.ComparisonOf(c)) }},
 	"text": {"text/plain; charset=utf-8", func(w io.Writer, c report.Comparison) error { return report.CompareText(w, c) }},
 	"html": {"text/html; charset=utf-8", report.CompareHTML},
 	"md":   {"text/markdown; charset=utf-8", report.CompareMarkdown},
