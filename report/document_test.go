@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +58,8 @@ func whole(r report.Result) report.Result {
 	return r
 }
 
-func documents() map[string]report.Result {
+// documents are results of all sorts; made once, not to be changed.
+var documents = sync.OnceValue(func() map[string]report.Result {
 	hostile := whole(cancelled())
 	evil := `<script>alert(1)</script>"><img src=x onerror=alert(1)>` + "\x1b[2J\u202e"
 	hostile.Parent.Name, hostile.Location, hostile.Made = evil, evil, evil
@@ -84,7 +86,7 @@ func documents() map[string]report.Result {
 		"completed": whole(completed()), "cancelled": whole(cancelled()), "refused": refused(), "lost": lost(),
 		"no series": completed(), "rollup": only, "hostile": hostile,
 	}
-}
+})
 
 var (
 	identifier = regexp.MustCompile(` id="([^"]*)"`)
