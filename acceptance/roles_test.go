@@ -3,9 +3,11 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -131,6 +133,56 @@ func TestAcceptanceRolesApart(t *testing.T) {
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'OWNER_CHANGED'", run.ID), int64(1))
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'WORKER_LOST'", run.ID), int64(1))
 	s.withoutGap(c, run.ID)
+}
+
+// TestAcceptanceRolesByCommand: the command does through a controller what it does
+// by itself, and ends with the same exit codes.
+func TestAcceptanceRolesByCommand(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	tokens := filepath.Join(s.dir, "tokens")
+	token := strings.TrimSpace(s.must("token", "ada", "--token-file", tokens).stdout)
+	front := s.start("controller", "--listen", "127.0.0.1:0", "--token-file", tokens, "--prefix", "/bench")
+	front.says("the controller serves")
+	at := strings.TrimSuffix(servesAt.FindStringSubmatch(front.stderr.String())[1], "/")
+	is.Equal(s.do("runs", "--controller", at).code, 2) // without a token
+	s.with("BENCHFLEET_CONTROLLER="+at, "BENCHFLEET_CONTROLLER_TOKEN="+token)
+
+	o := s.must("run", "short", "--duration", "1s", "--workers", "3", "--output", "json")
+	var result struct {
+		RunID  string `json:"run_id"`
+		Status string
+	}
+	is.NoErr(json.Unmarshal([]byte(o.stdout), &result))
+	is.Equal(result.Status, "COMPLETED")
+	is.True(strings.Contains(o.stderr, "MEASUREMENT"))
+	s.checkEnded(t, db, result.RunID, "COMPLETED", "ELAPSED")
+	is.True(strings.Contains(s.must("result", result.RunID).stdout, "COMPLETED"))
+	is.True(strings.HasPrefix(s.must("result", result.RunID, "--output", "html").stdout, "<!DOCTYPE html>"))
+
+	id := strings.TrimSpace(s.must("run", "short", "--duration", "1m", "--detach").stdout)
+	s.reaches(db, "RUNNING", "MEASUREMENT")
+	watch := s.start("watch", id)
+	watch.says("op/s")
+	is.True(strings.Contains(s.must("stop", id, "--reason", "seen enough").stdout, "CANCELLED"))
+	is.Equal(watch.wait(20*time.Second).code, 3) // as run would have
+	s.checkEnded(t, db, id, "CANCELLED", "USER_REQUESTED")
+	is.True(strings.Contains(s.must("runs").stdout, id))
+
+	stopped := s.start("run", "short", "--duration", "1m")
+	stopped.says("MEASUREMENT")
+	stopped.signal(syscall.SIGINT)
+	is.Equal(stopped.wait(20*time.Second).code, 3)
+	s.checkEnded(t, db, s.newest(db), "CANCELLED", "USER_REQUESTED")
+
+	refused := s.do("run", "short", "--set", "table.name=NOT_THERE")
+	is.Equal(refused.code, 4)
+	is.True(strings.Contains(refused.stderr, "NOT_THERE"))
+	is.Equal(s.do("run", "nothing").code, 2)
+	is.Equal(s.do("result", "nothing").code, 2)
+	is.Equal(s.do("run", "short", "--workers", "0").code, 2)
+	is.True(!strings.Contains(front.stderr.String(), token))
 }
 
 // withoutGap checks that an interval follows upon the other.
