@@ -111,8 +111,9 @@ func TestCompareHoldsItsConfidence(t *testing.T) {
 	for _, test := range []struct {
 		seconds int
 		rho     float64
+		less    float64 // that may be missing, where the run is too short to tell and the comparison says so
 	}{
-		{30, 0}, {120, 0.5}, {300, 0.7}, {600, 0.9},
+		{30, 0, 0}, {25, 0.5, 0}, {120, 0.5, 0}, {300, 0.7, 0}, {600, 0.9, 0}, {60, 0.9, 0.05},
 	} {
 		t.Run(fmt.Sprintf("%d s, rho %v", test.seconds, test.rho), func(t *testing.T) {
 			names := []string{metricThroughput, "p50", "p95"}
@@ -136,7 +137,7 @@ func TestCompareHoldsItsConfidence(t *testing.T) {
 			for _, name := range names {
 				share, power := float64(holds[name])/float64(times), float64(sees[name])/float64(times)
 				t.Logf("%-10s holds %.3f, sees %.3f, mean width %.3f", name, share, power, width[name])
-				if share < least {
+				if share < least-test.less {
 					t.Errorf("%s: %.3f of the intervals hold the truth", name, share)
 				}
 				if power < least-0.2 {
