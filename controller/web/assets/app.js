@@ -16,7 +16,7 @@ document.addEventListener("keydown", (e) => {
 // A second press while the first is on its way is not sent.
 document.addEventListener("submit", (e) => {
   const form = e.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" || e.defaultPrevented) return;
   if (form.dataset.sent) e.preventDefault();
   form.dataset.sent = "yes";
 });

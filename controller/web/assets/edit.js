@@ -5,7 +5,7 @@
   const form = document.getElementById("edit"), text = document.getElementById("text");
   const problems = document.getElementById("problems"), valid = document.getElementById("valid");
   const inputs = [...form.querySelectorAll("[data-field]")];
-  let timer = 0, asked = 0, dirty = false;
+  let timer = 0, asked = 0, dirty = false, pending = false; // pending: a field is not yet in the text
   document.getElementById("apply").hidden = true; // it happens by itself
 
   async function check(withFields) {
@@ -17,6 +17,7 @@
       if (!answer.ok) return;
       judged = await answer.json();
     } catch { return; } // it is checked again when it is saved
+    if (withFields) pending = false;
     if (mine !== asked) return;
     if (withFields && judged.text !== text.value) text.value = judged.text;
     show(judged);
@@ -48,9 +49,21 @@
     }
   }
   text.addEventListener("input", () => { dirty = true; clearTimeout(timer); timer = setTimeout(check, 300, false); });
-  for (const i of inputs) i.addEventListener("change", () => { dirty = true; check(true); });
+  for (const i of inputs) {
+    i.addEventListener("input", () => { dirty = pending = true; });
+    i.addEventListener("change", () => check(true));
+  }
   form.addEventListener("keydown", (e) => { if (e.key === "Enter" && e.target.dataset.field) { e.preventDefault(); check(true); } });
-  form.addEventListener("submit", () => { dirty = false; });
+  // What is written into a field and is not yet in the text comes first.
+  form.addEventListener("submit", async (e) => {
+    if (!pending) {
+      dirty = false;
+      return;
+    }
+    e.preventDefault();
+    await check(true);
+    if (!pending && !valid.hidden) form.requestSubmit(e.submitter);
+  });
   window.addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
   // The place of a problem, in the text.
   problems.addEventListener("click", (e) => {

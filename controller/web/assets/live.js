@@ -276,7 +276,11 @@
   const dialog = $("stop-dialog"), button = $("stop");
   if (dialog && button) {
     button.addEventListener("click", (e) => { e.preventDefault(); dialog.showModal(); });
-    button.addEventListener("keydown", (e) => { if (e.key === " ") { e.preventDefault(); dialog.showModal(); } });
+    // By the keyboard it opens when the key is let go: what is pressed in the button
+    // must not answer the question of the dialog, too.
+    const presses = (e) => e.key === "Enter" || e.key === " ";
+    button.addEventListener("keydown", (e) => { if (presses(e)) e.preventDefault(); });
+    button.addEventListener("keyup", (e) => { if (presses(e)) dialog.showModal(); });
     dialog.querySelector("[data-close]").addEventListener("click", (e) => { e.preventDefault(); dialog.close(); });
     dialog.querySelector("form").addEventListener("submit", async (e) => {
       e.preventDefault();
@@ -290,7 +294,6 @@
         form.querySelector("p").textContent = "The stop was not accepted (" + problem.message + "). Try again.";
       } finally {
         send.disabled = false;
-        delete form.dataset.sent;
       }
     });
   }
