@@ -16,6 +16,13 @@ func (c *Client) CreateRun(ctx context.Context, n NewRun, key string) (run Run, 
 	return run, err
 }
 
+// Preflight makes the checks of a run that need no target and no launcher, and stores
+// nothing. The others are made when it is started.
+func (c *Client) Preflight(ctx context.Context, n NewRun) (list List[core.Finding], err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"preflight"}, send: n}, &list)
+	return list, err
+}
+
 // StartRun starts a prepared run. With a key, a run that was started already is no
 // error.
 func (c *Client) StartRun(ctx context.Context, id, key string) (run Run, err error) {

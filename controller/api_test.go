@@ -92,6 +92,12 @@ func TestRuns(t *testing.T) {
 		_, err := c.CreateRun(ctx, n, "")
 		is.Equal(core.CodeOf(err), core.Invalid)
 	}
+	found, err := c.Preflight(ctx, client.NewRun{Template: "short", Set: []string{"load.workers=0"}})
+	is.NoErr(err)
+	is.True(strings.Contains(core.Refusal(found.Items), "load.workers"))
+	found, err = c.Preflight(ctx, client.NewRun{Template: "short"})
+	is.NoErr(err)
+	is.Equal(core.Refusal(found.Items), "")
 	docker, err := c.CreateRun(ctx, client.NewRun{Template: "short", Launcher: "docker"}, "")
 	is.NoErr(err)
 	record, err := s.store.Store.Load(ctx, docker.ID)
@@ -293,7 +299,7 @@ func TestOpenAPI(t *testing.T) {
 	is.Equal(strings.Join(operations, " "), "compare-runs copy-template create-run create-template delete-run delete-template "+
 		"get-built-in get-caller get-certificate get-health get-result get-rollup get-run get-scenario get-template get-template-text get-version "+
 		"list-built-in list-events list-executions list-logs list-runs list-snapshots list-templates list-workers "+
-		"put-template start-run stop-run validate-template watch-run")
+		"preflight-run put-template start-run stop-run validate-template watch-run")
 	is.True(d.Components.Schemas["ErrorModel"] == nil)
 	is.True(d.Components.Schemas["Problem"] != nil)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -131,6 +132,7 @@ func (a *app) controlAt(ctx context.Context, listener net.Listener, store ports.
 		}
 		group.Go(func() { o.run(ctx) })
 	}
+	debug.FreeOSMemory() // what the API's document was made of
 	fmt.Fprintf(a.err, "the controller serves http://%s%s/ on %s\n", listener.Addr(), f.prefix, a.shownStore())
 	return controller.Serve(ctx, listener, handler, a.logger(a.err))
 }
