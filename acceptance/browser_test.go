@@ -90,7 +90,7 @@ const (
 )
 
 // patience is how long a page may take to show what it is waited for.
-const patience = time.Minute
+const patience = 90 * time.Second
 
 func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()

@@ -177,6 +177,7 @@ func (b *browser) compares(first, second string) {
 	b.click("input[value='" + second + "']")
 	b.click("#compare button")
 	b.shows("main h1", "Compare")
+	b.until("the whole page", func() bool { return value[string](b, `document.readyState`) == "complete" })
 	page := b.text("main")
 	for _, text := range []string{"B beside A", "95% interval", "throughput", "What else is not alike", first, second} {
 		if !strings.Contains(page, text) {
