@@ -3,9 +3,11 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -32,9 +34,20 @@ func (s *site) controller(args ...string) (*running, *client.Client) {
 	return r, c
 }
 
+// atHand skips what has only been tried with a store on this machine, and with our
+// own launchers.
+func atHand(t *testing.T) {
+	t.Helper()
+	needs(t, storeFlag, "sqlite", "its limits are those of a store at hand")
+	if *launcherFlag == "plugin" {
+		t.Skip("not with plugin: its orchestrators are services without a path to a plugin")
+	}
+}
+
 // TestAcceptanceRolesOneProcess: the controller alone takes a template, and starts,
 // shows, stops and ends runs of it.
 func TestAcceptanceRolesOneProcess(t *testing.T) {
+	atHand(t)
 	is := is.New(t)
 	ctx := t.Context()
 	s := newSite(t)
@@ -79,6 +92,7 @@ func TestAcceptanceRolesOneProcess(t *testing.T) {
 // TestAcceptanceRolesApart: controller, two orchestrators and the workers are
 // processes of their own, and each that is killed is made up for.
 func TestAcceptanceRolesApart(t *testing.T) {
+	atHand(t)
 	is := is.New(t)
 	ctx := t.Context()
 	s := newSite(t)
@@ -133,6 +147,57 @@ func TestAcceptanceRolesApart(t *testing.T) {
 	s.withoutGap(c, run.ID)
 }
 
+// TestAcceptanceRolesByCommand: the command does through a controller what it does
+// by itself, and ends with the same exit codes.
+func TestAcceptanceRolesByCommand(t *testing.T) {
+	atHand(t)
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	tokens := filepath.Join(s.dir, "tokens")
+	token := strings.TrimSpace(s.must("token", "ada", "--token-file", tokens).stdout)
+	front := s.start("controller", "--listen", "127.0.0.1:0", "--token-file", tokens, "--prefix", "/bench")
+	front.says("the controller serves")
+	at := strings.TrimSuffix(servesAt.FindStringSubmatch(front.stderr.String())[1], "/")
+	is.Equal(s.do("runs", "--controller", at).code, 2) // without a token
+	s.with("BENCHFLEET_CONTROLLER="+at, "BENCHFLEET_CONTROLLER_TOKEN="+token)
+
+	o := s.must("run", "short", "--duration", "1s", "--workers", "3", "--output", "json")
+	var result struct {
+		RunID  string `json:"run_id"`
+		Status string
+	}
+	is.NoErr(json.Unmarshal([]byte(o.stdout), &result))
+	is.Equal(result.Status, "COMPLETED")
+	is.True(strings.Contains(o.stderr, "MEASUREMENT"))
+	s.checkEnded(t, db, result.RunID, "COMPLETED", "ELAPSED")
+	is.True(strings.Contains(s.must("result", result.RunID).stdout, "COMPLETED"))
+	is.True(strings.HasPrefix(s.must("result", result.RunID, "--output", "html").stdout, "<!DOCTYPE html>"))
+
+	id := strings.TrimSpace(s.must("run", "short", "--duration", "1m", "--detach").stdout)
+	s.reaches(db, "RUNNING", "MEASUREMENT")
+	watch := s.start("watch", id)
+	watch.says("op/s")
+	is.True(strings.Contains(s.must("stop", id, "--reason", "seen enough").stdout, "CANCELLED"))
+	is.Equal(watch.wait(20*time.Second).code, 3) // as run would have
+	s.checkEnded(t, db, id, "CANCELLED", "USER_REQUESTED")
+	is.True(strings.Contains(s.must("runs").stdout, id))
+
+	stopped := s.start("run", "short", "--duration", "1m")
+	stopped.says("MEASUREMENT")
+	stopped.signal(syscall.SIGINT)
+	is.Equal(stopped.wait(20*time.Second).code, 3)
+	s.checkEnded(t, db, s.newest(db), "CANCELLED", "USER_REQUESTED")
+
+	refused := s.do("run", "short", "--set", "table.name=NOT_THERE")
+	is.Equal(refused.code, 4)
+	is.True(strings.Contains(refused.stderr, "NOT_THERE"))
+	is.Equal(s.do("run", "nothing").code, 2)
+	is.Equal(s.do("result", "nothing").code, 2)
+	is.Equal(s.do("run", "short", "--workers", "0").code, 2)
+	is.True(!strings.Contains(front.stderr.String(), token))
+}
+
 // withoutGap checks that an interval follows upon the other.
 func (s *site) withoutGap(c *client.Client, id string) {
 	s.t.Helper()
@@ -159,6 +224,7 @@ func (s *site) withoutGap(c *client.Client, id string) {
 // TestAcceptanceRolesArbitrate: two orchestrators that look for runs at the same
 // time drive each of them once.
 func TestAcceptanceRolesArbitrate(t *testing.T) {
+	atHand(t)
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
@@ -186,6 +252,7 @@ func TestAcceptanceRolesArbitrate(t *testing.T) {
 
 // TestAcceptanceRolesRefused: what an orchestrator cannot open is said by the run.
 func TestAcceptanceRolesRefused(t *testing.T) {
+	atHand(t)
 	is := is.New(t)
 	s := newSite(t)
 	_, c := s.controller()

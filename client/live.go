@@ -45,13 +45,13 @@ type IntervalKind struct {
 
 // Latency is a distribution, in milliseconds.
 type Latency struct {
-	Avg  float64 `json:"avg_ms"`
+	Avg  float64 `json:"avg_ms,omitempty"`
 	P50  float64 `json:"p50_ms"`
-	P90  float64 `json:"p90_ms"`
+	P90  float64 `json:"p90_ms,omitempty"`
 	P95  float64 `json:"p95_ms"`
 	P99  float64 `json:"p99_ms"`
-	P999 float64 `json:"p999_ms"`
-	Max  float64 `json:"max_ms"`
+	P999 float64 `json:"p999_ms,omitempty"`
+	Max  float64 `json:"max_ms,omitempty"`
 }
 
 // ErrorClass is how often errors of one class happened.
@@ -64,17 +64,17 @@ type ErrorClass struct {
 // Worker is one worker at one moment.
 type Worker struct {
 	ID          string           `json:"worker_id"`
-	Life        string           `json:"life" doc:"As its run sees it: PLANNED, LAUNCHING, LAUNCHED, READY, GONE, ORPHAN"`
+	Life        string           `json:"life,omitempty" doc:"As its run sees it: PLANNED, LAUNCHING, LAUNCHED, READY, GONE, ORPHAN; left out of frames while it is READY"`
 	State       core.WorkerState `json:"state,omitempty" doc:"As it says itself"`
 	Health      core.Health      `json:"health,omitempty" doc:"By the age of its newest beat: HEALTHY, STALE, LOST; absent before the first, and after its end"`
 	Age         float64          `json:"beat_age_seconds,omitempty"`
 	Connections int              `json:"connections"`
-	Target      int              `json:"target_connections"`
+	Target      int              `json:"target_connections,omitempty" doc:"Left out of frames where it has as many as it should"`
 	Throughput  float64          `json:"ops_per_second" doc:"In its newest interval"`
 	P95         float64          `json:"p95_ms,omitempty" doc:"In its newest interval"`
 	CPU         float64          `json:"cpu_percent"`
-	Memory      float64          `json:"memory_percent"`
-	Errors      uint64           `json:"errors" doc:"So far"`
+	Memory      float64          `json:"memory_percent,omitempty" doc:"Left out of frames"`
+	Errors      uint64           `json:"errors,omitempty" doc:"So far; absent: none"`
 	LastError   string           `json:"last_error,omitempty"`
 	Ending      string           `json:"ending,omitempty" doc:"How it ended, in words"`
 }
@@ -90,7 +90,8 @@ type LogLine struct {
 
 // Frame is one message of the live stream of a run: where it stands now, and what
 // is new since the frame before. Intervals replace those of the same phase and
-// elapsed time.
+// elapsed time. It is small, since there may be many viewers: of the kinds of an
+// interval it holds p50, p95 and p99 only, and of a worker what is not as usual.
 type Frame struct {
 	// ID is where the stream goes on after this frame.
 	ID      string   `json:"-"`

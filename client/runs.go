@@ -16,6 +16,13 @@ func (c *Client) CreateRun(ctx context.Context, n NewRun, key string) (run Run, 
 	return run, err
 }
 
+// Preflight makes the checks of a run that need no target and no launcher, and stores
+// nothing. The others are made when it is started.
+func (c *Client) Preflight(ctx context.Context, n NewRun) (list List[core.Finding], err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"preflight"}, send: n}, &list)
+	return list, err
+}
+
 // StartRun starts a prepared run. With a key, a run that was started already is no
 // error.
 func (c *Client) StartRun(ctx context.Context, id, key string) (run Run, err error) {
@@ -109,9 +116,19 @@ func (c *Client) Logs(ctx context.Context, id, worker, after string, limit int) 
 	return list, err
 }
 
-// Result reads the result of a run as benchfleet result --output json has it.
-func (c *Client) Result(ctx context.Context, id string) (document []byte, err error) {
-	err = c.ofRun(ctx, id, "result", nil, &document)
+// Result reads the result of a run as benchfleet result --output has it: json, text,
+// html, csv or md.
+func (c *Client) Result(ctx context.Context, id, format string) (document []byte, err error) {
+	err = c.ofRun(ctx, id, "result", values("format", format), &document)
+	return document, err
+}
+
+// Compare compares two to five runs with the first of them: as json, text, html or
+// md.
+func (c *Client) Compare(ctx context.Context, ids []string, format string) (document []byte, err error) {
+	query := values("format", format)
+	query["run"] = ids
+	err = c.do(ctx, call{method: http.MethodGet, path: []string{"compare"}, query: query}, &document)
 	return document, err
 }
 

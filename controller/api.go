@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -33,6 +34,7 @@ func apiHandler(s *Service, prefix string, h *health) (http.Handler, error) {
 	config.Info.Description = "Templates, runs and results of benchfleet. Errors are problem details (RFC 9457)."
 	config.CreateHooks, config.OpenAPIPath, config.DocsPath, config.SchemasPath = nil, "", "", ""
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Formats = map[string]huma.Format{"application/json": escapedJSON, "json": escapedJSON}
 	config.RejectUnknownQueryParameters = true
 	config.Servers = []*huma.Server{{URL: prefix + apiPath}}
 	config.Transformers = append(config.Transformers, asProblem)
@@ -52,7 +54,9 @@ func apiHandler(s *Service, prefix string, h *health) (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document) // one who has gone away
 	})
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { elsewhere(mux, w, r) })
+	for _, rest := range []string{"/api/", "/api"} {
+		mux.HandleFunc(rest, func(w http.ResponseWriter, r *http.Request) { elsewhere(mux, w, r) })
+	}
 	return mux, nil
 }
 
@@ -67,6 +71,13 @@ func schemaName(t reflect.Type, hint string) string {
 		return "Core" + name
 	}
 	return name
+}
+
+// escapedJSON is JSON in which nothing looks like a page, even to somebody who takes
+// it for one.
+var escapedJSON = huma.Format{
+	Marshal:   func(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) },
+	Unmarshal: json.Unmarshal,
 }
 
 // asProblem turns what the framework has found into a problem of the table.
@@ -88,7 +99,7 @@ func elsewhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
-		if _, pattern := mux.Handler(other); pattern != "/api/" && !slices.Contains(allowed, method) {
+		if _, pattern := mux.Handler(other); !strings.HasPrefix("/api/", pattern) && !slices.Contains(allowed, method) {
 			allowed = append(allowed, method)
 		}
 	}

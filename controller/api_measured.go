@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -50,13 +52,6 @@ func (a *api) measured() {
 	tags := []string{"results"}
 	reading(a, "get-scenario", "scenario", "Read what a run was resolved to", a.Scenario)
 	reading(a, "get-certificate", "certificate", "Read the stop certificate of a run", a.Certificate)
-	reading(a, "get-result", "result", "Read the result of a run, as benchfleet result --output json has it", func(ctx context.Context, run string) (report.ResultDocument, error) {
-		result, err := a.Result(ctx, run)
-		if err != nil {
-			return report.ResultDocument{}, err
-		}
-		return report.Document(result), nil
-	})
 	reading(a, "list-workers", "workers", "Read how the workers of a run are", func(ctx context.Context, run string) (client.List[client.Worker], error) {
 		list, err := a.Workers(ctx, run)
 		return client.List[client.Worker]{Items: list}, err
@@ -94,6 +89,7 @@ func (a *api) measured() {
 			return answered(page, err)
 		})
 	a.histograms()
+	a.documents()
 }
 
 func (a *api) snapshots(ctx context.Context, in *ofSnapshots) ([]client.Interval, error) {
@@ -112,4 +108,57 @@ func (a *api) histograms() {
 	}}
 	operation(a, huma.Operation{OperationID: "get-rollup", Method: http.MethodGet, Path: "/runs/{run}/rollup", Tags: []string{"results"}, Summary: "Read the stored rows of the result", Responses: described},
 		func(ctx context.Context, in *ofRun) (*text, error) { return asJSON(a.Rollup(ctx, in.Run)) })
+}
+
+// The inputs of operations that make documents.
+type (
+	resultAs struct {
+		Run    string `path:"run" maxLength:"200"`
+		Format string `query:"format" enum:"json,text,html,csv,md" default:"json"`
+	}
+	compareAs struct {
+		Runs   []string `query:"run,explode" minItems:"2" maxItems:"5" maxLength:"200" doc:"Ids of the runs; the first is what the others are held against"`
+		Format string   `query:"format" enum:"json,text,html,md" default:"json"`
+	}
+	download struct {
+		ContentType string `header:"Content-Type"`
+		Disposition string `header:"Content-Disposition"`
+		Body        []byte
+	}
+)
+
+// downloaded is a document that a browser keeps, and does not open as a page of this
+// server.
+func downloaded(d Document, err error) (*download, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &download{ContentType: d.Media, Body: d.Body}
+	if d.Media != "application/json" {
+		out.Disposition = fmt.Sprintf("attachment; filename=%q", d.Name)
+	}
+	return out, nil
+}
+
+// forms describes the answer of an operation that makes documents.
+func (a *api) forms(of reflect.Type, name string, others ...string) map[string]*huma.Response {
+	content := map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(of, true, name)}}
+	for _, media := range others {
+		content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	return map[string]*huma.Response{"200": {Description: "The document", Content: content}}
+}
+
+func (a *api) documents() {
+	tags := []string{"results"}
+	operation(a, huma.Operation{OperationID: "get-result", Method: http.MethodGet, Path: "/runs/{run}/result", Tags: tags, Summary: "Read the result of a run, as benchfleet result --output has it",
+		Responses: a.forms(reflect.TypeFor[report.ResultDocument](), "ResultDocument", "text/plain", "text/html", "text/csv", "text/markdown")},
+		func(ctx context.Context, in *resultAs) (*download, error) {
+			return downloaded(a.Document(ctx, in.Run, in.Format))
+		})
+	operation(a, huma.Operation{OperationID: "compare-runs", Method: http.MethodGet, Path: "/compare", Tags: tags, Summary: "Compare two to five runs, with confidence intervals",
+		Responses: a.forms(reflect.TypeFor[report.ComparisonDocument](), "ComparisonDocument", "text/plain", "text/html", "text/markdown")},
+		func(ctx context.Context, in *compareAs) (*download, error) {
+			return downloaded(a.CompareDocument(ctx, in.Runs, in.Format))
+		})
 }

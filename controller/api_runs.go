@@ -45,6 +45,12 @@ func (a *api) runs() {
 		func(ctx context.Context, in *createRun) (*answer[client.Run], error) {
 			return answered(a.CreateRun(ctx, in.Body, CallerOf(ctx).Name, in.Key))
 		})
+	operation(a, huma.Operation{OperationID: "preflight-run", Method: http.MethodPost, Path: "/preflight", Tags: tags, Summary: "Make the checks that need no target and no launcher, and store nothing",
+		Description: "The other checks are made when a run is started, before anything is launched; they are the run's findings."},
+		func(ctx context.Context, in *createRun) (*answer[client.List[core.Finding]], error) {
+			list, err := a.Preflight(ctx, in.Body)
+			return answered(client.List[core.Finding]{Items: list}, err)
+		})
 	operation(a, huma.Operation{OperationID: "get-run", Method: http.MethodGet, Path: "/runs/{run}", Tags: tags, Summary: "Read where a run stands"},
 		func(ctx context.Context, in *ofRun) (*answer[client.Run], error) { return answered(a.Run(ctx, in.Run)) })
 	operation(a, huma.Operation{OperationID: "start-run", Method: http.MethodPost, Path: "/runs/{run}/start", Tags: tags, Summary: "Start a prepared run", DefaultStatus: http.StatusAccepted},

@@ -1,22 +1,61 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/report"
 )
 
-// Series reads what charts show of a run: every interval of all its workers
-// together.
-func (s *Service) Series(ctx context.Context, id string) (*report.Series, error) {
-	if _, err := s.store.Load(ctx, id); err != nil {
-		return nil, err
-	}
-	return report.ReadSeries(ctx, s.store, id)
+// Course is how a run went: its intervals, all workers together, and its errors by
+// class, most first.
+type Course struct {
+	Points  []report.Point
+	Classes []client.ErrorClass
 }
+
+// Course reads the course of a run, as far as it is known.
+func (s *Service) Course(ctx context.Context, id string) (Course, error) {
+	if _, err := s.store.Load(ctx, id); err != nil {
+		return Course{}, err
+	}
+	classes := map[string]client.ErrorClass{}
+	var series report.Series
+	err := report.ReadIntervals(ctx, s.store, id, func(rows []ports.RunInterval) {
+		series.Add(rows)
+		for i := range rows {
+			countClasses(classes, rows[i].Kinds)
+		}
+	})
+	c := Course{Points: series.Points, Classes: slices.Collect(maps.Values(classes))}
+	slices.SortFunc(c.Classes, func(a, b client.ErrorClass) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
+	})
+	return c, err
+}
+
+func countClasses(classes map[string]client.ErrorClass, kinds []core.KindMetrics) {
+	for k := range kinds {
+		for _, f := range kinds[k].Failures {
+			known := classes[f.Class]
+			known.Class, known.Count = f.Class, known.Count+f.Count
+			if f.Example != "" {
+				known.Example = f.Example
+			}
+			classes[f.Class] = known
+		}
+	}
+}
+
+// ProblemOf is an error as the API and the pages tell it.
+func ProblemOf(err error) *client.Problem { return problemOf(err) }
 
 // Whole is the result of a run with its course: what documents show.
 func (s *Service) Whole(ctx context.Context, id string) (report.Result, error) {

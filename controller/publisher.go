@@ -213,6 +213,9 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	p.version++
 	p.before = p.at
 	p.level = client.Frame{Run: stateOf(p.record, now), Workers: workersOf(p.record, p.beats, now), Findings: p.record.Run.Findings}
+	for i := range p.level.Workers {
+		slimWorker(&p.level.Workers[i])
+	}
 	p.done = p.record.Run.Status.Terminal()
 	for _, i := range intervals {
 		p.addInterval(i)
@@ -284,7 +287,7 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 	f.ID, f.End = p.at.String(), p.done
 	for _, i := range p.intervals {
 		if isNew(i) {
-			f.Intervals = append(f.Intervals, i.Interval)
+			f.Intervals = append(f.Intervals, slim(i.Interval))
 		}
 	}
 	if fresh && len(f.Intervals) > 1 {
@@ -302,6 +305,27 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 	}
 	f.Reset = !fresh && (from.offset < p.dropped.offset || from.sequence < p.dropped.sequence)
 	return f
+}
+
+// slim leaves out of an interval what nobody watches of it.
+func slim(i client.Interval) client.Interval {
+	i.Kinds = slices.Clone(i.Kinds)
+	for k := range i.Kinds {
+		l := &i.Kinds[k].Latency
+		l.Avg, l.P90, l.P999, l.Max = 0, 0, 0, 0
+	}
+	return i
+}
+
+// slimWorker leaves out of a worker what is as usual.
+func slimWorker(w *client.Worker) {
+	if w.Life == string(core.Ready) {
+		w.Life = ""
+	}
+	if w.Target == w.Connections {
+		w.Target = 0
+	}
+	w.Memory = 0
 }
 
 // frame is the frame for one who has seen a run up to a cursor. The newest
@@ -329,8 +353,11 @@ func (p *publisher) next(v *Watcher) (Message, <-chan struct{}, error) {
 		return Message{}, p.changed, nil
 	}
 	m := p.shared
-	if v.seen != p.version-1 || v.seen == 0 { // it is new, or late
-		m = p.encode(p.since(v.cursor, v.seen == 0 && !v.resumes))
+	switch {
+	case v.seen == 0:
+		m = p.encode(p.since(v.cursor, !v.resumes))
+	case v.seen != p.version-1: // it is late
+		m = p.encode(p.delta(v.cursor, false, func(i stampedInterval) bool { return i.version > v.seen }))
 	}
 	v.seen, v.cursor = p.version, p.at
 	return m, nil, nil

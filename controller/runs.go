@@ -130,6 +130,32 @@ func (s *Service) resolve(ctx context.Context, n client.NewRun, launcher Launche
 	return t.Resolve(defaults)
 }
 
+// Preflight makes the checks of group 1 for a run, and stores nothing: the store has
+// what it needs, the template is there, and it resolves. Those of group 2 need the
+// target and the launcher, which are an orchestrator's: it makes them when the run is
+// started, before it launches anything, and they are the run's findings.
+func (s *Service) Preflight(ctx context.Context, n client.NewRun) ([]core.Finding, error) {
+	findings, err := s.store.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	launcher, err := s.launcher(n.Launcher)
+	if err == nil && core.Refusal(findings) == "" {
+		_, err = s.resolve(ctx, n, launcher)
+	}
+	switch core.CodeOf(err) {
+	case "":
+		if core.Refusal(findings) == "" {
+			findings = append(findings, core.Finding{ID: "template", Severity: core.SeverityOK, Message: "template " + n.Template + " resolves"})
+		}
+		return findings, nil
+	case core.Invalid, core.NotFound:
+		return append(findings, core.Finding{ID: "template", Severity: core.SeverityError, Message: err.Error(), Mend: "correct the template, or what changes it"}), nil
+	default:
+		return nil, err
+	}
+}
+
 // StartRun asks for the start of a PREPARED run. An orchestrator makes the checks
 // of group 2 and launches the workers. Errors: Refused for one that was started. A
 // run is started once, so with a key, of a caller that may be calling again, that it

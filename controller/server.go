@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -76,6 +77,7 @@ func Handler(s *Service, o ServerOptions) (http.Handler, error) {
 	}
 	inside := http.NewServeMux()
 	inside.Handle("/api/", apis)
+	inside.Handle("/api", apis) // which has nothing there
 	if o.Pages != nil {
 		inside.Handle("/", o.Pages)
 	} else {
@@ -113,6 +115,8 @@ func (s *server) outermost(next http.Handler) http.Handler {
 			http.Redirect(w, r, s.prefix+"/", http.StatusPermanentRedirect)
 		case !below || rest[0] != '/':
 			writeProblem(w, problem(string(core.NotFound), "everything is below "+s.prefix+"/"))
+		case path.Clean(rest) != strings.TrimSuffix(rest, "/") && rest != "/": // nothing that is served is written so
+			writeProblem(w, problem(string(core.NotFound), "there is nothing at this path"))
 		default:
 			http.StripPrefix(s.prefix, next).ServeHTTP(w, r)
 		}

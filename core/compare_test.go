@@ -104,15 +104,16 @@ func of(t *testing.T, c Comparison, other int, metric string) Difference {
 // says it would have seen, it must see about four in five. The bounds leave three
 // standard errors of 200 times; such figures can be had again with more.
 func TestCompareHoldsItsConfidence(t *testing.T) {
-	times := 200
+	times, least := 200, 0.9
 	if raceEnabled {
-		times = 60
+		times, least = 20, 0.8
 	}
 	for _, test := range []struct {
 		seconds int
 		rho     float64
+		less    float64 // that may be missing, where the run is too short to tell and the comparison says so
 	}{
-		{30, 0}, {120, 0.5}, {300, 0.7}, {600, 0.9},
+		{30, 0, 0}, {25, 0.5, 0}, {120, 0.5, 0}, {300, 0.7, 0}, {600, 0.9, 0}, {60, 0.9, 0.05},
 	} {
 		t.Run(fmt.Sprintf("%d s, rho %v", test.seconds, test.rho), func(t *testing.T) {
 			names := []string{metricThroughput, "p50", "p95"}
@@ -136,10 +137,10 @@ func TestCompareHoldsItsConfidence(t *testing.T) {
 			for _, name := range names {
 				share, power := float64(holds[name])/float64(times), float64(sees[name])/float64(times)
 				t.Logf("%-10s holds %.3f, sees %.3f, mean width %.3f", name, share, power, width[name])
-				if share < 0.9 {
+				if share < least-test.less {
 					t.Errorf("%s: %.3f of the intervals hold the truth", name, share)
 				}
-				if power < 0.7 {
+				if power < least-0.2 {
 					t.Errorf("%s: %.3f of the differences are seen", name, power)
 				}
 			}

@@ -110,7 +110,7 @@ func spread(values []float64, whole float64) variation {
 	r = min(0.8, r+(1+3*max(r, 0))/n)      // estimates of it are too small by about that
 	if r > 0 {
 		out.error *= math.Sqrt((1 + r) / (1 - r))
-		out.freedom = max(2, n*(1-r)/(1+r)-1)
+		out.freedom = max(leastStretches-1, n*(1-r)/(1+r)-1)
 	}
 	return out
 }

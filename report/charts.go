@@ -17,47 +17,69 @@ const charted = chart.Tones - 1
 // totalTone is the look of what is of all kinds.
 const totalTone = chart.Tones - 1
 
+// lasting is when an interval began and ended, in seconds since the load began.
+type lasting struct{ from, to float64 }
+
+// lastings are those of points. The end by which intervals are named lies on the
+// grid on which they are cut, but a phase that is cut short ends before it; so
+// what counts is when they began.
+func lastings(points []Point) []lasting {
+	list := make([]lasting, len(points))
+	for i, p := range points {
+		from := p.Elapsed - p.Seconds
+		if first := points[0]; !p.Start.IsZero() && !first.Start.IsZero() {
+			from = first.Elapsed - first.Seconds + p.Start.Sub(first.Start).Seconds()
+		}
+		from = max(0, math.Round(50*from)/50) // what cuts are off by does not show
+		if i > 0 {                            // a coarse interval reaches back over others
+			from = max(from, list[i-1].to)
+		}
+		list[i] = lasting{from, max(from, min(p.Elapsed, from+math.Round(50*p.Seconds)/50))}
+	}
+	return list
+}
+
 // Phases are the bands of a chart over the time of a run: the stretches in which
 // most operations were of one phase. The measurement is named and not shaded.
 func Phases(points []Point) []chart.Band {
 	var bands []chart.Band
-	for _, p := range points {
-		if last := len(bands) - 1; last >= 0 && bands[last].Name == string(p.Phase) {
-			bands[last].To = p.Elapsed
+	for i, at := range lastings(points) {
+		phase := points[i].Phase
+		if last := len(bands) - 1; last >= 0 && bands[last].Name == string(phase) {
+			bands[last].To = at.to
 			continue
 		}
-		b := chart.Band{Name: string(p.Phase), From: max(0, p.Elapsed-p.Seconds), To: p.Elapsed}
-		switch p.Phase {
+		b := chart.Band{Name: string(phase), From: at.from, To: at.to}
+		switch phase {
 		case core.Measurement:
 		case core.Warmup:
 			b.Tone = 1
 		default:
 			b.Tone = 2
 		}
-		if len(bands) > 0 {
-			b.From = max(b.From, bands[len(bands)-1].To)
+		if last := len(bands) - 1; last >= 0 {
+			b.From = max(b.From, bands[last].To)
 		}
 		bands = append(bands, b)
 	}
 	return bands
 }
 
-// over makes a line over the time of a run. Where intervals are missing, or value
-// is not ok, it has a gap.
+// over makes a line over the time of a run, with a point in the middle of each
+// interval. Where intervals are missing, or value is not ok, it has a gap.
 func over(points []Point, value func(Point) (float64, bool)) []chart.Point {
 	var line []chart.Point
 	end := 0.0
-	for i, p := range points {
-		middle := math.Round(50*(p.Elapsed-p.Seconds/2)) / 50 // what cuts are off by does not show
-		if i > 0 && p.Elapsed-p.Seconds > end+p.Seconds/2 {
-			line = append(line, chart.Point{X: (end + p.Elapsed - p.Seconds) / 2, Y: math.NaN()})
+	for i, at := range lastings(points) {
+		if i > 0 && at.from-end > (at.to-at.from)/2 {
+			line = append(line, chart.Point{X: (end + at.from) / 2, Y: math.NaN()})
 		}
-		y, ok := value(p)
+		y, ok := value(points[i])
 		if !ok {
 			y = math.NaN()
 		}
-		line = append(line, chart.Point{X: middle, Y: y})
-		end = p.Elapsed
+		line = append(line, chart.Point{X: (at.from + at.to) / 2, Y: y})
+		end = at.to
 	}
 	return line
 }

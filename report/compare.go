@@ -317,7 +317,7 @@ func differenceFigure(name string, d core.Difference) figure {
 	case d.Outcome == core.UnknownOutcome:
 		f.value, f.note, f.tone = "unknown", Clean(d.Why), doubtful
 	case d.Outcome == core.NoDifference:
-		f.note = "no difference seen"
+		f.note = verdictOf(d).text
 	case d.Better:
 		f.tone = good
 	default:

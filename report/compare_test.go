@@ -43,8 +43,7 @@ func courseOf(id, name string, n int, latency time.Duration) (core.Rollup, *repo
 }
 
 // comparison is of three runs: B is slower than A, and C is like A, but stopped.
-func comparison(t *testing.T) report.Comparison {
-	t.Helper()
+func comparison() report.Comparison {
 	a, as := courseOf("01JA", "oltp", 400, time.Millisecond)
 	b, bs := courseOf("01JB", "oltp\x1b[2J <script>alert(1)</script>", 320, 1250*time.Microsecond)
 	c, cs := courseOf("01JC", "oltp", 401, time.Millisecond)
@@ -52,14 +51,14 @@ func comparison(t *testing.T) report.Comparison {
 	c.Status, c.Verdict = core.Cancelled, core.Verdict{Level: core.Degraded, Reasons: []string{"the run is CANCELLED"}}
 	out, err := report.Compare([]core.Rollup{a, b, c}, []*report.Series{as, bs, cs})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	out.Made = "made 2026-03-04 15:16:00Z by benchfleet test"
 	return out
 }
 
 func TestCompareViews(t *testing.T) {
-	c := comparison(t)
+	c := comparison()
 	for name, write := range map[string]func(io.Writer) error{
 		"comparison.txt":    func(w io.Writer) error { return report.CompareText(w, c) },
 		"comparison_80.txt": func(w io.Writer) error { return report.CompareText(w, c, report.Width(80)) },
@@ -77,7 +76,7 @@ func TestCompareViews(t *testing.T) {
 func TestCompareHTML(t *testing.T) {
 	is := is.New(t)
 	var out bytes.Buffer
-	is.NoErr(report.CompareHTML(&out, comparison(t)))
+	is.NoErr(report.CompareHTML(&out, comparison()))
 	text := out.String()
 	_, body, _ := strings.Cut(text, "</style>")
 	checkNesting(t, body)
@@ -93,7 +92,7 @@ func TestCompareHTML(t *testing.T) {
 		ids[m[1]] = true
 	}
 	is.True(!strings.Contains(body, "<script") && !strings.Contains(body, "\x1b"))
-	is.True(report.CompareHTML(broken{}, comparison(t)) != nil)
+	is.True(report.CompareHTML(broken{}, comparison()) != nil)
 }
 
 // TestCompareOfStrangers: runs of which nothing is known but that they are, can be

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +58,8 @@ func whole(r report.Result) report.Result {
 	return r
 }
 
-func documents() map[string]report.Result {
+// documents are results of all sorts; made once, not to be changed.
+var documents = sync.OnceValue(func() map[string]report.Result {
 	hostile := whole(cancelled())
 	evil := `<script>alert(1)</script>"><img src=x onerror=alert(1)>` + "\x1b[2J\u202e"
 	hostile.Parent.Name, hostile.Location, hostile.Made = evil, evil, evil
@@ -84,7 +86,7 @@ func documents() map[string]report.Result {
 		"completed": whole(completed()), "cancelled": whole(cancelled()), "refused": refused(), "lost": lost(),
 		"no series": completed(), "rollup": only, "hostile": hostile,
 	}
-}
+})
 
 var (
 	identifier = regexp.MustCompile(` id="([^"]*)"`)
@@ -243,6 +245,28 @@ func TestPointsOf(t *testing.T) {
 	is.Equal(len(bands), 2)
 	is.Equal(bands[0].To, 3.0)
 	is.Equal(bands[1].To, 15.0)
+}
+
+// TestPlaceInTime: an interval is drawn where it was, though it is named by the end
+// of the grid that it was cut on, and a coarse one that reaches back over others
+// does not turn the line round.
+func TestPlaceInTime(t *testing.T) {
+	is := is.New(t)
+	rows := intervals()[5:8] // three seconds of the measurement
+	last := rows[2]
+	last.Offset, last.Start, last.Seconds = last.Offset+1, last.Start.Add(1003*time.Millisecond), 0.4 // stopped in the middle
+	coarse := last
+	coarse.Offset, coarse.Seconds = last.Offset+1, 4
+	points := report.PointsOf(append(slices.Clone(rows), last, coarse))
+	line := report.ThroughputChart(points, nil).Series[0].Points
+	is.Equal(len(line), 5) // no gap
+	is.Equal(line[0].X, rows[0].Offset-0.5)
+	is.Equal(line[3].X, rows[2].Offset+0.2)
+	for i := range line[1:] {
+		is.True(line[i+1].X > line[i].X)
+	}
+	is.Equal(report.Phases(points[:4])[0].To, rows[2].Offset+0.4)
+	is.Equal(len(report.ThroughputChart(report.PointsOf(intervals()), nil).Series[0].Points), 14+1) // a gap where one is missing
 }
 
 // pages is a result store of more rows than one call returns.

@@ -149,14 +149,16 @@ func newGrid(label string, t *table) *htmlGrid {
 	return g
 }
 
-// class is the look of a column.
+// class is the look of a column: numbers to the right, and prose wrapped.
 func (t *table) class(column int) string {
-	switch {
-	case t.right[column] == 'r':
+	const longWord = 28 // columns of a text that is prose
+	if t.right[column] == 'r' {
 		return "n"
-	case column == t.shrink && column > 0:
-		return "long"
-	default:
-		return ""
 	}
+	for _, row := range t.rows {
+		if column > 0 && (column == t.shrink || columns(row[column].text) > longWord) {
+			return "long"
+		}
+	}
+	return ""
 }

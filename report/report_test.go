@@ -47,6 +47,9 @@ func texts() map[string]func(io.Writer, ...report.Option) error {
 		"findings":  func(w io.Writer, o ...report.Option) error { return report.FindingsText(w, findings(), o...) },
 		"passed":    func(w io.Writer, o ...report.Option) error { return report.FindingsText(w, findings()[:1], o...) },
 		"templates": func(w io.Writer, o ...report.Option) error { return report.TemplatesText(w, templates(), o...) },
+		"comparison": func(w io.Writer, o ...report.Option) error {
+			return report.CompareText(w, comparison(), o...)
+		},
 		"interval": func(w io.Writer, o ...report.Option) error {
 			return report.IntervalLine(w, scenario().Plan(), interval(), o...)
 		},

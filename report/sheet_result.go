@@ -137,11 +137,12 @@ func (r Result) overTime() []block {
 // phasesTable is what each phase did, by its intervals.
 func phasesTable(points []Point) table {
 	t := table{head: []string{"phase", "from", "to", "intervals", "mean op/s", "lowest", "highest", "errors"}, right: "lrrrrrrr", minimum: 10}
+	at := lastings(points)
 	for _, band := range Phases(points) {
 		var low, high, ok, length float64
 		n, errors := 0, uint64(0)
-		for _, p := range points {
-			if string(p.Phase) != band.Name || p.Elapsed > band.To || p.Elapsed <= band.From {
+		for i, p := range points {
+			if string(p.Phase) != band.Name || at[i].from < band.From || at[i].from >= band.To {
 				continue
 			}
 			if n == 0 {

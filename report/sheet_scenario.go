@@ -72,20 +72,36 @@ func onlyIf(yes bool, text string) string {
 
 // mixTable is the mix with its SQL.
 func mixTable(operations []core.Operation) table {
-	t := table{head: []string{"operation", "weight", "access", "statements"}, right: "lrll", shrink: 3}
+	t := table{head: []string{"operation", "weight", "access", "parameters", "statements"}, right: "lrlll", shrink: 4}
 	for _, op := range operations {
 		for i, s := range op.Statements {
 			sql := Clean(s.SQL)
 			if i > 0 {
-				t.add("", "", "", sql)
+				t.add("", "", "", "", sql)
 				continue
 			}
 			access := Clean(op.Access)
 			if op.Transaction {
 				access += ", one transaction"
 			}
-			t.add(Clean(op.Kind), strconv.FormatFloat(float64(op.Weight)/100, 'f', -1, 64)+"%", access, sql)
+			t.add(Clean(op.Kind), strconv.FormatFloat(float64(op.Weight)/100, 'f', -1, 64)+"%", access, parametersText(op.Parameters), sql)
 		}
 	}
 	return t
+}
+
+// parametersText is what the placeholders of an operation are filled with.
+func parametersText(list []core.Parameter) string {
+	var texts []string
+	for _, p := range list {
+		text := Clean(string(p.Type))
+		if p.Distribution != "" {
+			text += " " + Clean(string(p.Distribution))
+		}
+		if p.Name != "" {
+			text = Clean(p.Name) + ": " + text
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ", ")
 }

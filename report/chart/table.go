@@ -16,27 +16,28 @@ const TableRows = 60
 // their units.
 func Table(c Chart, limit int) (head []string, rows [][]string, every int) {
 	head = []string{orWord(c.X.Label, "at")}
-	values := map[float64][]string{}
-	for i, s := range c.Series {
+	var places []float64
+	for _, s := range c.Series {
 		head = append(head, clean(s.Name))
 		for _, p := range s.Points {
-			if values[p.X] == nil {
-				values[p.X] = make([]string, len(c.Series))
-			}
-			if !math.IsNaN(p.Y) {
-				values[p.X][i] = exact(c.Y.Unit, p.Y)
-			}
+			places = append(places, p.X)
 		}
 	}
-	places := make([]float64, 0, len(values))
-	for x := range values {
-		places = append(places, x)
-	}
 	slices.Sort(places)
+	places = slices.Compact(places)
 	every = max(1, (len(places)+limit-1)/max(limit, 1))
 	x := axis{Axis: c.X}
+	row := map[float64][]string{}
 	for i := 0; i < len(places); i += every {
-		rows = append(rows, append([]string{x.text(places[i])}, values[places[i]]...))
+		rows = append(rows, append([]string{x.text(places[i])}, make([]string, len(c.Series))...))
+		row[places[i]] = rows[len(rows)-1]
+	}
+	for i, s := range c.Series {
+		for _, p := range s.Points {
+			if to := row[p.X]; to != nil && !math.IsNaN(p.Y) {
+				to[i+1] = exact(c.Y.Unit, p.Y)
+			}
+		}
 	}
 	return head, rows, every
 }

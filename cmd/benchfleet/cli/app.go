@@ -23,17 +23,18 @@ type app struct {
 	out     io.Writer
 	err     io.Writer
 
-	dir       string
-	store     string
-	output    string
-	endpoints []string
-	launcher  string      // as --launcher says
-	options   []string    // of the launcher
-	build     *core.Build // of this binary; nil: not asked for yet
-	verbose   bool
-	health    string       // as --health says
-	drives    bool         // a run, which interrupts stop
-	log       *slog.Logger // of a service: err writes to it too; nil: no service
+	dir        string
+	store      string
+	output     string
+	endpoints  []string
+	controller string      // as --controller says; empty: there is none
+	launcher   string      // as --launcher says
+	options    []string    // of the launcher
+	build      *core.Build // of this binary; nil: not asked for yet
+	verbose    bool
+	health     string       // as --health says
+	drives     bool         // a run, which interrupts stop
+	log        *slog.Logger // of a service: err writes to it too; nil: no service
 }
 
 // Main runs the command with its arguments and environment and returns its exit
@@ -111,9 +112,10 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; spcs: "+servicesOptions+"; plugin: "+pluginOptions)
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
-		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.runCommand(),
-		a.orchestratorCommand(), a.stopCommand(), a.watchCommand(), a.statusCommand(), a.runsCommand(),
-		a.resultCommand(), a.compareCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
+		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.orRemote(a.runCommand(), a.remoteRun),
+		a.orchestratorCommand(), a.orRemote(a.stopCommand(), a.remoteStop), a.orRemote(a.watchCommand(), a.remoteWatch),
+		a.statusCommand(), a.orRemote(a.runsCommand(), a.remoteRuns),
+		a.orRemote(a.resultCommand(), a.remoteResult), a.compareCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

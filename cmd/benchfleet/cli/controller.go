@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/benchfleet/benchfleet/controller"
+	"github.com/benchfleet/benchfleet/controller/web"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/spf13/cobra"
@@ -111,7 +113,11 @@ func (a *app) controlAt(ctx context.Context, listener net.Listener, store ports.
 		return err
 	}
 	defer service.Close()
-	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate})
+	pages, err := web.New(service, web.Options{Prefix: f.prefix})
+	if err != nil {
+		return err
+	}
+	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: f.prefix, Gate: gate, Pages: pages})
 	if err != nil {
 		return err
 	}
@@ -126,6 +132,7 @@ func (a *app) controlAt(ctx context.Context, listener net.Listener, store ports.
 		}
 		group.Go(func() { o.run(ctx) })
 	}
+	debug.FreeOSMemory() // what the API's document was made of
 	fmt.Fprintf(a.err, "the controller serves http://%s%s/ on %s\n", listener.Addr(), f.prefix, a.shownStore())
 	return controller.Serve(ctx, listener, handler, a.logger(a.err))
 }

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/benchfleet/benchfleet/client"
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/report"
+	"github.com/spf13/cobra"
+)
+
+// tokenVariable holds the token for a controller, or, with _FILE at its end, names
+// the file that does.
+const tokenVariable = "BENCHFLEET_CONTROLLER_TOKEN"
+
+// remotely is what a command does where a controller is to do it.
+type remotely func(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error
+
+// orRemote lets a command do its work through a controller, if --controller names
+// one.
+func (a *app) orRemote(cmd *cobra.Command, remote remotely) *cobra.Command {
+	cmd.Flags().StringVar(&a.controller, "controller", "", "have the controller at this `URL` do it; "+tokenVariable+" holds its token, or "+tokenVariable+"_FILE names a file with it")
+	local := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if a.controller == "" {
+			return local(cmd, args)
+		}
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		return remote(cmd.Context(), c, cmd, args)
+	}
+	return cmd
+}
+
+func (a *app) client() (*client.Client, error) {
+	token, _ := a.lookup(tokenVariable)
+	if path, ok := a.lookup(tokenVariable + "_FILE"); ok && token == "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usage("%s_FILE: %w", tokenVariable, err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	c, err := client.New(a.controller, client.Options{Token: token})
+	if err != nil {
+		return nil, usage("--controller: %w", err)
+	}
+	return c, nil
+}
+
+func (a *app) remoteRuns(ctx context.Context, c *client.Client, cmd *cobra.Command, _ []string) error {
+	limit, err := cmd.Flags().GetInt("limit")
+	if err != nil {
+		return err
+	}
+	if limit < 1 || limit > maxRuns {
+		return usage("--limit is %d; allowed: 1 to %d", limit, maxRuns)
+	}
+	list, err := c.Runs(ctx, client.RunFilter{Limit: limit})
+	if err != nil {
+		return err
+	}
+	runs := summariesOf(list.Items)
+	if a.json() {
+		return report.RunsJSON(a.out, runs)
+	}
+	return report.RunsText(a.out, runs, a.layout()...)
+}
+
+func (a *app) remoteResult(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
+	document, err := c.Result(ctx, args[0], a.output)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.indented(document)
+	}
+	_, err = a.out.Write(document)
+	return err
+}
+
+func (a *app) remoteWatch(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
+	last, err := a.follow(ctx, c, args[0], nil)
+	if err != nil && ctx.Err() != nil {
+		return exitWith(ExitCancelled, fmt.Errorf("watching ends; run %s goes on", args[0]))
+	}
+	if err != nil {
+		return err
+	}
+	return a.remoteEnd(c, last)
+}
+
+func (a *app) remoteStop(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+	flags := cmd.Flags()
+	reason, err := flags.GetString("reason")
+	kill, killErr := flags.GetBool("kill")
+	noWait, waitErr := flags.GetBool("no-wait")
+	if err := errors.Join(err, killErr, waitErr); err != nil {
+		return err
+	}
+	run, err := c.StopRun(ctx, args[0], client.StopRun{Reason: reason, Kill: kill})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "run %s: %s\n", run.ID, run.Status)
+	if noWait {
+		return a.stopPublished(core.Run{ID: run.ID, Status: run.Status})
+	}
+	if _, err := a.follow(ctx, c, run.ID, nil); err != nil {
+		if ctx.Err() != nil {
+			return exitWith(ExitCancelled, fmt.Errorf("the stop of run %s is published and goes on without this command", run.ID))
+		}
+		return err
+	}
+	return a.remoteResult(ctx, c, cmd, args)
+}
+
+// remoteRun has the run made, started and driven elsewhere, and watches it. An
+// interrupt stops it there.
+func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+	n := client.NewRun{Template: args[0], Start: true}
+	var err error
+	if n.Set, err = assignments(cmd); err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("launcher") {
+		n.Launcher = cmd.Flags().Lookup("launcher").Value.String()
+	}
+	run, err := c.CreateRun(ctx, n, randomHex(16)) // so that a call that is lost can be made again
+	if core.CodeOf(err) == core.Unavailable && ctx.Err() == nil {
+		return fmt.Errorf("%w; whether the run was made is not known: benchfleet runs --controller %s", err, a.controller)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "run %s: %s at %s\n", run.ID, run.Name, a.controller)
+	if detach, err := cmd.Flags().GetBool("detach"); err != nil || detach {
+		if a.json() {
+			return errors.Join(err, writeJSON(a.out, map[string]string{"run_id": run.ID}))
+		}
+		return errors.Join(err, a.print("%s\n", run.ID))
+	}
+	a.drives = true // an interrupt stops the run
+	watching, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	stops := Interrupts(a.err, func() stage { return working }, leave)
+	defer stops.Close()
+	last, err := a.follow(watching, c, run.ID, stops.C)
+	if err != nil && watching.Err() != nil {
+		return exitWith(ExitCancelled, fmt.Errorf("left run %s, which goes on: benchfleet watch %s --controller %s", run.ID, run.ID, a.controller))
+	}
+	if err != nil {
+		return err
+	}
+	return a.remoteEnd(c, last)
+}
+
+// assignments are the flags that change the template, as --set has them.
+func assignments(cmd *cobra.Command) ([]string, error) {
+	flags := cmd.Flags()
+	var set []string
+	if flags.Changed("operations") && !flags.Changed("duration") {
+		set = append(set, "load.duration=0s") // bounded by operations alone
+	}
+	for _, f := range overrideFlags {
+		if flags.Changed(f.name) {
+			set = append(set, f.key+"="+flags.Lookup(f.name).Value.String())
+		}
+	}
+	more, err := flags.GetStringArray("set")
+	return append(set, more...), err
+}
+
+// remoteEnd shows the end of a run, and returns the error that carries its exit
+// code.
+func (a *app) remoteEnd(c *client.Client, last client.Frame) error {
+	ctx, cancel := context.WithTimeout(context.Background(), showWait)
+	defer cancel()
+	run := core.Run{ID: last.Run.ID, Status: last.Run.Status, Reason: last.Run.Reason, Detail: last.Run.Detail}
+	if run.Reason == core.PreflightRefused {
+		stored, err := c.Run(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		a.sayRefused(stored.Findings)
+		if !a.json() {
+			return exitWith(ExitRefused, nil)
+		}
+	}
+	if err := a.remoteResult(ctx, c, nil, []string{run.ID}); err != nil {
+		return err
+	}
+	rollup, err := c.Rollup(ctx, run.ID)
+	parent := &rollup.Run
+	switch {
+	case core.CodeOf(err) == core.NotFound:
+		parent = nil
+	case err != nil:
+		return err
+	}
+	if code := runExit(run, parent); code != ExitCompleted {
+		return exitWith(code, nil)
+	}
+	return nil
+}
