@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/snowflake"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/matryer/is"
 )
@@ -130,6 +132,50 @@ func TestAcceptanceSPCSFromElsewhere(t *testing.T) {
 	is.Equal(elsewhere.must("stop", run, "--reason", "from elsewhere").code, 0)
 	until(t, 10*time.Second, "its orchestrator is gone", func() bool { return len(orchestrators(t, run)) == 0 })
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
+}
+
+// TestAcceptanceSPCSInside: the command that drives the run is a job service too.
+// Nothing of it is outside of Snowflake, and no login goes anywhere.
+func TestAcceptanceSPCSInside(t *testing.T) {
+	onlyJobs(t)
+	needs(t, targetFlag, "snowflake", "a secret's text is not in a job's own environment")
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	inside := func(variable, prefix string) string {
+		address, err := snowflake.ServiceAddress(strings.TrimPrefix(s.variable(variable), prefix), nil)
+		is.NoErr(err)
+		return prefix + address
+	}
+	specification, err := json.Marshal(map[string]any{"spec": map[string]any{
+		"containers": []map[string]any{{
+			"name": "run", "image": s.job["image"], "args": []string{"run", "short", "--dir", "/data"},
+			"env": map[string]string{
+				"BENCHFLEET_STORE": inside("BENCHFLEET_STORE", "snowflake:"), "BENCHFLEET_ENDPOINT_LOCAL": inside("BENCHFLEET_ENDPOINT_LOCAL", ""),
+				"BENCHFLEET_LAUNCHER": "spcs", "BENCHFLEET_LAUNCHER_OPTION": s.variable("BENCHFLEET_LAUNCHER_OPTION"),
+			},
+			"volumeMounts": []map[string]string{{"name": "data", "mountPath": "/data"}},
+		}},
+		"volumes": []map[string]string{{"name": "data", "source": "memory", "size": "64Mi"}},
+	}})
+	is.NoErr(err)
+	job := s.services + ".THE_RUN"
+	s.cloud().SQL(t, fmt.Sprintf("EXECUTE JOB SERVICE IN COMPUTE POOL %s NAME = %s ASYNC = TRUE QUERY_WAREHOUSE = %s FROM SPECIFICATION $$%s$$",
+		s.job["pool"], job, s.job["warehouse"], specification))
+	var ended map[string]string
+	until(t, 90*time.Second, "the job has ended", func() bool {
+		ended = s.show("SHOW SERVICE CONTAINERS IN SERVICE " + job)[0]
+		return ended["last_exit_code"] != ""
+	})
+	log := s.show("SELECT SYSTEM$GET_SERVICE_LOGS('" + job + "', 0, 'run') AS LOG")[0]["LOG"]
+	t.Log(log)
+	is.Equal(ended["last_exit_code"], "0")
+	is.True(strings.Contains(log, "COMPLETED (ELAPSED)"))
+	is.True(!strings.Contains(log, s.cloud().Password))
+	s.cloud().SQL(t, "DROP SERVICE "+job)
+	run := s.newest(db)
+	s.checkEnded(t, db, run, "COMPLETED", "ELAPSED")
+	s.checkConserved(t, db, run)
 }
 
 // TestAcceptanceSPCSBuilds: Snowflake does not tell of what build an image is, so

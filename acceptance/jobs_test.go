@@ -84,9 +84,12 @@ func (s *site) launch(pairs ...string) {
 }
 
 // endpoint is the address of the target that was set last.
-func (s *site) endpoint() string {
+func (s *site) endpoint() string { return s.variable(worker.EndpointVariable("local")) }
+
+// variable is what a variable of the site's commands was set to last.
+func (s *site) variable(name string) string {
 	for _, v := range slices.Backward(s.env) {
-		if value, found := strings.CutPrefix(v, worker.EndpointVariable("local")+"="); found {
+		if value, found := strings.CutPrefix(v, name+"="); found {
 			return value
 		}
 	}
