@@ -1,7 +1,10 @@
 package controller_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -164,6 +167,28 @@ func TestIdempotency(t *testing.T) {
 	theirs, err := s.service.CreateRun(t.Context(), ask, "somebody else", "twice")
 	is.NoErr(err)
 	is.True(theirs.ID != other.ID) // keys are each caller's own
+}
+
+// A connection that a browser has opened in advance and not used holds nothing up.
+func TestShutdownWithSilentConnections(t *testing.T) {
+	is := is.New(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	is.NoErr(err)
+	var log lockedBuffer
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- controller.Serve(ctx, listener, http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, nil)))
+	}()
+	idle, err := net.Dial("tcp", listener.Addr().String())
+	is.NoErr(err)
+	defer idle.Close()
+	response, err := http.Get("http://" + listener.Addr().String()) // accepted after the other
+	is.NoErr(err)
+	response.Body.Close()
+	stop()
+	is.NoErr(<-ended)
+	is.Equal(log.String(), "") // nothing was cut off
 }
 
 // TestListRuns: filters and pages.

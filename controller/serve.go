@@ -31,6 +31,9 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no news
 		BaseContext: func(net.Listener) context.Context { return base },
 	}
+	silent := silent{conns: map[net.Conn]bool{}}
+	server.ConnState = silent.note
+	server.RegisterOnShutdown(silent.close)
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(&bounded{Listener: listener, room: make(chan struct{}, maxConnections), closed: make(chan struct{})})
@@ -44,11 +47,37 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 	defer cancel()
 	err := server.Shutdown(closing)
-	if err != nil {
-		err = errors.Join(err, server.Close())
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests that did not end were cut off", "after", closeWait)
+		err = server.Close()
 	}
 	<-served
 	return err
+}
+
+// silent are the connections that have asked nothing yet, as browsers open some in
+// advance: a shutdown would wait for them.
+type silent struct {
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func (s *silent) note(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.conns[conn] = true
+	} else {
+		delete(s.conns, conn)
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		conn.Close()
+	}
 }
 
 // bounded accepts no connection while too many are open.
