@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/benchfleet/benchfleet/internal/snowlocal/engine"
@@ -78,7 +77,7 @@ func (m *Manager) dropRule(ctx context.Context, session *engine.Session, q engin
 func (m *Manager) showRules(ctx context.Context, session *engine.Session, q engine.Query) (*engine.Result, error) {
 	w := read(q)
 	w.need("SHOW", "NETWORK", "RULES")
-	all, err := m.kept(ctx, session, w, kindRule)
+	all, err := m.kept(ctx, session, w, kindRule, true)
 	if err != nil {
 		return nil, err
 	}
@@ -188,21 +187,12 @@ func (m *Manager) showIntegrations(ctx context.Context, session *engine.Session,
 	w.need("SHOW")
 	w.word("EXTERNAL", "ACCESS")
 	w.need("INTEGRATIONS")
-	f, err := m.filters(ctx, session, w, false)
+	all, err := m.kept(ctx, session, w, kindIntegration, false)
 	if err != nil {
 		return nil, err
 	}
-	all, err := m.engine.Kept(ctx, kindIntegration)
-	if err != nil {
-		return nil, err
-	}
-	sight, err := session.Sight(ctx, kindIntegration)
-	if err != nil {
-		return nil, err
-	}
-	all = slices.DeleteFunc(all, func(k engine.Kept) bool { return !f.keeps(k.Name) || !sight.Sees(k.Name, k.Owner) })
 	var rows [][]any
-	for _, k := range all[:min(f.limit, len(all))] {
+	for _, k := range all {
 		var d integrationDef
 		if err := json.Unmarshal(k.Def, &d); err != nil {
 			return nil, err

@@ -145,9 +145,10 @@ func (m *Manager) dropRepository(ctx context.Context, session *engine.Session, q
 	return m.dropKept(ctx, session, q, kindRepository)
 }
 
-// kept lists the objects of a kind that a SHOW asks for.
-func (m *Manager) kept(ctx context.Context, session *engine.Session, w *words, kind string) ([]engine.Kept, error) {
-	f, err := m.filters(ctx, session, w, true)
+// kept lists the objects of a kind that a SHOW asks for; placed are those of a
+// kind that is in schemas.
+func (m *Manager) kept(ctx context.Context, session *engine.Session, w *words, kind string, placed bool) ([]engine.Kept, error) {
+	f, err := m.filters(ctx, session, w, placed)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (m *Manager) registry() string {
 func (m *Manager) showRepositories(ctx context.Context, session *engine.Session, q engine.Query) (*engine.Result, error) {
 	w := read(q)
 	w.need("SHOW", "IMAGE", "REPOSITORIES")
-	all, err := m.kept(ctx, session, w, kindRepository)
+	all, err := m.kept(ctx, session, w, kindRepository, true)
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func secretRow(k engine.Kept) []any {
 func (m *Manager) showSecrets(ctx context.Context, session *engine.Session, q engine.Query) (*engine.Result, error) {
 	w := read(q)
 	w.need("SHOW", "SECRETS")
-	all, err := m.kept(ctx, session, w, kindSecret)
+	all, err := m.kept(ctx, session, w, kindSecret, true)
 	if err != nil {
 		return nil, err
 	}
