@@ -215,6 +215,6 @@ func TestTail(t *testing.T) {
 		limit int
 		want  string
 	}{{"", 5, ""}, {"a\nb\n", 4, "a\nb\n"}, {"a\nb\n", 3, "b\n"}, {"a\nb\n", 2, "b\n"}, {"a\nlong", 3, "ong"}, {"one\ntwo\nthree", 8, "three"}} {
-		is.Equal(string(newest([]byte(c.data), c.limit)), c.want) // c.data, c.limit
+		is.Equal(string(ports.NewestLines([]byte(c.data), c.limit)), c.want) // c.data, c.limit
 	}
 }

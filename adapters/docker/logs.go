@@ -1,12 +1,12 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 )
@@ -54,7 +54,7 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 	if _, err := stdcopy.StdCopy(&kept, &kept, stream); err != nil {
 		return nil, failed(ctx, "read the log of a container", err)
 	}
-	return newest(kept.data, limit), nil
+	return ports.NewestLines(kept.data, limit), nil
 }
 
 // tail keeps the end of what is written: limit bytes at least, twice as many at
@@ -71,19 +71,4 @@ func (t *tail) Write(p []byte) (int, error) {
 	}
 	t.data = append(t.data, p[max(0, len(p)-2*t.limit):]...)
 	return len(p), nil
-}
-
-// newest cuts data to limit bytes at the beginning of a line, or in the middle
-// of the last one when that alone is longer.
-func newest(data []byte, limit int) []byte {
-	if len(data) <= limit {
-		return data
-	}
-	cut := len(data) - limit
-	if data[cut-1] != '\n' {
-		if i := bytes.IndexByte(data[cut:], '\n'); i >= 0 && cut+i+1 < len(data) {
-			cut += i + 1
-		}
-	}
-	return data[cut:]
 }

@@ -104,12 +104,12 @@ func TestNewest(t *testing.T) {
 		{"one\ntwo\nthree", 9, "two\nthree"},
 		{"one\ntwo\nthree", 8, "three"},
 	} {
-		is.Equal(string(newest([]byte(c.data), c.limit)), c.want) // c.data, c.limit
+		is.Equal(string(ports.NewestLines([]byte(c.data), c.limit)), c.want) // c.data, c.limit
 		path := filepath.Join(t.TempDir(), "log")
 		is.NoErr(os.WriteFile(path, []byte("before\n"+c.data), 0o600))
 		got, err := tail(path, c.limit)
 		is.NoErr(err)
-		is.Equal(string(got), string(newest([]byte("before\n"+c.data), c.limit)))
+		is.Equal(string(got), string(ports.NewestLines([]byte("before\n"+c.data), c.limit)))
 	}
 }
 

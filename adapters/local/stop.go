@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -209,20 +208,5 @@ func tail(path string, limit int) ([]byte, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return newest(data[:n], limit), nil
-}
-
-// newest cuts data to limit bytes at the beginning of a line, or in the middle
-// of the last one when that alone is longer.
-func newest(data []byte, limit int) []byte {
-	if len(data) <= limit {
-		return data
-	}
-	cut := len(data) - limit
-	if data[cut-1] != '\n' {
-		if i := bytes.IndexByte(data[cut:], '\n'); i >= 0 && cut+i+1 < len(data) {
-			cut += i + 1
-		}
-	}
-	return data[cut:]
+	return ports.NewestLines(data[:n], limit), nil
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -115,14 +114,5 @@ func (p *Process) Write(text []byte) (int, error) {
 func (p *Process) tail(limit int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	from := len(p.log) - limit
-	if from <= 0 {
-		return slices.Clone(p.log)
-	}
-	if p.log[from-1] != '\n' { // in the middle of a line
-		if i := bytes.IndexByte(p.log[from:], '\n'); i >= 0 && from+i+1 < len(p.log) {
-			from += i + 1
-		}
-	}
-	return slices.Clone(p.log[from:])
+	return slices.Clone(ports.NewestLines(p.log, limit))
 }

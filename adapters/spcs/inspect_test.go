@@ -79,10 +79,10 @@ func TestHandles(t *testing.T) {
 
 func TestNewestLines(t *testing.T) {
 	is := is.New(t)
-	is.Equal(string(newest([]byte("one\ntwo\nthree\n"), 100)), "one\ntwo\nthree\n")
-	is.Equal(string(newest([]byte("one\ntwo\nthree\n"), 10)), "two\nthree\n")
-	is.Equal(string(newest([]byte("one\ntwo\nthree\n"), 9)), "three\n")
-	is.Equal(string(newest([]byte("one\ntwo\nthree\n"), 3)), "ee\n")
+	is.Equal(string(ports.NewestLines([]byte("one\ntwo\nthree\n"), 100)), "one\ntwo\nthree\n")
+	is.Equal(string(ports.NewestLines([]byte("one\ntwo\nthree\n"), 10)), "two\nthree\n")
+	is.Equal(string(ports.NewestLines([]byte("one\ntwo\nthree\n"), 9)), "three\n")
+	is.Equal(string(ports.NewestLines([]byte("one\ntwo\nthree\n"), 3)), "ee\n")
 }
 
 func TestPrivileges(t *testing.T) {

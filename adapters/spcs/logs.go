@@ -44,7 +44,7 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 	kept, dropped := l.dropped[h.path()]
 	l.mu.Unlock()
 	if dropped {
-		return newest(bytes.Clone(kept.log), limit), nil
+		return ports.NewestLines(bytes.Clone(kept.log), limit), nil
 	}
 	log, err := l.serverLog(ctx, h.path(), limit)
 	if notFound(err) {
@@ -60,7 +60,7 @@ func (l *Launcher) Logs(ctx context.Context, from core.Handle, limit int) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	return newest(log, limit), nil
+	return ports.NewestLines(log, limit), nil
 }
 
 // serverLog is the end of a job's log, of whole lines; nothing of one that waits.
@@ -91,19 +91,4 @@ func (l *Launcher) serverLog(ctx context.Context, path string, limit int) ([]byt
 // is all that is documented of it.
 func waiting(err error) bool {
 	return strings.Contains(err.Error(), "Container Status: PENDING")
-}
-
-// newest cuts data to limit bytes at the beginning of a line, or in the middle of
-// the last one when that alone is longer.
-func newest(data []byte, limit int) []byte {
-	if len(data) <= limit {
-		return data
-	}
-	cut := len(data) - limit
-	if data[cut-1] != '\n' {
-		if i := bytes.IndexByte(data[cut:], '\n'); i >= 0 && cut+i+1 < len(data) {
-			cut += i + 1
-		}
-	}
-	return data[cut:]
 }

@@ -69,7 +69,7 @@ func (l *Launcher) drop(ctx context.Context, h handle, job row) error {
 	case err != nil:
 		l.options.Logger.Warn("the log of a job that is dropped could not be read", "job", h.path(), "error", err)
 	default:
-		kept.log, kept.ran = newest(log, defaultLimit), kept.ran || len(log) > 0
+		kept.log, kept.ran = ports.NewestLines(log, defaultLimit), kept.ran || len(log) > 0
 	}
 	_, err = l.ask(ctx, "drop "+h.path(), "DROP SERVICE IF EXISTS "+h.path())
 	l.changed()
