@@ -268,7 +268,7 @@ func TestAcceptanceRolesRefused(t *testing.T) {
 func (s *site) endsAs(c *client.Client, id string, status core.Status) client.Run {
 	s.t.Helper()
 	var run client.Run
-	until(s.t, 30*time.Second, "run "+id+" ends", func() bool {
+	until(s.t, time.Minute, "run "+id+" ends", func() bool {
 		var err error
 		if run, err = c.Run(s.t.Context(), id); err != nil {
 			s.t.Fatal(err)

@@ -201,7 +201,6 @@ func (s *site) templates(name string) string {
 	}
 	if *launcherFlag == "spcs" { // which tells ends once a second, and kills half a minute after it has asked
 		text = bytes.ReplaceAll(text, []byte("terminate_timeout: 500ms, kill_timeout: 3s"), []byte("terminate_timeout: 1s, kill_timeout: 45s"))
-		text = bytes.ReplaceAll(text, []byte("drain_timeout: 3s"), []byte("drain_timeout: 15s"))
 	}
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		s.t.Fatal(err)
