@@ -115,7 +115,13 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 	case ParamKey:
 		v.distribution(field+".distribution", p.Distribution)
 		v.theta(field+".theta", p.Theta)
+		v.keyTable(field+".table", p.Table)
 		p.resolveKey(t)
+	case ParamRecentKey:
+		v.theta(field+".theta", p.Theta)
+		if p.Theta == 0 {
+			p.Theta = DefaultTheta
+		}
 	case ParamInt, ParamFloat:
 		v.minMax(field, p)
 	case ParamString:
@@ -142,6 +148,17 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 	}
 }
 
+// keyTable checks the part of the layout that keys are chosen of.
+func (v *resolver) keyTable(field, part string) {
+	if part == "" {
+		return
+	}
+	parts := v.template.Table.parts(func(of Table) bool { return of.Key != "" && of.Rows > 0 })
+	if !slices.Contains(parts, part) {
+		v.found.add(field, "is %.40q; allowed are the parts of the layout that have keys: %s%s", part, listOrNone(parts), didYouMean(part, parts))
+	}
+}
+
 // resolveKey fills in distribution and theta, from the operation or the default.
 func (p *Parameter) resolveKey(t *TemplateOp) {
 	p.Distribution = eitherDistribution(p.Distribution, t.Keys)
@@ -164,8 +181,9 @@ func (v *resolver) strayFields(field string, p *Parameter) {
 		set   bool
 		types []ParameterType
 	}{
+		{"table", p.Table != "", []ParameterType{ParamKey}},
 		{"distribution", p.Distribution != "", []ParameterType{ParamKey}},
-		{"theta", p.Theta != 0, []ParameterType{ParamKey}},
+		{"theta", p.Theta != 0, []ParameterType{ParamKey, ParamRecentKey}},
 		{"min", p.Min != 0, []ParameterType{ParamInt, ParamFloat}},
 		{"max", p.Max != 0, []ParameterType{ParamInt, ParamFloat}},
 		{"length", p.Length != 0, []ParameterType{ParamString}},
@@ -228,7 +246,7 @@ func (v *resolver) choice(field string, p *Parameter) {
 
 // offset checks a parameter that is another one plus a number.
 func (v *resolver) offset(field string, p *Parameter, earlier []Parameter) {
-	whole := []ParameterType{ParamKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamOffset}
+	whole := []ParameterType{ParamKey, ParamRecentKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamOffset}
 	var names []string
 	for _, e := range earlier {
 		if e.Name != "" && slices.Contains(whole, e.Type) {

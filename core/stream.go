@@ -46,7 +46,7 @@ func NewGenerator(s Scenario) (*Generator, error) {
 	var weights []int
 	first := 0
 	for i := range s.Operations {
-		op, err := newGeneratedOperation(&s.Operations[i], s.Table.Rows, first)
+		op, err := newGeneratedOperation(&s.Operations[i], s.Table, first)
 		if err != nil {
 			return nil, fmt.Errorf("scenario: %s: %w", s.Operations[i].Kind, err)
 		}
@@ -61,10 +61,10 @@ func NewGenerator(s Scenario) (*Generator, error) {
 	return g, nil
 }
 
-func newGeneratedOperation(op *Operation, rows int64, first int) (generatedOperation, error) {
+func newGeneratedOperation(op *Operation, table TemplateTable, first int) (generatedOperation, error) {
 	o := generatedOperation{first: first, hash: operationSeed}
 	for i := range op.Parameters {
-		p, err := newGeneratedParameter(op.Parameters, i, rows, o.parameters)
+		p, err := newGeneratedParameter(op.Parameters, i, table, o.parameters)
 		if err != nil {
 			return o, fmt.Errorf("parameters[%d]: %w", i, err)
 		}

@@ -12,6 +12,7 @@ type making int
 
 const (
 	makeKey making = iota
+	makeRecentKey
 	makeInsertKey
 	makeInsertedKey
 	makeInt
@@ -42,13 +43,22 @@ type generatedParameter struct {
 
 // newGeneratedParameter makes the parameter at index i of an operation, of which
 // those before it are made.
-func newGeneratedParameter(list []Parameter, i int, rows int64, earlier []generatedParameter) (generatedParameter, error) {
+func newGeneratedParameter(list []Parameter, i int, table TemplateTable, earlier []generatedParameter) (generatedParameter, error) {
 	p := &list[i]
 	g := generatedParameter{}
 	switch p.Type {
 	case ParamKey:
+		of, found := table.Part(p.Table)
+		if !found {
+			return g, fmt.Errorf("%w: table is %q, which the layout %q has not", ErrInvalid, p.Table, table.Layout)
+		}
 		var err error
-		g.keys, err = NewKeys(p.Distribution, rows, p.Theta)
+		g.keys, err = NewKeys(p.Distribution, of.Rows, p.Theta)
+		return g, err
+	case ParamRecentKey:
+		g.make = makeRecentKey
+		var err error
+		g.keys, err = NewKeys(Latest, table.Rows, p.Theta)
 		return g, err
 	case ParamInsertKey:
 		g.make, g.relative = makeInsertKey, true
@@ -134,7 +144,7 @@ func canonicalWord(value any) uint64 {
 // be added.
 func (p *generatedParameter) whole() bool {
 	switch p.make {
-	case makeKey, makeInsertKey, makeInsertedKey, makeInt, makeOffset:
+	case makeKey, makeRecentKey, makeInsertKey, makeInsertedKey, makeInt, makeOffset:
 		return true
 	default:
 		return false
@@ -152,6 +162,9 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 	switch p.make {
 	case makeKey:
 		number = p.keys.Key(r, s.connection, s.g.connections, m.count)
+	case makeRecentKey:
+		s.recent(p, m, i, r)
+		return
 	case makeInsertKey:
 		number = s.g.insertBase + offset + p.number
 	case makeInsertedKey:
@@ -176,6 +189,25 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 		m.words[i] -= uint64(s.g.insertBase)
 	}
 }
+
+// recent chooses among the newest rows that the connection knows of, as many as
+// the table had at first: those that it inserted itself, and below them the
+// table's last ones. So the newest row is the most frequent, also while rows are
+// added, and no connection need know of another's.
+func (s *Stream) recent(p *generatedParameter, m *madeOperation, i int, r *Rand) {
+	rows := p.keys.rows
+	rank := rows - 1 - p.keys.Key(r, 0, 1, 0)
+	number := rows - 1 - (rank - s.inserts)
+	word := uint64(number)
+	if rank < s.inserts {
+		offset := s.insertFrom + ((s.inserts-1-rank)*s.g.connections+s.connection)*s.g.insertKeys
+		number, word = s.g.insertBase+offset, Mix64(uint64(offset)+recentSeed)
+	}
+	m.numbers[i], m.values[i], m.words[i] = number, number, word
+}
+
+// recentSeed keeps an inserted key apart from one of the table in the hash.
+const recentSeed = 0x726563656e74
 
 // other makes a value that is no whole number, and what it counts as in the hash.
 func (s *Stream) other(p *generatedParameter, r *Rand) (value any, word uint64) {

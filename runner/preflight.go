@@ -70,6 +70,9 @@ func (r *Runner) otherwise(ctx context.Context, s core.Scenario) (flags string) 
 	if t.Table.Name != s.Table.Name {
 		flags += " --set table.name=" + s.Table.Name
 	}
+	if t.Table.Layout != s.Table.Layout {
+		flags += " --set table.layout=" + s.Table.Layout
+	}
 	if kind := cmp.Or(t.Table.Type, "STANDARD"); s.Table.Type != "" && kind != s.Table.Type {
 		flags += " --set table.type=" + s.Table.Type
 	}
@@ -110,7 +113,7 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 	case info.Table.Rows < s.Table.Rows:
 		findings = append(findings, refuse("target.table", r.prepare(ctx, s), "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
 	default:
-		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
+		findings = append(findings, r.otherTables(ctx, s, info)...)
 	}
 	if caps := r.ports.Launcher.Capabilities(); info.LocalFile && !caps.LocalFiles {
 		findings = append(findings, localFile(info.Host, s.Target.Endpoint, caps.Name))
@@ -137,6 +140,27 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
 	}
 	return findings
+}
+
+// otherTables judges the other tables of a layout, where the first is complete.
+func (r *Runner) otherTables(ctx context.Context, s core.Scenario, info ports.TargetInfo) []core.Finding {
+	var wrong []core.Finding
+	for i, want := range s.Table.Tables()[1:] {
+		have := ports.TableInfo{}
+		if i < len(info.Others) {
+			have = info.Others[i]
+		}
+		switch {
+		case !have.Exists:
+			wrong = append(wrong, refuse("target.table", r.prepareAgain(ctx, s), "table %s of the layout %s does not exist", want.Name, s.Table.Layout))
+		case have.Rows < want.Rows:
+			wrong = append(wrong, refuse("target.table", r.prepare(ctx, s), "table %s has %d of the %d rows that the layout %s gives it", want.Name, have.Rows, want.Rows, s.Table.Layout))
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return []core.Finding{ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows)}
 }
 
 // localFile refuses a target that is a file of this host: a database, or the

@@ -186,6 +186,9 @@ func (t *Target) Create(ctx context.Context, of core.TemplateTable) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	if of.Layout != "" {
+		return fmt.Errorf("%w: memory: knows the default statements only, and they are not for the layout %s", core.ErrUnsupported, of.Layout)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.tables[of.Name] != nil {
