@@ -78,8 +78,14 @@ func tryTemplate(t *testing.T, name, kind string, target tryable, operations int
 	}
 	generator, err := core.NewGenerator(scenario)
 	is.NoErr(err)
+	moved := int64(0)
 	for connection := range int64(2) {
-		runStream(t, target, scenario, generator, connection, operations)
+		moved += runStream(t, target, scenario, generator, connection, operations)
+	}
+	if scenario.Table.Layout == core.LayoutTPCB { // there is one branch: all went through it
+		balance, err := target.Sample(t.Context(), scenario.Table, core.PoolSpec{Table: "branches", Column: "BBALANCE", Size: 9})
+		is.NoErr(err)
+		is.Equal(balance, []any{moved})
 	}
 }
 
@@ -96,8 +102,9 @@ func checkTables(t *testing.T, target ports.Target, table core.TemplateTable) {
 	}
 }
 
-// runStream executes operations as a worker does. What reads by key finds a row.
-func runStream(t *testing.T, target ports.Target, s core.Scenario, generator *core.Generator, connection int64, operations int) {
+// runStream executes operations as a worker does. What reads by key finds a row. It
+// returns the sum of the first arguments of all transactions: TPC-B's deltas.
+func runStream(t *testing.T, target ports.Target, s core.Scenario, generator *core.Generator, connection int64, operations int) (moved int64) {
 	is := is.New(t)
 	session, err := target.Open(t.Context(), ports.SessionOptions{Table: s.Table, Statements: s.Statements(), Tag: fmt.Sprint(connection)})
 	is.NoErr(err)
@@ -121,6 +128,9 @@ func runStream(t *testing.T, target ports.Target, s core.Scenario, generator *co
 		}
 		if op.Transaction {
 			is.NoErr(session.Commit(t.Context()))
+			delta, _ := stream.Args(0)[0].(int64)
+			moved += delta
 		}
 	}
+	return moved
 }

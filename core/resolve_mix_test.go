@@ -102,8 +102,8 @@ func TestParameterRefusals(t *testing.T) {
 		parameter core.Parameter
 		message   string // without "mix[5].parameters[0]."
 	}{
-		{core.Parameter{}, "type is missing; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, offset"},
-		{core.Parameter{Type: "sting"}, `type is "sting"; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, offset; did you mean string?`},
+		{core.Parameter{}, "type is missing; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, pool, offset"},
+		{core.Parameter{Type: "sting"}, `type is "sting"; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, pool, offset; did you mean string?`},
 		{core.Parameter{Type: core.ParamBool, Name: "a b"}, `name is "a b"; allowed: letters, digits and underscores, the first not a digit`},
 		{core.Parameter{Type: core.ParamKey, Distribution: "gauss"}, `distribution is "gauss"; allowed: uniform, zipfian, scrambled_zipfian, sequential, latest`},
 		{core.Parameter{Type: core.ParamKey, Distribution: core.Zipfian, Theta: -1}, `theta is -1; allowed: above 0 to 5, or none for 0.99`},
@@ -125,7 +125,7 @@ func TestParameterRefusals(t *testing.T) {
 		{core.Parameter{Type: core.ParamLiteral, Value: "\xff"}, `value is not valid UTF-8`},
 		{core.Parameter{Type: core.ParamOffset}, `of is missing; allowed are the parameters before it that are whole numbers: none`},
 		{core.Parameter{Type: core.ParamOffset, Of: "id"}, `of is "id"; allowed are the parameters before it that are whole numbers: none`},
-		{core.Parameter{Type: core.ParamBool, Distribution: core.Uniform}, `distribution has no effect on the type bool; it belongs to key`},
+		{core.Parameter{Type: core.ParamBool, Distribution: core.Uniform}, `distribution has no effect on the type bool; it belongs to key and pool`},
 		{core.Parameter{Type: core.ParamBool, Theta: 1}, `theta has no effect on the type bool; it belongs to key and recent_key`},
 		{core.Parameter{Type: core.ParamBool, Min: 1}, `min has no effect on the type bool; it belongs to int and float`},
 		{core.Parameter{Type: core.ParamBool, Max: 1}, `max has no effect on the type bool; it belongs to int and float`},

@@ -143,9 +143,32 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 			v.found.add(field+".value", "%s", problem)
 		}
 		p.Value = value
+	case ParamPool:
+		v.pool(field, p)
 	case ParamOffset:
 		v.offset(field, p, earlier)
 	}
+}
+
+// pool checks a parameter whose values are sampled before the run.
+func (v *resolver) pool(field string, p *Parameter) {
+	switch {
+	case p.Column == "":
+		v.found.add(field+".column", "is missing; name the column of the table whose values the pool has")
+	case len(p.Column) > maxName || !columnName.MatchString(p.Column):
+		v.found.add(field+".column", "is %.120q; allowed: letters, digits and underscores, not beginning with a digit", p.Column)
+	}
+	if _, known := v.template.Table.Part(p.Table); !known {
+		parts := v.template.Table.parts(func(Table) bool { return true })
+		v.found.add(field+".table", "is %.40q; the parts of the layout are: %s%s", p.Table, listOrNone(parts), didYouMean(p.Table, parts))
+	}
+	if p.Size == 0 {
+		p.Size = DefaultPoolSize
+	}
+	if p.Size < 1 || p.Size > MaxPoolSize {
+		v.found.add(field+".size", "is %d; allowed: 1 to %d, or none for %d", p.Size, MaxPoolSize, DefaultPoolSize)
+	}
+	p.Distribution = Distribution(v.found.word(field+".distribution", string(p.Distribution), string(Uniform), []string{string(Uniform), string(Sequential)}))
 }
 
 // keyTable checks the part of the layout that keys are chosen of.
@@ -181,8 +204,10 @@ func (v *resolver) strayFields(field string, p *Parameter) {
 		set   bool
 		types []ParameterType
 	}{
-		{"table", p.Table != "", []ParameterType{ParamKey}},
-		{"distribution", p.Distribution != "", []ParameterType{ParamKey}},
+		{"table", p.Table != "", []ParameterType{ParamKey, ParamPool}},
+		{"column", p.Column != "", []ParameterType{ParamPool}},
+		{"size", p.Size != 0, []ParameterType{ParamPool}},
+		{"distribution", p.Distribution != "", []ParameterType{ParamKey, ParamPool}},
 		{"theta", p.Theta != 0, []ParameterType{ParamKey, ParamRecentKey}},
 		{"min", p.Min != 0, []ParameterType{ParamInt, ParamFloat}},
 		{"max", p.Max != 0, []ParameterType{ParamInt, ParamFloat}},

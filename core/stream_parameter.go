@@ -22,6 +22,7 @@ const (
 	makeTimestamp
 	makeChoice
 	makeOffset
+	makePool
 )
 
 // generatedParameter is one parameter, ready to be made.
@@ -38,6 +39,7 @@ type generatedParameter struct {
 	values   []any
 	words    []uint64 // canonical, of values
 	of       int
+	inOrder  bool // of a pool: one value after the other
 	relative bool // it counts from InsertBase in the hash
 }
 
@@ -87,6 +89,8 @@ func newGeneratedParameter(list []Parameter, i int, table TemplateTable, earlier
 		g.make, g.number = makeTimestamp, max(p.Within.Std().Microseconds(), 1)
 	case ParamChoice, ParamLiteral:
 		return newChoice(p)
+	case ParamPool:
+		g.make, g.inOrder = makePool, p.Distribution == Sequential
 	case ParamOffset:
 		of := slices.IndexFunc(list[:i], func(e Parameter) bool { return e.Name == p.Of && e.Name != "" })
 		if of < 0 || !earlier[of].whole() {
@@ -118,6 +122,18 @@ func newChoice(p *Parameter) (generatedParameter, error) {
 		g.words = append(g.words, canonicalWord(value))
 	}
 	return g, nil
+}
+
+// draw gives a parameter the values of its pool.
+func (p *generatedParameter) draw(pool ValuePool, connections int64) error {
+	if int64(pool.Len()) < connections {
+		return fmt.Errorf("%w: a value pool has %d values for %d connections", ErrInvalid, pool.Len(), connections)
+	}
+	p.values = pool.values
+	for _, value := range pool.values {
+		p.words = append(p.words, canonicalWord(value))
+	}
+	return nil
 }
 
 // canonicalWord is what a literal counts as in the hash. Values of different
@@ -173,6 +189,15 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 		number = p.number + r.Int64n(p.count)
 	case makeOffset:
 		number = m.numbers[p.of] + p.number
+	case makePool: // one of the connection's own values
+		own := poolShare(int64(len(p.values)), s.connection, s.g.connections)
+		at := m.count % own
+		if !p.inOrder {
+			at = r.Int64n(own)
+		}
+		at = at*s.g.connections + s.connection
+		m.values[i], m.words[i] = p.values[at], p.words[at]
+		return
 	case makeChoice:
 		at := 0
 		if len(p.values) > 1 {

@@ -100,13 +100,14 @@ const (
 	ParamTimestamp   ParameterType = "timestamp" // UTC, within Within before 2026-01-01
 	ParamChoice      ParameterType = "choice"    // one of Values
 	ParamLiteral     ParameterType = "literal"   // always Value
+	ParamPool        ParameterType = "pool"      // a value of Column, sampled before the run; no two connections share one
 	ParamOffset      ParameterType = "offset"    // the parameter Of plus Add
 )
 
 // ParameterTypes returns every parameter type.
 func ParameterTypes() []ParameterType {
 	return []ParameterType{ParamKey, ParamRecentKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamFloat, ParamString,
-		ParamBool, ParamTimestamp, ParamChoice, ParamLiteral, ParamOffset}
+		ParamBool, ParamTimestamp, ParamChoice, ParamLiteral, ParamPool, ParamOffset}
 }
 
 // Parameter is one typed parameter of an operation. Statements of one operation
@@ -125,6 +126,8 @@ type Parameter struct {
 	Within       Duration      `json:"within,omitempty"`
 	Of           string        `json:"of,omitempty"`
 	Add          int64         `json:"add,omitempty"`
+	Column       string        `json:"column,omitempty"` // whose values a pool has
+	Size         int           `json:"size,omitempty"`   // values of a pool at most; default 10000
 }
 
 // Duration is a time.Duration that is written as "1m30s".

@@ -18,6 +18,11 @@ type Target interface {
 	// executing it. Errors: Invalid with the target's own message.
 	Explain(ctx context.Context, table core.TemplateTable, statement core.Statement) error
 
+	// Sample reads the values of a pool, each int64 or string, as its Statement says,
+	// and at most spec.Size of them. Errors: Invalid for a column that is not there,
+	// or is of another type.
+	Sample(ctx context.Context, table core.TemplateTable, spec core.PoolSpec) ([]any, error)
+
 	// Open opens one session on a connection of its own and prepares every
 	// statement on it.
 	Open(ctx context.Context, options SessionOptions) (Session, error)

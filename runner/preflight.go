@@ -22,8 +22,19 @@ const maxClockOffset = time.Second
 // the scenario needs and that may be missing. It changes nothing. The findings
 // are in a fixed order.
 func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.Finding {
+	findings, _ := r.preflight(ctx, scenario)
+	return findings
+}
+
+// preflight returns the value pools, too, that were sampled for the scenario.
+func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) ([]core.Finding, []core.ValuePool) {
+	var pools []core.ValuePool
 	checks := []func(context.Context, core.Scenario) []core.Finding{
 		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore,
+		func(ctx context.Context, s core.Scenario) (findings []core.Finding) {
+			findings, pools = r.checkPools(ctx, s)
+			return findings
+		},
 	}
 	found := make([][]core.Finding, len(checks))
 	var group sync.WaitGroup
@@ -34,9 +45,9 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 	if slices.ContainsFunc(found[0], func(f core.Finding) bool {
 		return f.Message == noTable(scenario) || f.ID == "target.reachable" && f.Severity == core.SeverityError
 	}) {
-		found[1] = nil // no statement can be prepared, which would only hide why
+		found[1], found[len(found)-1] = nil, nil // neither can be done, which would only hide why
 	}
-	return r.hide.findings(slices.Concat(found...))
+	return r.hide.findings(slices.Concat(found...)), pools
 }
 
 func ok(id, message string, args ...any) core.Finding {
