@@ -60,7 +60,7 @@ func bareLookups(b *testing.B, path string, s core.Scenario) float64 {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)")
 	must(b, err)
 	defer db.Close()
-	query := core.ReplaceTable(s.Operations[0].Statements[0].SQL, s.Table.Name)
+	query := core.ReplaceTables(s.Operations[0].Statements[0].SQL, func(string) string { return s.Table.Name })
 	var statements [connections]*sql.Stmt
 	for i := range connections {
 		conn, err := db.Conn(ctx)

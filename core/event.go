@@ -45,6 +45,7 @@ type (
 	PreflightFinished struct {
 		At       time.Time
 		Findings []Finding
+		Pools    []string // ids of the scenario's value pools, in its order
 	}
 	// WorkerLaunched says that the platform has accepted a launch.
 	WorkerLaunched struct {

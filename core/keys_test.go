@@ -30,7 +30,7 @@ func TestNewKeysRefusals(t *testing.T) {
 		theta        float64
 		want         string
 	}{
-		{"", 10, 0, `distribution is "", allowed are ["uniform" "zipfian" "sequential" "latest"]`},
+		{"", 10, 0, `distribution is "", allowed are ["uniform" "zipfian" "scrambled_zipfian" "sequential" "latest"]`},
 		{"zipf", 10, 0, `distribution is "zipf", allowed are`},
 		{core.Uniform, 0, 0, "rows is 0, at least 1 required"},
 		{core.Latest, -5, 0, "rows is -5, at least 1 required"},

@@ -2,17 +2,22 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // Template SQL is one statement in which ? stands for a parameter and {table}
-// for the benchmark table. What is between quotes (' " ` [ ] $$), and comments,
-// are left alone. Where databases disagree about where a quote ends, the text
+// for the benchmark table, or {table.PART} for another one of its layout. What is
+// between quotes (' " ` [ ] $$), and comments, are left alone. Where databases disagree about where a quote ends, the text
 // is refused: a placeholder counted wrongly would be measured wrongly.
 
-// tablePlaceholder stands for the benchmark table in template SQL.
-const tablePlaceholder = "{table}"
+// {table} stands for the benchmark table in template SQL, {table.PART} for another
+// one of its layout.
+const (
+	tableOpening = "{table"
+	tableClosing = "}"
+)
 
 // sqlToken is one piece of template SQL; pieces follow one another without gaps.
 type sqlToken struct {
@@ -29,7 +34,7 @@ const (
 	sqlWord                // a keyword or an identifier
 	sqlNumber              // digits and what belongs to them
 	sqlPlaceholder         // ?
-	sqlTable               // {table}
+	sqlTable               // {table} or {table.PART}
 	sqlSemicolon           // ;
 	sqlDollar              // $1: somebody else's placeholder
 	sqlSymbol              // one character of anything else
@@ -171,11 +176,20 @@ func (l *sqlLexer) dollar(rest string) (sqlKind, int, error) {
 	return sqlQuoted, end + 2*len(quote), nil
 }
 
-// braced reads {table}, or a lone {. Any other {word} is refused: it is a
-// misspelling.
+// braced reads {table} or {table.PART}, or a lone {. Any other {word} is refused:
+// it is a misspelling.
 func (l *sqlLexer) braced(rest string) (sqlKind, int, error) {
-	if strings.HasPrefix(rest, tablePlaceholder) {
-		return sqlTable, len(tablePlaceholder), nil
+	if behind, found := strings.CutPrefix(rest, tableOpening); found {
+		length := 0
+		if strings.HasPrefix(behind, ".") {
+			length = 1 + spanOf(behind[1:], isWordByte)
+		}
+		if length != 1 && strings.HasPrefix(behind[length:], tableClosing) {
+			return sqlTable, len(tableOpening) + length + len(tableClosing), nil
+		}
+		if length > 0 {
+			return 0, 0, l.invalid(0, "{table. is not closed; write {table.PART}, PART being a table of the layout")
+		}
 	}
 	if word := spanOf(rest[1:], isWordByte); word > 0 && 1+word < len(rest) && rest[1+word] == '}' {
 		return 0, 0, l.invalid(0, "%.40s is not known; only {table} is", rest[:word+2])
@@ -266,10 +280,27 @@ func Rebind(sql string, style func(n int) string) (string, error) {
 	}
 }
 
-// ReplaceTable replaces each {table} outside quotes and comments by an
-// identifier, which the dialect has quoted. Text behind an error that
-// CountPlaceholders would report is left as it is.
-func ReplaceTable(sql, quotedIdentifier string) string {
+// tablePart is the PART of a token {table.PART}; "" of {table}.
+func tablePart(token string) string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(token, tableOpening), tableClosing)
+	return strings.TrimPrefix(inner, ".")
+}
+
+// tableParts are the parts that valid SQL names, each once.
+func tableParts(sql string) (parts []string) {
+	ReplaceTables(sql, func(part string) string {
+		if part != "" && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+		return ""
+	})
+	return parts
+}
+
+// ReplaceTables replaces each {table} and {table.PART} outside quotes and comments
+// by the identifier of that part ("" for {table}), which the dialect has quoted.
+// Text behind an error that CountPlaceholders would report is left as it is.
+func ReplaceTables(sql string, identifier func(part string) string) string {
 	var out strings.Builder
 	for l := (sqlLexer{text: sql}); ; {
 		token, err := l.next()
@@ -280,7 +311,7 @@ func ReplaceTable(sql, quotedIdentifier string) string {
 		case token.kind == sqlEnd:
 			return out.String()
 		case token.kind == sqlTable:
-			out.WriteString(quotedIdentifier)
+			out.WriteString(identifier(tablePart(sql[token.start:token.end])))
 		default:
 			out.WriteString(sql[token.start:token.end])
 		}

@@ -15,7 +15,7 @@ func dollarStyle(n int) string { return fmt.Sprintf("$%d", n) }
 
 func ExampleRebind() {
 	sql, _ := core.Rebind("SELECT '?' FROM {table} WHERE ID = ? -- why?", func(n int) string { return fmt.Sprintf("$%d", n) })
-	fmt.Println(core.ReplaceTable(sql, `"BENCH"`))
+	fmt.Println(core.ReplaceTables(sql, func(string) string { return `"BENCH"` }))
 	// Output: SELECT '?' FROM "BENCH" WHERE ID = $1 -- why?
 }
 
@@ -82,7 +82,7 @@ func TestPlaceholders(t *testing.T) {
 			if c.table == "" {
 				c.table = c.sql
 			}
-			is.Equal(core.ReplaceTable(c.sql, "T"), c.table)
+			is.Equal(core.ReplaceTables(c.sql, func(string) string { return "T" }), c.table)
 		})
 	}
 }
@@ -111,7 +111,7 @@ func TestPlaceholderRefusals(t *testing.T) {
 			is.True(errors.Is(err, core.ErrInvalid))
 			is.Equal(err.Error(), c.message)
 			is.Equal(core.CheckStatement(c.sql).Error(), c.message)
-			is.Equal(core.ReplaceTable(c.sql+"{table}", "T")[:6], (c.sql + "{table}")[:6]) // no panic, beginning kept
+			is.Equal(core.ReplaceTables(c.sql+"{table}", func(string) string { return "T" })[:6], (c.sql + "{table}")[:6]) // no panic, beginning kept
 		})
 	}
 	t.Run("a foreign placeholder collides", func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestPlaceholdersAgainstPieces(t *testing.T) {
 					t.Fatalf("%q: %d placeholders, %v; want %d", sql, n, err, a.count+b.count+c.count)
 				}
 				tables := strings.Count(sql, "{table}")
-				is.Equal(strings.Count(core.ReplaceTable(sql, "«T»"), "«T»"), tables)
+				is.Equal(strings.Count(core.ReplaceTables(sql, func(string) string { return "«T»" }), "«T»"), tables)
 			}
 		}
 	}
@@ -164,11 +164,11 @@ func FuzzPlaceholders(f *testing.F) {
 			if !errors.Is(err, core.ErrInvalid) || bindErr == nil || core.CheckStatement(sql) == nil {
 				t.Fatalf("%q: %v, %v", sql, err, bindErr)
 			}
-			_ = core.ReplaceTable(sql, "T")
+			_ = core.ReplaceTables(sql, func(string) string { return "T" })
 			return
 		}
-		if core.ReplaceTable(sql, "{table}") != sql {
-			t.Fatalf("%q: {table} by itself is %q", sql, core.ReplaceTable(sql, "{table}"))
+		if core.ReplaceTables(sql, func(string) string { return "{table}" }) != sql {
+			t.Fatalf("%q: {table} by itself is %q", sql, core.ReplaceTables(sql, func(string) string { return "{table}" }))
 		}
 		_, _, _ = core.IsQuery(sql), core.StatementAccess(sql), core.FirstKeyword(sql)
 		if bindErr != nil {

@@ -137,8 +137,18 @@ func (v *resolver) table() TemplateTable {
 		v.found.add("table.name", "is %.120q; allowed: letters, digits and underscores, not beginning with a digit, with up to two dots between schema and table", t.Name)
 	}
 	t.Type = v.found.word("table.type", t.Type, "STANDARD", []string{"STANDARD", "HYBRID", "INTERACTIVE"})
-	if t.Rows < 1 || t.Rows > InsertRange {
-		v.found.add("table.rows", "is %d; allowed: 1 to %d", t.Rows, InsertRange)
+	if t.Layout != "" {
+		v.found.word("table.layout", t.Layout, "", Layouts())
+		if t.Type == "INTERACTIVE" {
+			v.found.add("table.type", "is INTERACTIVE, which the layout %.40s has not; allowed with it: STANDARD, HYBRID", t.Layout)
+		}
+	}
+	most := InsertRange
+	if t.Layout == LayoutTPCB {
+		most = tpcbMost // its keys are of 32 bits, as pgbench's
+	}
+	if t.Rows < 1 || t.Rows > most {
+		v.found.add("table.rows", "is %d; allowed: 1 to %d", t.Rows, most)
 	}
 	return t
 }

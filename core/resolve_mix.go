@@ -84,6 +84,13 @@ func (v *resolver) operation(field string, t *TemplateOp) Operation {
 	op := Operation{Kind: t.Kind, Transaction: len(t.Statements) > 0}
 	sql, parameters := DefaultStatement(t.Kind)
 	builtIn := sql != ""
+	if layout := v.template.Table.Layout; builtIn && layout != "" {
+		sql, parameters, builtIn = "", nil, false
+		if t.SQL == "" && len(t.Statements) == 0 {
+			v.found.add(field, "has neither sql nor statements, and %s has no SQL of its own with the layout %.40s", t.Kind, layout)
+			return op
+		}
+	}
 	switch {
 	case t.SQL != "" && op.Transaction:
 		v.found.add(field, "has both sql and statements; keep one of them")
@@ -177,6 +184,12 @@ func (v *resolver) sql(field, sql string) (s Statement, placeholders int, ok boo
 	if err != nil {
 		v.found.add(field, "is wrong: %s", reasonOf(err))
 		return s, 0, false
+	}
+	for _, part := range tableParts(sql) {
+		if _, known := v.template.Table.Part(part); !known {
+			parts := v.template.Table.parts(func(Table) bool { return true })
+			v.found.add(field, "names {table.%.40s}; the parts of the layout are: %s%s", part, listOrNone(parts), didYouMean(part, parts))
+		}
 	}
 	s.Query = IsQuery(sql)
 	return s, placeholders, true

@@ -39,7 +39,7 @@ slos[1] is about "COUNT_STATUS", which is not in the mix; allowed: POINT_LOOKUP,
 		{func(m []core.TemplateOp) { m[1].Weight = 9.99 }, `mix has weights that sum to 99.99 (59.99 + 9.99 + 10 + 10 + 5 + 2.51 + 2.5); they must sum to 100`},
 		{func(m []core.TemplateOp) { m[1].Weight = 30 }, `mix has weights that sum to 120 (59.99 + 30 + 10 + 10 + 5 + 2.51 + 2.5); they must sum to 100`},
 
-		{func(m []core.TemplateOp) { m[lookup].Keys = "zipfain" }, `mix[0].keys is "zipfain"; allowed: uniform, zipfian, sequential, latest; did you mean zipfian?`},
+		{func(m []core.TemplateOp) { m[lookup].Keys = "zipfain" }, `mix[0].keys is "zipfain"; allowed: uniform, zipfian, scrambled_zipfian, sequential, latest; did you mean zipfian?`},
 		{func(m []core.TemplateOp) { m[insert].Keys = core.Uniform }, `mix[2].keys is "uniform", but the operation has no parameter of type key`},
 		{func(m []core.TemplateOp) { m[insert].Theta = 1 }, `mix[2].theta is 1, but the operation has no parameter of type key`},
 		{func(m []core.TemplateOp) { m[lookup].Theta = 6 }, `mix[0].theta is 6; allowed: above 0 to 5, or none for 0.99`},
@@ -102,10 +102,10 @@ func TestParameterRefusals(t *testing.T) {
 		parameter core.Parameter
 		message   string // without "mix[5].parameters[0]."
 	}{
-		{core.Parameter{}, "type is missing; allowed: key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, offset"},
-		{core.Parameter{Type: "sting"}, `type is "sting"; allowed: key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, offset; did you mean string?`},
+		{core.Parameter{}, "type is missing; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, pool, offset"},
+		{core.Parameter{Type: "sting"}, `type is "sting"; allowed: key, recent_key, insert_key, inserted_key, int, float, string, bool, timestamp, choice, literal, pool, offset; did you mean string?`},
 		{core.Parameter{Type: core.ParamBool, Name: "a b"}, `name is "a b"; allowed: letters, digits and underscores, the first not a digit`},
-		{core.Parameter{Type: core.ParamKey, Distribution: "gauss"}, `distribution is "gauss"; allowed: uniform, zipfian, sequential, latest`},
+		{core.Parameter{Type: core.ParamKey, Distribution: "gauss"}, `distribution is "gauss"; allowed: uniform, zipfian, scrambled_zipfian, sequential, latest`},
 		{core.Parameter{Type: core.ParamKey, Distribution: core.Zipfian, Theta: -1}, `theta is -1; allowed: above 0 to 5, or none for 0.99`},
 		{core.Parameter{Type: core.ParamInt, Min: 2, Max: 1}, `min is 2, above max, which is 1`},
 		{core.Parameter{Type: core.ParamInt, Min: 0.5, Max: 1}, `min is 0.5; the type int needs a whole number`},
@@ -125,8 +125,8 @@ func TestParameterRefusals(t *testing.T) {
 		{core.Parameter{Type: core.ParamLiteral, Value: "\xff"}, `value is not valid UTF-8`},
 		{core.Parameter{Type: core.ParamOffset}, `of is missing; allowed are the parameters before it that are whole numbers: none`},
 		{core.Parameter{Type: core.ParamOffset, Of: "id"}, `of is "id"; allowed are the parameters before it that are whole numbers: none`},
-		{core.Parameter{Type: core.ParamBool, Distribution: core.Uniform}, `distribution has no effect on the type bool; it belongs to key`},
-		{core.Parameter{Type: core.ParamBool, Theta: 1}, `theta has no effect on the type bool; it belongs to key`},
+		{core.Parameter{Type: core.ParamBool, Distribution: core.Uniform}, `distribution has no effect on the type bool; it belongs to key and pool`},
+		{core.Parameter{Type: core.ParamBool, Theta: 1}, `theta has no effect on the type bool; it belongs to key and recent_key`},
 		{core.Parameter{Type: core.ParamBool, Min: 1}, `min has no effect on the type bool; it belongs to int and float`},
 		{core.Parameter{Type: core.ParamBool, Max: 1}, `max has no effect on the type bool; it belongs to int and float`},
 		{core.Parameter{Type: core.ParamInt, Length: 1}, `length has no effect on the type int; it belongs to string`},

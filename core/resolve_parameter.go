@@ -115,7 +115,13 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 	case ParamKey:
 		v.distribution(field+".distribution", p.Distribution)
 		v.theta(field+".theta", p.Theta)
+		v.keyTable(field+".table", p.Table)
 		p.resolveKey(t)
+	case ParamRecentKey:
+		v.theta(field+".theta", p.Theta)
+		if p.Theta == 0 {
+			p.Theta = DefaultTheta
+		}
 	case ParamInt, ParamFloat:
 		v.minMax(field, p)
 	case ParamString:
@@ -137,8 +143,42 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 			v.found.add(field+".value", "%s", problem)
 		}
 		p.Value = value
+	case ParamPool:
+		v.pool(field, p)
 	case ParamOffset:
 		v.offset(field, p, earlier)
+	}
+}
+
+// pool checks a parameter whose values are sampled before the run.
+func (v *resolver) pool(field string, p *Parameter) {
+	switch {
+	case p.Column == "":
+		v.found.add(field+".column", "is missing; name the column of the table whose values the pool has")
+	case len(p.Column) > maxName || !columnName.MatchString(p.Column):
+		v.found.add(field+".column", "is %.120q; allowed: letters, digits and underscores, not beginning with a digit", p.Column)
+	}
+	if _, known := v.template.Table.Part(p.Table); !known {
+		parts := v.template.Table.parts(func(Table) bool { return true })
+		v.found.add(field+".table", "is %.40q; the parts of the layout are: %s%s", p.Table, listOrNone(parts), didYouMean(p.Table, parts))
+	}
+	if p.Size == 0 {
+		p.Size = DefaultPoolSize
+	}
+	if p.Size < 1 || p.Size > MaxPoolSize {
+		v.found.add(field+".size", "is %d; allowed: 1 to %d, or none for %d", p.Size, MaxPoolSize, DefaultPoolSize)
+	}
+	p.Distribution = Distribution(v.found.word(field+".distribution", string(p.Distribution), string(Uniform), []string{string(Uniform), string(Sequential)}))
+}
+
+// keyTable checks the part of the layout that keys are chosen of.
+func (v *resolver) keyTable(field, part string) {
+	if part == "" {
+		return
+	}
+	parts := v.template.Table.parts(func(of Table) bool { return of.Key != "" && of.Rows > 0 })
+	if !slices.Contains(parts, part) {
+		v.found.add(field, "is %.40q; allowed are the parts of the layout that have keys: %s%s", part, listOrNone(parts), didYouMean(part, parts))
 	}
 }
 
@@ -164,8 +204,11 @@ func (v *resolver) strayFields(field string, p *Parameter) {
 		set   bool
 		types []ParameterType
 	}{
-		{"distribution", p.Distribution != "", []ParameterType{ParamKey}},
-		{"theta", p.Theta != 0, []ParameterType{ParamKey}},
+		{"table", p.Table != "", []ParameterType{ParamKey, ParamPool}},
+		{"column", p.Column != "", []ParameterType{ParamPool}},
+		{"size", p.Size != 0, []ParameterType{ParamPool}},
+		{"distribution", p.Distribution != "", []ParameterType{ParamKey, ParamPool}},
+		{"theta", p.Theta != 0, []ParameterType{ParamKey, ParamRecentKey}},
 		{"min", p.Min != 0, []ParameterType{ParamInt, ParamFloat}},
 		{"max", p.Max != 0, []ParameterType{ParamInt, ParamFloat}},
 		{"length", p.Length != 0, []ParameterType{ParamString}},
@@ -228,7 +271,7 @@ func (v *resolver) choice(field string, p *Parameter) {
 
 // offset checks a parameter that is another one plus a number.
 func (v *resolver) offset(field string, p *Parameter, earlier []Parameter) {
-	whole := []ParameterType{ParamKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamOffset}
+	whole := []ParameterType{ParamKey, ParamRecentKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamOffset}
 	var names []string
 	for _, e := range earlier {
 		if e.Name != "" && slices.Contains(whole, e.Type) {

@@ -56,6 +56,7 @@ type Run struct {
 	Detail   string         `json:"detail,omitempty"`
 	Workers  []WorkerRecord `json:"workers,omitempty"`
 	Findings []Finding      `json:"findings,omitempty"`
+	Pools    []string       `json:"pools,omitempty"` // ids of the scenario's value pools, in its order
 
 	StartedAt time.Time `json:"started_at,omitzero"` // the start was requested
 	Origin    time.Time `json:"origin,omitzero"`     // the load begins
@@ -203,6 +204,7 @@ func (r *Run) preflightFinished(e PreflightFinished) {
 		r.end(e.At, Failed)
 		return
 	}
+	r.Pools = slices.Clone(e.Pools)
 	r.Status = Starting
 	r.Deadline = e.At.Add(r.Plan.StartTimeout)
 	for i := range r.Workers {

@@ -30,7 +30,7 @@ func CheckStatement(sql string) error {
 			continue
 		case ended && token.kind != sqlSemicolon:
 			return invalidSQL(sql, token.start, "a second statement begins here; one is allowed")
-		case token.kind == sqlQuoted && strings.Contains(text, tablePlaceholder):
+		case token.kind == sqlQuoted && (strings.Contains(text, tableOpening+tableClosing) || strings.Contains(text, tableOpening+".")):
 			return invalidSQL(sql, token.start, "{table} inside quotes is not replaced; write it without them")
 		case token.kind == sqlWord && !first && controlsTransaction(text):
 			return invalidSQL(sql, token.start, strings.ToUpper(text)+" is not allowed; for a transaction, list its statements under statements")

@@ -1,6 +1,9 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Generator makes the operations of every connection of a run. It does not
 // change and may be shared. Make it with NewGenerator.
@@ -31,9 +34,10 @@ const Exhausted = -1
 // each half stays free, so that InsertBase-1 is never a row of the run before.
 const insertHalf = InsertRange/2 - 1
 
-// NewGenerator makes the generator of a scenario. A scenario that Resolve has
-// made never fails; one that was changed since does, with ErrInvalid.
-func NewGenerator(s Scenario) (*Generator, error) {
+// NewGenerator makes the generator of a scenario, with the values of its Pools in
+// the same order. A scenario that Resolve has made, with pools that preflight has
+// passed, never fails; one that was changed since does, with ErrInvalid.
+func NewGenerator(s Scenario, pools ...ValuePool) (*Generator, error) {
 	g := &Generator{
 		seed:        uint64(s.Load.Seed),
 		connections: int64(s.Load.Connections),
@@ -43,12 +47,25 @@ func NewGenerator(s Scenario) (*Generator, error) {
 	if g.connections < 1 {
 		return nil, fmt.Errorf("%w: scenario: connections is %d, at least 1 required", ErrInvalid, g.connections)
 	}
+	specs := s.Pools()
+	if len(pools) != len(specs) {
+		return nil, fmt.Errorf("%w: scenario: %d value pools were given, %d are needed", ErrInvalid, len(pools), len(specs))
+	}
 	var weights []int
 	first := 0
 	for i := range s.Operations {
-		op, err := newGeneratedOperation(&s.Operations[i], s.Table.Rows, first)
+		op, err := newGeneratedOperation(&s.Operations[i], s.Table, first)
 		if err != nil {
 			return nil, fmt.Errorf("scenario: %s: %w", s.Operations[i].Kind, err)
+		}
+		for j := range op.parameters {
+			if op.parameters[j].make != makePool {
+				continue
+			}
+			at := slices.Index(specs, s.Operations[i].Parameters[j].spec())
+			if err := op.parameters[j].draw(pools[at], g.connections); err != nil {
+				return nil, fmt.Errorf("scenario: %s: %w", s.Operations[i].Kind, err)
+			}
 		}
 		g.operations = append(g.operations, op)
 		weights = append(weights, s.Operations[i].Weight)
@@ -61,10 +78,10 @@ func NewGenerator(s Scenario) (*Generator, error) {
 	return g, nil
 }
 
-func newGeneratedOperation(op *Operation, rows int64, first int) (generatedOperation, error) {
+func newGeneratedOperation(op *Operation, table TemplateTable, first int) (generatedOperation, error) {
 	o := generatedOperation{first: first, hash: operationSeed}
 	for i := range op.Parameters {
-		p, err := newGeneratedParameter(op.Parameters, i, rows, o.parameters)
+		p, err := newGeneratedParameter(op.Parameters, i, table, o.parameters)
 		if err != nil {
 			return o, fmt.Errorf("parameters[%d]: %w", i, err)
 		}

@@ -12,6 +12,7 @@ type making int
 
 const (
 	makeKey making = iota
+	makeRecentKey
 	makeInsertKey
 	makeInsertedKey
 	makeInt
@@ -21,6 +22,7 @@ const (
 	makeTimestamp
 	makeChoice
 	makeOffset
+	makePool
 )
 
 // generatedParameter is one parameter, ready to be made.
@@ -37,18 +39,28 @@ type generatedParameter struct {
 	values   []any
 	words    []uint64 // canonical, of values
 	of       int
+	inOrder  bool // of a pool: one value after the other
 	relative bool // it counts from InsertBase in the hash
 }
 
 // newGeneratedParameter makes the parameter at index i of an operation, of which
 // those before it are made.
-func newGeneratedParameter(list []Parameter, i int, rows int64, earlier []generatedParameter) (generatedParameter, error) {
+func newGeneratedParameter(list []Parameter, i int, table TemplateTable, earlier []generatedParameter) (generatedParameter, error) {
 	p := &list[i]
 	g := generatedParameter{}
 	switch p.Type {
 	case ParamKey:
+		of, found := table.Part(p.Table)
+		if !found {
+			return g, fmt.Errorf("%w: table is %q, which the layout %q has not", ErrInvalid, p.Table, table.Layout)
+		}
 		var err error
-		g.keys, err = NewKeys(p.Distribution, rows, p.Theta)
+		g.keys, err = NewKeys(p.Distribution, of.Rows, p.Theta)
+		return g, err
+	case ParamRecentKey:
+		g.make = makeRecentKey
+		var err error
+		g.keys, err = NewKeys(Latest, table.Rows, p.Theta)
 		return g, err
 	case ParamInsertKey:
 		g.make, g.relative = makeInsertKey, true
@@ -77,6 +89,8 @@ func newGeneratedParameter(list []Parameter, i int, rows int64, earlier []genera
 		g.make, g.number = makeTimestamp, max(p.Within.Std().Microseconds(), 1)
 	case ParamChoice, ParamLiteral:
 		return newChoice(p)
+	case ParamPool:
+		g.make, g.inOrder = makePool, p.Distribution == Sequential
 	case ParamOffset:
 		of := slices.IndexFunc(list[:i], func(e Parameter) bool { return e.Name == p.Of && e.Name != "" })
 		if of < 0 || !earlier[of].whole() {
@@ -110,6 +124,18 @@ func newChoice(p *Parameter) (generatedParameter, error) {
 	return g, nil
 }
 
+// draw gives a parameter the values of its pool.
+func (p *generatedParameter) draw(pool ValuePool, connections int64) error {
+	if int64(pool.Len()) < connections {
+		return fmt.Errorf("%w: a value pool has %d values for %d connections", ErrInvalid, pool.Len(), connections)
+	}
+	p.values = pool.values
+	for _, value := range pool.values {
+		p.words = append(p.words, canonicalWord(value))
+	}
+	return nil
+}
+
 // canonicalWord is what a literal counts as in the hash. Values of different
 // types differ.
 func canonicalWord(value any) uint64 {
@@ -134,7 +160,7 @@ func canonicalWord(value any) uint64 {
 // be added.
 func (p *generatedParameter) whole() bool {
 	switch p.make {
-	case makeKey, makeInsertKey, makeInsertedKey, makeInt, makeOffset:
+	case makeKey, makeRecentKey, makeInsertKey, makeInsertedKey, makeInt, makeOffset:
 		return true
 	default:
 		return false
@@ -152,6 +178,9 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 	switch p.make {
 	case makeKey:
 		number = p.keys.Key(r, s.connection, s.g.connections, m.count)
+	case makeRecentKey:
+		s.recent(p, m, i, r)
+		return
 	case makeInsertKey:
 		number = s.g.insertBase + offset + p.number
 	case makeInsertedKey:
@@ -160,6 +189,15 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 		number = p.number + r.Int64n(p.count)
 	case makeOffset:
 		number = m.numbers[p.of] + p.number
+	case makePool: // one of the connection's own values
+		own := poolShare(int64(len(p.values)), s.connection, s.g.connections)
+		at := m.count % own
+		if !p.inOrder {
+			at = r.Int64n(own)
+		}
+		at = at*s.g.connections + s.connection
+		m.values[i], m.words[i] = p.values[at], p.words[at]
+		return
 	case makeChoice:
 		at := 0
 		if len(p.values) > 1 {
@@ -176,6 +214,25 @@ func (s *Stream) make(p *generatedParameter, m *madeOperation, i int, r *Rand, o
 		m.words[i] -= uint64(s.g.insertBase)
 	}
 }
+
+// recent chooses among the newest rows that the connection knows of, as many as
+// the table had at first: those that it inserted itself, and below them the
+// table's last ones. So the newest row is the most frequent, also while rows are
+// added, and no connection need know of another's.
+func (s *Stream) recent(p *generatedParameter, m *madeOperation, i int, r *Rand) {
+	rows := p.keys.rows
+	rank := rows - 1 - p.keys.Key(r, 0, 1, 0)
+	number := rows - 1 - (rank - s.inserts)
+	word := uint64(number)
+	if rank < s.inserts {
+		offset := s.insertFrom + ((s.inserts-1-rank)*s.g.connections+s.connection)*s.g.insertKeys
+		number, word = s.g.insertBase+offset, Mix64(uint64(offset)+recentSeed)
+	}
+	m.numbers[i], m.values[i], m.words[i] = number, number, word
+}
+
+// recentSeed keeps an inserted key apart from one of the table in the hash.
+const recentSeed = 0x726563656e74
 
 // other makes a value that is no whole number, and what it counts as in the hash.
 func (s *Stream) other(p *generatedParameter, r *Rand) (value any, word uint64) {

@@ -28,7 +28,9 @@ type TemplateTarget struct {
 type TemplateTable struct {
 	Name string `json:"name"`
 	Type string `json:"type,omitempty" jsonschema:"description=STANDARD (default) HYBRID or INTERACTIVE"`
-	Rows int64  `json:"rows" jsonschema:"description=Rows that prepare loads and that lookup keys are drawn from"`
+	// Layout is which tables there are; empty: one, with TableColumns.
+	Layout string `json:"layout,omitempty" jsonschema:"description=Which tables there are: tpcb or ycsb; without one a single table of orders"`
+	Rows   int64  `json:"rows" jsonschema:"description=Rows that prepare loads and that lookup keys are drawn from"`
 }
 
 // TemplateLoad says how much load is made, by how many workers, for how long.
@@ -51,7 +53,7 @@ type TemplateLoad struct {
 type TemplateOp struct {
 	Kind       string              `json:"kind" jsonschema:"description=POINT_LOOKUP RANGE_SCAN INSERT UPDATE DELETE or a name of your own"`
 	Weight     float64             `json:"weight" jsonschema:"description=Percent of all operations with at most two decimals"`
-	Keys       Distribution        `json:"keys,omitempty" jsonschema:"description=uniform (default) zipfian sequential or latest"`
+	Keys       Distribution        `json:"keys,omitempty" jsonschema:"description=uniform (default) zipfian scrambled_zipfian sequential or latest"`
 	Theta      float64             `json:"theta,omitempty" jsonschema:"description=Skew of zipfian and latest; default 0.99"`
 	Span       int64               `json:"span,omitempty" jsonschema:"description=Keys that one RANGE_SCAN covers; default 100"`
 	Access     string              `json:"access,omitempty" jsonschema:"description=READ or WRITE; default from the first word of each statement"`
@@ -88,6 +90,7 @@ type ParameterType string
 // The parameter types.
 const (
 	ParamKey         ParameterType = "key"          // an existing row, by Distribution
+	ParamRecentKey   ParameterType = "recent_key"   // a row, or one that this connection inserted: the newest most often
 	ParamInsertKey   ParameterType = "insert_key"   // a new row of this run; int64
 	ParamInsertedKey ParameterType = "inserted_key" // a row that this connection inserted before
 	ParamInt         ParameterType = "int"          // uniform in [Min, Max]
@@ -97,13 +100,14 @@ const (
 	ParamTimestamp   ParameterType = "timestamp" // UTC, within Within before 2026-01-01
 	ParamChoice      ParameterType = "choice"    // one of Values
 	ParamLiteral     ParameterType = "literal"   // always Value
+	ParamPool        ParameterType = "pool"      // a value of Column, sampled before the run; no two connections share one
 	ParamOffset      ParameterType = "offset"    // the parameter Of plus Add
 )
 
 // ParameterTypes returns every parameter type.
 func ParameterTypes() []ParameterType {
-	return []ParameterType{ParamKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamFloat, ParamString,
-		ParamBool, ParamTimestamp, ParamChoice, ParamLiteral, ParamOffset}
+	return []ParameterType{ParamKey, ParamRecentKey, ParamInsertKey, ParamInsertedKey, ParamInt, ParamFloat, ParamString,
+		ParamBool, ParamTimestamp, ParamChoice, ParamLiteral, ParamPool, ParamOffset}
 }
 
 // Parameter is one typed parameter of an operation. Statements of one operation
@@ -111,6 +115,7 @@ func ParameterTypes() []ParameterType {
 type Parameter struct {
 	Name         string        `json:"name,omitempty"`
 	Type         ParameterType `json:"type"`
+	Table        string        `json:"table,omitempty"` // part of the layout that keys are of
 	Distribution Distribution  `json:"distribution,omitempty"`
 	Theta        float64       `json:"theta,omitempty"`
 	Min          float64       `json:"min,omitempty"`
@@ -121,6 +126,8 @@ type Parameter struct {
 	Within       Duration      `json:"within,omitempty"`
 	Of           string        `json:"of,omitempty"`
 	Add          int64         `json:"add,omitempty"`
+	Column       string        `json:"column,omitempty"` // whose values a pool has
+	Size         int           `json:"size,omitempty"`   // values of a pool at most; default 10000
 }
 
 // Duration is a time.Duration that is written as "1m30s".

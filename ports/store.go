@@ -214,6 +214,14 @@ type TemplateStore interface {
 	Used(ctx context.Context, id string) error
 }
 
+// PoolStore keeps value pools by the hash of their content.
+type PoolStore interface {
+	// Put stores a pool as its chunks. Idempotency: an id that is there stays.
+	Put(ctx context.Context, id string, chunks []string) error
+	// Get reads the chunks of a pool. Errors: NotFound.
+	Get(ctx context.Context, id string) (chunks []string, err error)
+}
+
 // LogLine is one stored line of a worker's or orchestrator's log.
 type LogLine struct {
 	RunID    string    `json:"run_id"`
@@ -249,8 +257,9 @@ type Store interface {
 	WorkerStore
 	ResultStore
 	Schema
-	// Templates and Logs have method names of their own.
+	// These have method names of their own.
 	Templates() TemplateStore
+	Pools() PoolStore
 	Logs() LogStore
 	// Close frees the connections. It is idempotent.
 	Close() error

@@ -18,6 +18,11 @@ type Target interface {
 	// executing it. Errors: Invalid with the target's own message.
 	Explain(ctx context.Context, table core.TemplateTable, statement core.Statement) error
 
+	// Sample reads the values of a pool, each int64 or string, as its Statement says,
+	// and at most spec.Size of them. Errors: Invalid for a column that is not there,
+	// or is of another type.
+	Sample(ctx context.Context, table core.TemplateTable, spec core.PoolSpec) ([]any, error)
+
 	// Open opens one session on a connection of its own and prepares every
 	// statement on it.
 	Open(ctx context.Context, options SessionOptions) (Session, error)
@@ -48,6 +53,9 @@ type TargetInfo struct {
 	// LocalFile: it is a file of this host, so workers must run on it.
 	LocalFile bool      `json:"local_file"`
 	Table     TableInfo `json:"table"`
+	// Others are the other tables of the layout, in the order of core's
+	// TemplateTable.Tables.
+	Others []TableInfo `json:"others,omitempty"`
 	// ReadOnly is why the target accepts no writes from this user; empty when it
 	// does.
 	ReadOnly string `json:"read_only,omitempty"`
@@ -119,13 +127,14 @@ type Session interface {
 
 // Loader prepares the benchmark table. It is set-up: no run uses it.
 type Loader interface {
-	// Create makes the table anew and empty. Errors: Conflict when it exists.
+	// Create makes the tables of the layout anew and empty. Errors: Conflict when
+	// one exists.
 	Create(ctx context.Context, table core.TemplateTable) error
-	// Load inserts rows [0, table.Rows) as core.TableRow makes them, in batches,
-	// and calls progress with the rows loaded so far. Idempotency: rows that are
+	// Load inserts the rows of all tables as core.Table makes them, in batches, and
+	// calls progress with the rows loaded so far. Idempotency: rows that are
 	// there already are left alone, so an interrupted load can go on.
 	Load(ctx context.Context, table core.TemplateTable, progress func(rows int64)) error
-	// Drop removes the table. What is gone is no error.
+	// Drop removes the tables. What is gone is no error.
 	Drop(ctx context.Context, table core.TemplateTable) error
 }
 

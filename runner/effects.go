@@ -234,7 +234,12 @@ type performance struct {
 func (p *performance) perform(ctx context.Context, command core.Command) (core.Event, error) {
 	switch c := command.(type) {
 	case core.RunPreflight:
-		return core.PreflightFinished{Findings: p.Preflight(ctx, p.scenario), At: p.clock.now()}, nil
+		findings, sampled := p.preflight(ctx, p.scenario)
+		pools, err := p.storePools(ctx, findings, sampled)
+		if err != nil {
+			return nil, err
+		}
+		return core.PreflightFinished{Findings: findings, Pools: pools, At: p.clock.now()}, nil
 	case core.LaunchWorker:
 		return p.launch(ctx, c)
 	case core.LocateWorker:

@@ -195,6 +195,10 @@ func (g hookTarget) Explain(ctx context.Context, table core.TemplateTable, state
 	return pass(ctx, g.hooks, "Target.Explain", func() error { return g.Target.Explain(ctx, table, statement) })
 }
 
+func (g hookTarget) Sample(ctx context.Context, table core.TemplateTable, spec core.PoolSpec) ([]any, error) {
+	return through(ctx, g.hooks, "Target.Sample", func() ([]any, error) { return g.Target.Sample(ctx, table, spec) })
+}
+
 func (g hookTarget) CancelSessions(ctx context.Context, sessions []string) error {
 	return pass(ctx, g.hooks, "Target.CancelSessions", func() error { return g.Target.CancelSessions(ctx, sessions) })
 }

@@ -22,8 +22,19 @@ const maxClockOffset = time.Second
 // the scenario needs and that may be missing. It changes nothing. The findings
 // are in a fixed order.
 func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.Finding {
+	findings, _ := r.preflight(ctx, scenario)
+	return findings
+}
+
+// preflight returns the value pools, too, that were sampled for the scenario.
+func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) ([]core.Finding, []core.ValuePool) {
+	var pools []core.ValuePool
 	checks := []func(context.Context, core.Scenario) []core.Finding{
 		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore,
+		func(ctx context.Context, s core.Scenario) (findings []core.Finding) {
+			findings, pools = r.checkPools(ctx, s)
+			return findings
+		},
 	}
 	found := make([][]core.Finding, len(checks))
 	var group sync.WaitGroup
@@ -34,9 +45,9 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 	if slices.ContainsFunc(found[0], func(f core.Finding) bool {
 		return f.Message == noTable(scenario) || f.ID == "target.reachable" && f.Severity == core.SeverityError
 	}) {
-		found[1] = nil // no statement can be prepared, which would only hide why
+		found[1], found[len(found)-1] = nil, nil // neither can be done, which would only hide why
 	}
-	return r.hide.findings(slices.Concat(found...))
+	return r.hide.findings(slices.Concat(found...)), pools
 }
 
 func ok(id, message string, args ...any) core.Finding {
@@ -69,6 +80,9 @@ func (r *Runner) otherwise(ctx context.Context, s core.Scenario) (flags string) 
 	}
 	if t.Table.Name != s.Table.Name {
 		flags += " --set table.name=" + s.Table.Name
+	}
+	if t.Table.Layout != s.Table.Layout {
+		flags += " --set table.layout=" + s.Table.Layout
 	}
 	if kind := cmp.Or(t.Table.Type, "STANDARD"); s.Table.Type != "" && kind != s.Table.Type {
 		flags += " --set table.type=" + s.Table.Type
@@ -110,7 +124,7 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 	case info.Table.Rows < s.Table.Rows:
 		findings = append(findings, refuse("target.table", r.prepare(ctx, s), "table %s has %d of the %d rows that the template names", s.Table.Name, info.Table.Rows, s.Table.Rows))
 	default:
-		findings = append(findings, ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows))
+		findings = append(findings, r.otherTables(ctx, s, info)...)
 	}
 	if caps := r.ports.Launcher.Capabilities(); info.LocalFile && !caps.LocalFiles {
 		findings = append(findings, localFile(info.Host, s.Target.Endpoint, caps.Name))
@@ -137,6 +151,27 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
 	}
 	return findings
+}
+
+// otherTables judges the other tables of a layout, where the first is complete.
+func (r *Runner) otherTables(ctx context.Context, s core.Scenario, info ports.TargetInfo) []core.Finding {
+	var wrong []core.Finding
+	for i, want := range s.Table.Tables()[1:] {
+		have := ports.TableInfo{}
+		if i < len(info.Others) {
+			have = info.Others[i]
+		}
+		switch {
+		case !have.Exists:
+			wrong = append(wrong, refuse("target.table", r.prepareAgain(ctx, s), "table %s of the layout %s does not exist", want.Name, s.Table.Layout))
+		case have.Rows < want.Rows:
+			wrong = append(wrong, refuse("target.table", r.prepare(ctx, s), "table %s has %d of the %d rows that the layout %s gives it", want.Name, have.Rows, want.Rows, s.Table.Layout))
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return []core.Finding{ok("target.table", "%s with %d rows", s.Table.Name, info.Table.Rows)}
 }
 
 // localFile refuses a target that is a file of this host: a database, or the

@@ -44,6 +44,16 @@ func preflightCases() []preflightCase {
 	return []preflightCase{
 		{"no table", func(_ B, _ P, _ O, s S) { s.Table.Name = "NONE" }, "target.table", core.SeverityError, "table NONE does not exist", "benchfleet prepare quick --rows 100"},
 		{"too few rows", func(_ B, _ P, _ O, s S) { s.Table.Rows = 500 }, "target.table", core.SeverityError, "table T has 100 of the 500 rows", "benchfleet prepare quick --rows 500"},
+		{"a table of the layout is missing", func(_ B, _ P, _ O, s S) { s.Table.Layout = core.LayoutTPCB }, "target.table", core.SeverityError, "table T_BRANCHES of the layout tpcb does not exist", "benchfleet prepare quick --drop --set table.name=T --set table.layout=tpcb"},
+		{"too few rows in a table of the layout", func(b B, p P, _ O, s S) {
+			s.Table.Layout = core.LayoutTPCB
+			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) {
+				i.Others = []ports.TableInfo{{Exists: true, Rows: 1}, {Exists: true, Rows: 9}, {Exists: true}}
+			}}
+		}, "target.table", core.SeverityError, "table T_TELLERS has 9 of the 10 rows that the layout tpcb gives it", "benchfleet prepare quick --rows 100"},
+		{"an empty pool", func(b B, p P, _ O, s S) { pooled(s, "STATUS", 9); p.Target = unsampled{b.target} }, "target.pool", core.SeverityError, "the pool is empty: column STATUS of table T has no value that is not NULL", "fill the table"},
+		{"a pool that is too small", func(_ B, _ P, _ O, s S) { pooled(s, "STATUS", 1) }, "target.pool", core.SeverityError, "has 1 values for 2 connections", "lower load.connections to 1 in all"},
+		{"a pool of no column", func(_ B, _ P, _ O, s S) { pooled(s, "COLOUR", 9) }, "target.pool", core.SeverityError, "no column COLOUR", "name a column"},
 		{"a bad statement", func(_ B, _ P, _ O, s S) { s.Operations[0].Statements[0].SQL = "SELEC 1" }, "target.statement", core.SeverityError, `POINT_LOOKUP, statement 1: unsupported: memory: knows the default statements only, not "SELEC 1"`, "correct the statement"},
 		{"target unreachable", func(b B, _ P, _ O, _ S) { fail(b, "Target.Describe", unavailable()) }, "target.reachable", core.SeverityError, "unavailable: away", `check the endpoint "local"`},
 		{"a statement without rights", func(b B, p P, _ O, _ S) {
@@ -85,6 +95,18 @@ func preflightCases() []preflightCase {
 		{"store cannot be written", func(b B, _ P, _ O, _ S) { fail(b, "Schema.Probe", core.ErrDenied) }, "store.write", core.SeverityError, "denied", "make the store writable"},
 		{"clocks apart", func(_ B, p P, _ O, _ S) { p.Schema = skewed{p.Schema} }, "store.write", core.SeverityWarning, "its clock is off by 1m0s", "synchronise the clocks"},
 	}
+}
+
+// pooled lets the keys of the first operation be drawn from a pool.
+func pooled(s *core.Scenario, column string, size int) {
+	s.Operations[0].Parameters = []core.Parameter{{Name: "id", Type: core.ParamPool, Column: column, Size: size, Distribution: core.Uniform}}
+}
+
+// unsampled has columns without values.
+type unsampled struct{ ports.Target }
+
+func (unsampled) Sample(context.Context, core.TemplateTable, core.PoolSpec) ([]any, error) {
+	return nil, nil
 }
 
 // A mix that only reads may run on a target that takes no writes.

@@ -30,13 +30,14 @@ type Ports struct {
 	Templates ports.TemplateStore
 	Schema    ports.Schema
 	Logs      ports.LogStore
+	Pools     ports.PoolStore
 	Launcher  ports.Launcher
 	Target    ports.Target
 }
 
 // FromStore fills in every role that a whole store plays.
 func FromStore(s ports.Store, launcher ports.Launcher, target ports.Target) Ports {
-	return Ports{Runs: s, Workers: s, Results: s, Templates: s.Templates(), Schema: s, Logs: s.Logs(), Launcher: launcher, Target: target}
+	return Ports{Runs: s, Workers: s, Results: s, Templates: s.Templates(), Schema: s, Logs: s.Logs(), Pools: s.Pools(), Launcher: launcher, Target: target}
 }
 
 // Options are the rest of what a Runner can be told. The zero value works where

@@ -119,7 +119,7 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 		return Exit{Code: core.ExitEnvironment, Cause: cause}
 	}
 	exit := Run(ctx, config, Ports{
-		Runs: store, Workers: store, Results: store,
+		Runs: store, Workers: store, Results: store, Pools: store.Pools(),
 		Target: func(ctx context.Context, target core.ScenarioTarget) (ports.Target, error) {
 			endpoint, err := env.endpoint(target.Endpoint)
 			if err != nil {

@@ -22,7 +22,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 	}
 	s.Load.Sampling = 0
 	clock := newClock()
-	l, err := newLoad(ctx, clock, s, core.WorkerKey{RunID: s.Name, WorkerID: core.WorkerID(0)}, 0, error.Error, slog.New(slog.DiscardHandler))
+	l, err := newLoad(ctx, clock, s, nil, core.WorkerKey{RunID: s.Name, WorkerID: core.WorkerID(0)}, 0, error.Error, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return core.Report{}, err
 	}

@@ -68,8 +68,8 @@ type load struct {
 }
 
 // newLoad prepares the load of the connections of one worker. It opens nothing.
-func newLoad(ctx context.Context, clock clock, s core.Scenario, key core.WorkerKey, worker int, text func(error) string, log *slog.Logger) (*load, error) {
-	generator, err := core.NewGenerator(s)
+func newLoad(ctx context.Context, clock clock, s core.Scenario, pools []core.ValuePool, key core.WorkerKey, worker int, text func(error) string, log *slog.Logger) (*load, error) {
+	generator, err := core.NewGenerator(s, pools...)
 	if err != nil {
 		return nil, err
 	}

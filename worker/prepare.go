@@ -47,7 +47,14 @@ func (w *worker) prepare(ctx context.Context) (code int, err error) {
 	if w.config.Build.Scenario, err = w.scenario.Hash(); err != nil {
 		return core.ExitInternal, err
 	}
-	w.load, err = newLoad(ctx, w.clock, w.scenario, w.key, w.config.GroupID, w.text, w.log)
+	pools, err := w.readPools(ctx, record.Run.Pools)
+	if err != nil {
+		if core.Retryable(err) {
+			return core.ExitLease, err
+		}
+		return core.ExitRefused, err
+	}
+	w.load, err = newLoad(ctx, w.clock, w.scenario, pools, w.key, w.config.GroupID, w.text, w.log)
 	if err != nil {
 		return core.ExitRefused, err
 	}
@@ -91,6 +98,35 @@ func (w *worker) loadRun(ctx context.Context) (ports.RunRecord, error) {
 		}
 		wait(ctx, beatPause(failures))
 	}
+}
+
+// readPools reads the value pools of the run, and proves that they are those that
+// were sampled for it.
+func (w *worker) readPools(ctx context.Context, ids []string) (pools []core.ValuePool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	for _, id := range ids {
+		if w.ports.Pools == nil {
+			return nil, fmt.Errorf("%w: the run has value pools, and nothing to read them from", core.ErrInvalid)
+		}
+		var chunks []string
+		for failures := 1; ; failures++ {
+			chunks, err = w.ports.Pools.Get(ctx, id)
+			if err == nil || !core.Retryable(err) || ctx.Err() != nil {
+				break
+			}
+			wait(ctx, beatPause(failures))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("value pool %.12s: %w", id, err)
+		}
+		pool, err := core.ParsePool(id, chunks)
+		if err != nil {
+			return nil, err
+		}
+		pools = append(pools, pool)
+	}
+	return pools, nil
 }
 
 // untilSignal derives a context that ends with the next signal. heard gives it

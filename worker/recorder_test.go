@@ -23,7 +23,7 @@ func testLoad(t testing.TB, tmpl core.Template) (*load, *collector) {
 	is.NoErr(target.Create(t.Context(), scenario.Table))
 	is.NoErr(target.Load(t.Context(), scenario.Table, nil))
 	clock := newClock()
-	l, err := newLoad(t.Context(), clock, scenario, core.WorkerKey{RunID: "r", WorkerID: "worker-0", Epoch: 1}, 0, error.Error, slog.New(slog.DiscardHandler))
+	l, err := newLoad(t.Context(), clock, scenario, nil, core.WorkerKey{RunID: "r", WorkerID: "worker-0", Epoch: 1}, 0, error.Error, slog.New(slog.DiscardHandler))
 	is.NoErr(err)
 	is.NoErr(l.openAll(target))
 	return l, newCollector(l, newStoreClock(clock.base), unknownUsage)

@@ -34,6 +34,7 @@ type Config struct {
 type Ports struct {
 	Runs    ports.RunStore    // its scenario, once
 	Workers ports.WorkerStore // control reads and beats
+	Pools   ports.PoolStore   // values that parameters draw from; nil: there are none
 	Results ports.ResultStore // sampled operations; may be nil: none are stored
 	// Target connects to the target of the scenario. It is closed at the end.
 	Target func(ctx context.Context, target core.ScenarioTarget) (ports.Target, error)

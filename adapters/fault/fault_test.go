@@ -104,6 +104,8 @@ func useTarget(t *testing.T, in *fault.Injector) {
 	is.NoErr(err)
 	is.Equal(info.Table.Rows, int64(10))
 	is.NoErr(target.Explain(t.Context(), sampleTable(), sessionOptions().Statements[0]))
+	_, err = target.Sample(t.Context(), sampleTable(), core.PoolSpec{Column: "STATUS", Size: 9})
+	is.NoErr(err)
 	s, err := target.Open(t.Context(), sessionOptions())
 	is.NoErr(err)
 	is.NoErr(s.Begin(t.Context()))

@@ -8,10 +8,11 @@ func Methods() []string {
 		"ResultStore.AppendSnapshots", "ResultStore.AppendExecutions", "ResultStore.PutRollup", "ResultStore.Rollup",
 		"ResultStore.Aggregates", "ResultStore.WorkerIntervals", "ResultStore.Executions",
 		"TemplateStore.Put", "TemplateStore.Get", "TemplateStore.List", "TemplateStore.Delete", "TemplateStore.Used",
+		"PoolStore.Put", "PoolStore.Get",
 		"LogStore.Append", "LogStore.Read",
 		"Schema.Check", "Schema.Probe",
 		"Launcher.Check", "Launcher.Launch", "Launcher.Inspect", "Launcher.Stop", "Launcher.Release", "Launcher.List", "Launcher.Logs",
-		"Target.Describe", "Target.Explain", "Target.Open", "Target.CancelSessions", "Target.Running",
+		"Target.Describe", "Target.Explain", "Target.Sample", "Target.Open", "Target.CancelSessions", "Target.Running",
 		"Session.Exec", "Session.Begin", "Session.Commit", "Session.Rollback",
 	}
 }

@@ -18,6 +18,7 @@ type store struct {
 
 func (s store) Close() error                   { return s.below.Close() }
 func (s store) Templates() ports.TemplateStore { return templates{s.in, s.below.Templates()} }
+func (s store) Pools() ports.PoolStore         { return pools{s.in, s.below.Pools()} }
 func (s store) Logs() ports.LogStore           { return logs{s.in, s.below.Logs()} }
 
 func (s store) Create(ctx context.Context, run core.Run, scenario core.Scenario, home ports.Home) (ports.RunRecord, error) {
@@ -174,4 +175,17 @@ func (l logs) Read(ctx context.Context, runID, workerID string, after time.Time,
 	return call(ctx, l.in, "LogStore.Read", func(ctx context.Context) ([]ports.LogLine, error) {
 		return l.below.Read(ctx, runID, workerID, after, limit)
 	}, nil)
+}
+
+type pools struct {
+	in    *Injector
+	below ports.PoolStore
+}
+
+func (p pools) Put(ctx context.Context, id string, chunks []string) error {
+	return act(ctx, p.in, "PoolStore.Put", func(ctx context.Context) error { return p.below.Put(ctx, id, chunks) })
+}
+
+func (p pools) Get(ctx context.Context, id string) ([]string, error) {
+	return call(ctx, p.in, "PoolStore.Get", func(ctx context.Context) ([]string, error) { return p.below.Get(ctx, id) }, nil)
 }

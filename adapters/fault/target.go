@@ -29,6 +29,10 @@ func (t target) Explain(ctx context.Context, table core.TemplateTable, statement
 	return act(ctx, t.in, "Target.Explain", func(ctx context.Context) error { return t.below.Explain(ctx, table, statement) })
 }
 
+func (t target) Sample(ctx context.Context, table core.TemplateTable, spec core.PoolSpec) ([]any, error) {
+	return call(ctx, t.in, "Target.Sample", func(ctx context.Context) ([]any, error) { return t.below.Sample(ctx, table, spec) }, nil)
+}
+
 func (t target) Open(ctx context.Context, options ports.SessionOptions) (ports.Session, error) {
 	below, err := call(ctx, t.in, "Target.Open", func(ctx context.Context) (ports.Session, error) {
 		return t.below.Open(ctx, options)

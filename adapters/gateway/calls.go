@@ -60,6 +60,14 @@ func endpoints() map[string]endpoint {
 			func(ctx context.Context, p peer, a *[]ports.LogLine) (nothing, error) {
 				return nothing{}, p.store().Logs().Append(ctx, *a)
 			}),
+		// A pool is known by the hash of its content, and belongs to no run.
+		"PoolStore.Get": forWorkers(smallBody, func(*poolArgs) []string { return nil },
+			func(ctx context.Context, p peer, a *poolArgs) ([]string, error) {
+				return p.store().Pools().Get(ctx, a.ID)
+			}),
+		"PoolStore.Put": forAll(func(ctx context.Context, s ports.Store, a *poolArgs) (nothing, error) {
+			return nothing{}, s.Pools().Put(ctx, a.ID, a.Chunks)
+		}),
 
 		"RunStore.Create": forAll(func(ctx context.Context, s ports.Store, a *createArgs) (ports.RunRecord, error) {
 			return s.Create(ctx, a.Run, a.Scenario, a.Home)

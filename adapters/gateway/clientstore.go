@@ -106,6 +106,19 @@ func (t clientTemplates) Used(ctx context.Context, id string) error {
 	return tell(ctx, t.c, "TemplateStore.Used", nameArgs{id})
 }
 
+// Pools returns the value pools of the store.
+func (c *client) Pools() ports.PoolStore { return clientPools{c} }
+
+type clientPools struct{ c *client }
+
+func (p clientPools) Put(ctx context.Context, id string, chunks []string) error {
+	return tell(ctx, p.c, "PoolStore.Put", poolArgs{id, chunks})
+}
+
+func (p clientPools) Get(ctx context.Context, id string) ([]string, error) {
+	return ask[[]string](ctx, p.c, "PoolStore.Get", poolArgs{ID: id})
+}
+
 type clientLogs struct{ c *client }
 
 func (l clientLogs) Append(ctx context.Context, lines []ports.LogLine) error {

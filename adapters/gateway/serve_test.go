@@ -131,7 +131,7 @@ func TestTokenOfARun(t *testing.T) {
 		}
 	}
 	slices.Sort(forWorkers)
-	is.Equal(forWorkers, []string{"Hello", "LogStore.Append", "ResultStore.AppendExecutions", "RunStore.Load", "WorkerStore.Beat", "WorkerStore.Control"})
+	is.Equal(forWorkers, []string{"Hello", "LogStore.Append", "PoolStore.Get", "ResultStore.AppendExecutions", "RunStore.Load", "WorkerStore.Beat", "WorkerStore.Control"})
 }
 
 // post sends a request as any program could.

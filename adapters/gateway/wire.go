@@ -78,6 +78,10 @@ type (
 		After    time.Time `json:"after,omitzero"`
 		Limit    int       `json:"limit,omitempty"`
 	}
+	poolArgs struct {
+		ID     string   `json:"id"`
+		Chunks []string `json:"chunks,omitempty"`
+	}
 	nameArgs struct {
 		Name string `json:"name"` // or id
 	}

@@ -41,6 +41,7 @@ type data struct {
 	runs       map[string]*storedRun
 	executions map[string]storedExecution // by id
 	templates  map[string]*storedTemplate // by id
+	pools      map[string][]string        // chunks, by id
 	putCount   int64                      // template ids given out
 }
 
@@ -78,6 +79,7 @@ func NewStore(options Options) *Store {
 		runs:       map[string]*storedRun{},
 		executions: map[string]storedExecution{},
 		templates:  map[string]*storedTemplate{},
+		pools:      map[string][]string{},
 	}}
 }
 

@@ -1,7 +1,10 @@
 package memory
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -109,4 +112,36 @@ func (t *table) scan(from, to int64) (rows int64) {
 		s.mu.RUnlock()
 	}
 	return rows
+}
+
+// sample reads the distinct values of a column in order, or as many of them as
+// size at even distances.
+func (t *table) sample(column int, size int64) ([]any, error) {
+	var all []any
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		for _, row := range s.rows {
+			all = append(all, []any{row.ID, row.CustomerID, row.Balance, row.Status, row.Payload}[column])
+		}
+		s.mu.RUnlock()
+	}
+	slices.SortFunc(all, func(a, b any) int {
+		if x, whole := a.(int64); whole {
+			return cmp.Compare(x, b.(int64))
+		}
+		return strings.Compare(a.(string), b.(string))
+	})
+	all = slices.Compact(all)
+	count := int64(len(all))
+	if count <= size {
+		return all, nil
+	}
+	var values []any
+	for i, value := range all {
+		if (int64(i)+1)*size%count < size {
+			values = append(values, value)
+		}
+	}
+	return values, nil
 }

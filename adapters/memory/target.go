@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +87,23 @@ func (t *Target) kindOf(statement core.Statement) (string, error) {
 		return "", fmt.Errorf("%w: memory: knows the default statements only, not %q", core.ErrUnsupported, statement.SQL)
 	}
 	return kind, nil
+}
+
+// Sample reads the values of a pool. Errors: NotFound for a table that is not
+// there, Invalid for a column that it has not.
+func (t *Target) Sample(ctx context.Context, of core.TemplateTable, spec core.PoolSpec) ([]any, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	found, ok := t.find(of.Name)
+	if !ok {
+		return nil, fmt.Errorf("%w: memory: no table %q", core.ErrNotFound, of.Name)
+	}
+	column := slices.IndexFunc(strings.Split(core.TableColumns, ", "), func(c string) bool { return strings.EqualFold(c, spec.Column) })
+	if column < 0 || spec.Table != "" {
+		return nil, fmt.Errorf("%w: memory: no column %s; there are: %s", core.ErrInvalid, spec, core.TableColumns)
+	}
+	return found.sample(column, int64(spec.Size))
 }
 
 // Explain accepts the default statements on a table that exists. Any other
@@ -185,6 +203,9 @@ func (t *Target) Close() error { return nil }
 func (t *Target) Create(ctx context.Context, of core.TemplateTable) error {
 	if err := ended(ctx); err != nil {
 		return err
+	}
+	if of.Layout != "" {
+		return fmt.Errorf("%w: memory: knows the default statements only, and they are not for the layout %s", core.ErrUnsupported, of.Layout)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,15 +16,28 @@ import (
 // the table.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
 	info := ports.TargetInfo{Kind: "postgres", Host: t.address(), LocalFile: t.socket()}
-	name, err := quoteTable(table)
-	if err != nil {
+	if _, err := quoteTable(table); err != nil {
 		return info, err
 	}
-	err = t.ask(ctx, "describing table "+table.Name, func(conn *pgx.Conn) error {
+	err := t.ask(ctx, "describing table "+table.Name, func(conn *pgx.Conn) error {
 		if err := t.describeServer(ctx, conn, &info); err != nil {
 			return err
 		}
-		return describeTable(ctx, conn, name, table, &info)
+		info.Others = nil
+		for _, of := range table.Tables() {
+			if of.Part == "" {
+				if err := describeTable(ctx, conn, of, &info); err != nil {
+					return err
+				}
+				continue
+			}
+			other := ports.TargetInfo{}
+			if err := describeTable(ctx, conn, of, &other); err != nil {
+				return err
+			}
+			info.Others = append(info.Others, other.Table)
+		}
+		return nil
 	})
 	return info, err
 }
@@ -103,32 +116,36 @@ func grantedConnections(ctx context.Context, conn *pgx.Conn) (granted int, err e
 
 // describeTable describes what stands under a name, and counts the rows that
 // look-ups draw from.
-func describeTable(ctx context.Context, conn *pgx.Conn, name string, table core.TemplateTable, info *ports.TargetInfo) error {
+func describeTable(ctx context.Context, conn *pgx.Conn, table core.Table, info *ports.TargetInfo) error {
 	info.Table = ports.TableInfo{}
-	var kind, id *string
+	name, err := quoteTable(table.TemplateTable)
+	if err != nil {
+		return err
+	}
+	var kind, key *string
 	var size int64
-	err := conn.QueryRow(ctx, `
+	err = conn.QueryRow(ctx, `
 		SELECT CASE c.relpersistence WHEN 'u' THEN 'unlogged ' WHEN 't' THEN 'temporary ' ELSE '' END ||
 				CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
 					WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE 'relation of kind ' || c.relkind::text END,
 			coalesce(pg_total_relation_size(c.oid), 0),
 			ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
-			(SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped AND lower(attname) = 'id' ORDER BY attname DESC LIMIT 1),
+			(SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped AND lower(attname) = lower($2) ORDER BY attname DESC LIMIT 1),
 			CASE WHEN pg_is_in_recovery() THEN 'the server is a standby'
 				WHEN current_setting('transaction_read_only')::bool THEN 'default_transaction_read_only is on'
 				WHEN NOT (has_any_column_privilege(c.oid, 'INSERT') OR has_any_column_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE'))
 					THEN 'user ' || current_user || ' may neither insert, update nor delete rows of the table'
 				ELSE '' END
 		FROM (SELECT to_regclass($1) AS oid) AS named LEFT JOIN pg_class c ON c.oid = named.oid`,
-		name).Scan(&kind, &size, &info.Table.Columns, &id, &info.ReadOnly)
+		name, table.Key).Scan(&kind, &size, &info.Table.Columns, &key, &info.ReadOnly)
 	if err != nil || kind == nil {
 		return err
 	}
 	info.Table.Exists = true
 	info.Settings = append(info.Settings,
 		core.Fact{Name: "table_kind", Value: *kind}, core.Fact{Name: "table_bytes", Value: strconv.FormatInt(size, 10)})
-	if id == nil {
+	if key == nil {
 		return nil
 	}
-	return conn.QueryRow(ctx, "SELECT count(*) FROM "+name+" WHERE "+*id+" >= 0 AND "+*id+" < $1", table.Rows).Scan(&info.Table.Rows)
+	return conn.QueryRow(ctx, "SELECT count(*) FROM "+name+" WHERE "+*key+" >= 0 AND "+*key+" < $1", table.Rows).Scan(&info.Table.Rows)
 }

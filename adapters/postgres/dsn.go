@@ -272,6 +272,19 @@ func tag(text string) string {
 	return text[:limit-end-2] + ".." + text[len(text)-end:]
 }
 
+// fillTables replaces {table} and {table.PART} by the identifiers of the tables.
+func fillTables(sql string, table core.TemplateTable) (string, error) {
+	var problem error
+	text := core.ReplaceTables(sql, func(part string) string {
+		name, err := quoteTable(core.TemplateTable{Name: table.PartName(part)})
+		if problem == nil {
+			problem = err
+		}
+		return name
+	})
+	return text, problem
+}
+
 // quoteTable makes the identifier of a benchmark table: up to three names with
 // dots between, each taken literally.
 func quoteTable(table core.TemplateTable) (string, error) {

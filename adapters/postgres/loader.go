@@ -29,18 +29,19 @@ func (t *Target) work(ctx context.Context, what string, do func(*pgx.Conn) error
 
 // execute executes the DDL of one kind in one transaction.
 func (t *Target) execute(ctx context.Context, what, kind string, table core.TemplateTable) error {
-	name, err := quoteTable(table)
-	if err != nil {
-		return err
-	}
 	statements, err := schema.Statements("postgres", kind)
 	if err != nil {
 		return fmt.Errorf("%w: postgres: %w", core.ErrInternal, err)
 	}
+	for i := range statements {
+		if statements[i], err = fillTables(statements[i], table); err != nil {
+			return err
+		}
+	}
 	return t.work(ctx, what+" table "+table.Name, func(conn *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			for _, statement := range statements {
-				if _, err := tx.Exec(ctx, strings.ReplaceAll(statement, "{table}", name)); err != nil {
+				if _, err := tx.Exec(ctx, statement); err != nil {
 					return err
 				}
 			}
@@ -49,44 +50,55 @@ func (t *Target) execute(ctx context.Context, what, kind string, table core.Temp
 	})
 }
 
-// Create makes the benchmark table. Its schema must be there. Errors: Conflict
-// when it exists, NotFound without the schema.
+// Create makes the tables. Their schema must be there. Errors: Conflict
+// when one exists, NotFound without the schema.
 func (t *Target) Create(ctx context.Context, table core.TemplateTable) error {
-	return t.execute(ctx, "creating", schema.TargetCreate, table)
+	return t.execute(ctx, "creating", schema.OfLayout(schema.TargetCreate, table.Layout), table)
 }
 
-// Drop removes the table. What is gone is no error.
+// Drop removes the tables. What is gone is no error.
 func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
-	return t.execute(ctx, "dropping", schema.TargetDrop, table)
+	for _, of := range table.Tables() {
+		if err := t.execute(ctx, "dropping", schema.TargetDrop, of.TemplateTable); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Load copies those of rows [0, table.Rows) that are missing, in transactions of
-// 10,000, so an interrupted load goes on where it stood. In the end it lets the
+// Load copies those rows of all tables that are missing, in transactions of 10,000, so an interrupted load goes on where it stood. In the end it lets the
 // server vacuum and analyze the table, so that a run does not have to. Errors:
 // Conflict when somebody else inserts the same rows meanwhile.
 func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress func(rows int64)) error {
-	name, err := quoteTable(table)
-	if err != nil {
-		return err
-	}
-	return t.work(ctx, "loading table "+table.Name, func(conn *pgx.Conn) error {
-		for from := int64(0); from < table.Rows; from += loadBatch {
-			to := min(from+loadBatch, table.Rows)
-			if err := loadRange(ctx, conn, name, from, to); err != nil {
-				return err
-			}
-			if progress != nil {
-				progress(to)
-			}
+	done := int64(0)
+	for _, of := range table.Tables() {
+		name, err := quoteTable(of.TemplateTable)
+		if err != nil {
+			return err
 		}
-		_, err := conn.PgConn().Exec(ctx, "VACUUM (ANALYZE) "+name).ReadAll()
-		return err
-	})
+		err = t.work(ctx, "loading table "+of.Name, func(conn *pgx.Conn) error {
+			for from := int64(0); from < of.Rows; from += loadBatch {
+				to := min(from+loadBatch, of.Rows)
+				if err := loadRange(ctx, conn, of, name, from, to); err != nil {
+					return err
+				}
+				if done += to - from; progress != nil {
+					progress(done)
+				}
+			}
+			_, err := conn.PgConn().Exec(ctx, "VACUUM (ANALYZE) "+name).ReadAll()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loadRange copies those of rows [from, to) that are missing.
-func loadRange(ctx context.Context, conn *pgx.Conn, name string, from, to int64) error {
-	rows, err := conn.Query(ctx, "SELECT ID::bigint FROM "+name+" WHERE ID >= $1 AND ID < $2", from, to)
+func loadRange(ctx context.Context, conn *pgx.Conn, table core.Table, name string, from, to int64) error {
+	rows, err := conn.Query(ctx, "SELECT "+table.Key+"::bigint FROM "+name+" WHERE "+table.Key+" >= $1 AND "+table.Key+" < $2", from, to)
 	if err != nil {
 		return err
 	}
@@ -103,17 +115,19 @@ func loadRange(ctx context.Context, conn *pgx.Conn, name string, from, to int64)
 	if err != nil || left == 0 {
 		return err
 	}
-	source := &copyRows{next: from, to: to, skip: func(id int64) bool { return there[id-from] }}
-	_, err = conn.PgConn().CopyFrom(ctx, source, "COPY "+name+" ("+core.TableColumns+") FROM STDIN")
+	source := &copyRows{table: table, next: from, to: to, skip: func(id int64) bool { return there[id-from] }}
+	_, err = conn.PgConn().CopyFrom(ctx, source, "COPY "+name+" ("+strings.Join(table.Columns, ", ")+") FROM STDIN")
 	return err
 }
 
 // copyRows is the text that COPY reads: a line for each row, tabs between
 // columns. No value holds a character that would have to be escaped.
 type copyRows struct {
+	table    core.Table
 	next, to int64
 	skip     func(id int64) bool
 	line     []byte
+	values   []any
 }
 
 // Read makes as many lines as fit.
@@ -132,15 +146,22 @@ func (c *copyRows) Read(p []byte) (n int, err error) {
 		if c.next >= c.to {
 			return n, io.EOF
 		}
-		c.line = appendLine(c.line[:0], core.TableRow(c.next))
+		c.values = c.table.AppendRow(c.values[:0], c.next)
+		c.line = appendLine(c.line[:0], c.values)
 		c.next++
 	}
 }
 
-func appendLine(line []byte, row core.Row) []byte {
-	for _, number := range []int64{row.ID, row.CustomerID, row.Balance} {
-		line = append(strconv.AppendInt(line, number, 10), '\t')
+func appendLine(line []byte, values []any) []byte {
+	for _, value := range values {
+		switch x := value.(type) {
+		case int64:
+			line = strconv.AppendInt(line, x, 10)
+		case string:
+			line = append(line, x...)
+		}
+		line = append(line, '\t')
 	}
-	line = append(append(line, row.Status...), '\t')
-	return append(append(line, row.Payload...), '\n')
+	line[len(line)-1] = '\n'
+	return line
 }

@@ -21,7 +21,9 @@ func TestCopyRows(t *testing.T) {
 		r := core.TableRow(id)
 		fmt.Fprintf(&want, "%d\t%d\t%d\t%s\t%s\n", r.ID, r.CustomerID, r.Balance, r.Status, r.Payload)
 	}
-	rows := func() io.Reader { return &copyRows{next: 5, to: 9, skip: func(id int64) bool { return id == 6 }} }
+	rows := func() io.Reader {
+		return &copyRows{table: benchTable.Tables()[0], next: 5, to: 9, skip: func(id int64) bool { return id == 6 }}
+	}
 	for _, r := range []io.Reader{rows(), iotest.OneByteReader(rows()), iotest.HalfReader(rows())} {
 		got, err := io.ReadAll(r)
 		is.NoErr(err)

@@ -237,11 +237,11 @@ func planned(sql string) bool {
 // parse has the server parse a statement under a name. Errors of the server have
 // no code yet.
 func parse(ctx context.Context, conn *pgconn.PgConn, name string, table core.TemplateTable, given core.Statement) (*pgconn.StatementDescription, error) {
-	quoted, err := quoteTable(table)
-	if err != nil {
+	if err := core.CheckStatement(given.SQL); err != nil {
 		return nil, err
 	}
-	if err := core.CheckStatement(given.SQL); err != nil {
+	text, err := fillTables(given.SQL, table)
+	if err != nil {
 		return nil, err
 	}
 	parameters, err := core.CountPlaceholders(given.SQL)
@@ -251,7 +251,7 @@ func parse(ctx context.Context, conn *pgconn.PgConn, name string, table core.Tem
 	if given.Bind != nil && len(given.Bind) != parameters {
 		return nil, fmt.Errorf("%w: postgres: %d parameters are bound to %d placeholders", core.ErrInvalid, len(given.Bind), parameters)
 	}
-	text, err := core.Rebind(core.ReplaceTable(given.SQL, quoted), func(n int) string { return "$" + strconv.Itoa(n) })
+	text, err = core.Rebind(text, func(n int) string { return "$" + strconv.Itoa(n) })
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// loadBatch is how many rows one statement inserts: with five columns they stay
-	// below the number of values above which the driver would use a stage.
-	loadBatch = 10_000
+	// loadBatch is how many rows one statement inserts at most, and loadValues how
+	// many values: they stay below the number above which the driver would use a
+	// stage.
+	loadBatch  = 10_000
+	loadValues = 50_000
 	// stageSuffix names the standard table beside an interactive one from which
 	// that is filled.
 	stageSuffix = "__LOAD"
@@ -24,39 +26,59 @@ const (
 
 // execute executes the DDL of one kind on the table of that name.
 func (t *Target) execute(ctx context.Context, what, kind string, parts []string) error {
+	return t.executeFilled(ctx, what, kind, func(statement string) (string, error) {
+		return strings.ReplaceAll(statement, "{table}", quote(parts...)), nil
+	})
+}
+
+// executeFilled executes the DDL of one kind with the names that fill puts in.
+// What is there already keeps nothing from being made: so a second attempt makes
+// what the first, interrupted, left out. Errors: Conflict, in the end.
+func (t *Target) executeFilled(ctx context.Context, what, kind string, fill func(string) (string, error)) error {
 	statements, err := schema.Statements("snowflake", kind)
 	if err != nil {
 		return fmt.Errorf("%w: snowflake: %w", core.ErrInternal, err)
 	}
-	return t.observe(ctx, what, func(on queryer) error {
-		for _, statement := range statements {
-			if _, err := ask(ctx, on, strings.ReplaceAll(statement, "{table}", quote(parts...))); err != nil {
-				return err
-			}
+	var there error
+	for _, statement := range statements {
+		text, err := fill(statement)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		err = t.observe(ctx, what, func(on queryer) error {
+			_, err := ask(ctx, on, text)
+			return err
+		})
+		if core.CodeOf(err) == core.Conflict {
+			there = err
+		} else if err != nil {
+			return err
+		}
+	}
+	return there
 }
 
 // createKind is the DDL for a type of table.
 func createKind(table core.TemplateTable) (string, error) {
 	switch table.Type {
 	case "", standardTable:
-		return schema.TargetCreate, nil
+		return schema.OfLayout(schema.TargetCreate, table.Layout), nil
 	case hybridTable:
-		return schema.TargetCreateHybrid, nil
+		return schema.OfLayout(schema.TargetCreateHybrid, table.Layout), nil
 	case interactiveTable:
+		if table.Layout != "" {
+			return "", invalid("table.type is %q; allowed with the layout %s: STANDARD, HYBRID", table.Type, table.Layout)
+		}
 		return schema.TargetCreateInteractive, nil
 	}
 	return "", invalid("table.type is %q; allowed: STANDARD, HYBRID, INTERACTIVE", table.Type)
 }
 
-// Create makes the benchmark table, of the template's type. Its schema must be
-// there. Errors: Conflict when it exists, Unsupported where the account has no
+// Create makes the tables, of the template's type. Their schema must be there.
+// Errors: Conflict when one exists, Unsupported where the account has no
 // such tables.
 func (t *Target) Create(ctx context.Context, table core.TemplateTable) error {
-	parts, err := names(table)
-	if err != nil {
+	if _, err := names(table); err != nil {
 		return err
 	}
 	kind, err := createKind(table)
@@ -64,14 +86,14 @@ func (t *Target) Create(ctx context.Context, table core.TemplateTable) error {
 		return err
 	}
 	what := "creating table " + table.Name
-	err = t.execute(ctx, what, kind, parts)
+	err = t.executeFilled(ctx, what, kind, func(statement string) (string, error) { return fillTables(statement, table) })
 	if err != nil && core.CodeOf(err) == core.Unsupported {
 		return fmt.Errorf("%w; this account has no %s tables: choose another table.type, or an account that has them", err, strings.ToLower(table.Type))
 	}
 	return err
 }
 
-// Drop removes the table, and what loading left beside it. What is gone is no
+// Drop removes the tables, and what loading left beside it. What is gone is no
 // error.
 func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
 	parts, err := names(table)
@@ -83,7 +105,16 @@ func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
 			return err
 		}
 	}
-	return t.execute(ctx, "dropping table "+table.Name, schema.TargetDrop, parts)
+	for _, of := range table.Tables() {
+		parts, err := names(of.TemplateTable)
+		if err != nil {
+			return err
+		}
+		if err := t.execute(ctx, "dropping table "+of.Name, schema.TargetDrop, parts); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func stageOf(parts []string) []string {
@@ -92,7 +123,7 @@ func stageOf(parts []string) []string {
 	return stage
 }
 
-// Load inserts those of rows [0, table.Rows) that are missing, 10,000 in one
+// Load inserts those rows of all tables that are missing, up to 10,000 in one
 // statement, so an interrupted load goes on where it stood. An interactive table
 // takes no inserts: its rows are gathered in a standard table beside it, which
 // then replaces all of them and is dropped. Errors: Conflict when somebody else
@@ -105,14 +136,31 @@ func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress fu
 	if table.Type == interactiveTable {
 		return t.loadInteractive(ctx, table, parts, progress)
 	}
-	return t.loadInto(ctx, table, quote(parts...), progress)
+	done := int64(0)
+	for _, of := range table.Tables() {
+		name, err := quoteTable(of.TemplateTable)
+		if err != nil {
+			return err
+		}
+		err = t.loadInto(ctx, of, name, func(rows int64) {
+			if progress != nil {
+				progress(done + rows)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		done += of.Rows
+	}
+	return nil
 }
 
-func (t *Target) loadInto(ctx context.Context, table core.TemplateTable, name string, progress func(rows int64)) error {
-	for from := int64(0); from < table.Rows; from += loadBatch {
-		to := min(from+loadBatch, table.Rows)
+func (t *Target) loadInto(ctx context.Context, table core.Table, name string, progress func(rows int64)) error {
+	batch := int64(min(loadBatch, loadValues/max(len(table.Columns), 1)))
+	for from := int64(0); from < table.Rows; from += batch {
+		to := min(from+batch, table.Rows)
 		err := t.observe(ctx, fmt.Sprintf("loading rows %d to %d into table %s", from, to, table.Name), func(on queryer) error {
-			return loadRange(ctx, on, name, from, to)
+			return loadRange(ctx, on, table, name, from, to)
 		})
 		if err != nil {
 			return err
@@ -141,7 +189,7 @@ func (t *Target) loadInteractive(ctx context.Context, table core.TemplateTable, 
 	if err := t.execute(ctx, "creating what table "+table.Name+" is loaded from", schema.TargetCreate, stage); err != nil && core.CodeOf(err) != core.Conflict {
 		return err
 	}
-	if err := t.loadInto(ctx, table, quote(stage...), progress); err != nil {
+	if err := t.loadInto(ctx, table.Tables()[0], quote(stage...), progress); err != nil {
 		return err
 	}
 	err = t.observe(ctx, "filling table "+table.Name, func(on queryer) error {
@@ -156,8 +204,8 @@ func (t *Target) loadInteractive(ctx context.Context, table core.TemplateTable, 
 
 // loadRange inserts those of rows [from, to) that are missing. A table without
 // enforced keys would take them twice, so they are looked for.
-func loadRange(ctx context.Context, on queryer, name string, from, to int64) error {
-	rows, err := ask(ctx, on, "SELECT ID FROM "+name+" WHERE ID >= ? AND ID < ?", bound(1, from), bound(2, to))
+func loadRange(ctx context.Context, on queryer, table core.Table, name string, from, to int64) error {
+	rows, err := ask(ctx, on, "SELECT "+table.Key+" AS ID FROM "+name+" WHERE "+table.Key+" >= ? AND "+table.Key+" < ?", bound(1, from), bound(2, to))
 	if err != nil {
 		return err
 	}
@@ -169,50 +217,60 @@ func loadRange(ctx context.Context, on queryer, name string, from, to int64) err
 		}
 		there[id-from] = true
 	}
-	var c columns
-	for id := from; id < to; id++ {
-		if !there[id-from] {
-			c.add(core.TableRow(id))
-		}
-	}
-	if len(c.ids) == 0 {
+	columns, missing := gather(table, there, from)
+	if missing == 0 {
 		return nil
 	}
-	return c.insert(ctx, on, name)
+	return insertColumns(ctx, on, table, name, columns, missing)
 }
 
-// columns are rows, each column for itself, as array binds take them.
-type columns struct {
-	ids, customers, balances []int64
-	statuses, payloads       []string
+// gather makes those rows from an id on that are not there, each column for
+// itself, as array binds take them: []int64 or []string.
+func gather(table core.Table, there []bool, from int64) (columns []any, missing int64) {
+	columns = make([]any, len(table.Columns))
+	var row []any
+	for i, is := range there {
+		if is {
+			continue
+		}
+		missing++
+		row = table.AppendRow(row[:0], from+int64(i))
+		for c, value := range row {
+			switch x := value.(type) {
+			case int64:
+				numbers, _ := columns[c].([]int64)
+				columns[c] = append(numbers, x)
+			case string:
+				texts, _ := columns[c].([]string)
+				columns[c] = append(texts, x)
+			}
+		}
+	}
+	return columns, missing
 }
 
-func (c *columns) add(row core.Row) {
-	c.ids, c.customers, c.balances = append(c.ids, row.ID), append(c.customers, row.CustomerID), append(c.balances, row.Balance)
-	c.statuses, c.payloads = append(c.statuses, row.Status), append(c.payloads, row.Payload)
-}
-
-// insert inserts the rows in one statement.
-func (c *columns) insert(ctx context.Context, on queryer, name string) error {
+// insertColumns inserts rows in one statement.
+func insertColumns(ctx context.Context, on queryer, table core.Table, name string, columns []any, rows int64) error {
 	into, ok := on.(driver.ExecerContext)
 	if !ok {
 		return fmt.Errorf("%w: snowflake: the connection executes nothing: %T", core.ErrInternal, on)
 	}
 	var values []driver.NamedValue
-	for i, array := range []any{c.ids, c.customers, c.balances, c.statuses, c.payloads} {
+	for i, array := range columns {
 		bind, err := sf.Array(array)
 		if err != nil {
 			return fmt.Errorf("%w: snowflake: an array of %T: %w", core.ErrInternal, array, err)
 		}
 		values = append(values, bound(i+1, bind))
 	}
-	result, err := into.ExecContext(ctx, "INSERT INTO "+name+" ("+core.TableColumns+") VALUES (?, ?, ?, ?, ?)", values)
+	placeholders := strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ")
+	result, err := into.ExecContext(ctx, "INSERT INTO "+name+" ("+strings.Join(table.Columns, ", ")+") VALUES ("+placeholders+")", values)
 	if err != nil {
 		return err
 	}
 	inserted, err := result.RowsAffected()
-	if err == nil && inserted != int64(len(c.ids)) {
-		err = fmt.Errorf("%w: snowflake: %d of %d rows were inserted", core.ErrInternal, inserted, len(c.ids))
+	if err == nil && inserted != rows {
+		err = fmt.Errorf("%w: snowflake: %d of %d rows were inserted", core.ErrInternal, inserted, rows)
 	}
 	return err
 }

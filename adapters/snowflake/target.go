@@ -179,10 +179,22 @@ func quoteTable(table core.TemplateTable) (string, error) {
 	return quote(parts...), nil
 }
 
+// fillTables replaces {table} and {table.PART} by the identifiers of the tables.
+func fillTables(sql string, table core.TemplateTable) (string, error) {
+	var problem error
+	text := core.ReplaceTables(sql, func(part string) string {
+		name, err := quoteTable(core.TemplateTable{Name: table.PartName(part)})
+		if problem == nil {
+			problem = err
+		}
+		return name
+	})
+	return text, problem
+}
+
 // statementText checks a statement and puts the table into it.
 func statementText(table core.TemplateTable, given core.Statement) (text string, parameters int, err error) {
-	quoted, err := quoteTable(table)
-	if err != nil {
+	if _, err := quoteTable(table); err != nil {
 		return "", 0, err
 	}
 	if err := core.CheckStatement(given.SQL); err != nil {
@@ -195,7 +207,8 @@ func statementText(table core.TemplateTable, given core.Statement) (text string,
 	if given.Bind != nil && len(given.Bind) != parameters {
 		return "", 0, invalid("%d parameters are bound to %d placeholders", len(given.Bind), parameters)
 	}
-	return core.ReplaceTable(given.SQL, quoted), parameters, nil
+	text, err = fillTables(given.SQL, table)
+	return text, parameters, err
 }
 
 // Explain lets Snowflake compile a statement, with its placeholders, without

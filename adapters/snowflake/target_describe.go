@@ -26,21 +26,29 @@ const (
 // cannot work.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
 	info := ports.TargetInfo{Kind: "snowflake", Host: t.config.address(), ResultCache: true}
-	parts, err := names(table)
-	if err != nil {
+	if _, err := names(table); err != nil {
 		return info, err
 	}
-	err = t.observe(ctx, "describing table "+table.Name, func(on queryer) error {
-		info.Settings, info.Table, info.ReadOnly, info.Warehouse = nil, ports.TableInfo{}, "", nil
+	err := t.observe(ctx, "describing table "+table.Name, func(on queryer) error {
+		info.Settings, info.Table, info.Others, info.ReadOnly, info.Warehouse = nil, ports.TableInfo{}, nil, "", nil
 		here, err := t.describeAccount(ctx, on, &info)
 		if err != nil {
 			return err
 		}
-		whole, err := complete(parts, here)
-		if err != nil {
-			return err
+		for _, of := range table.Tables() {
+			if of.Part == "" {
+				if err := describeTable(ctx, on, here, of, &info); err != nil {
+					return err
+				}
+				continue
+			}
+			other := ports.TargetInfo{}
+			if err := describeTable(ctx, on, here, of, &other); err != nil {
+				return err
+			}
+			info.Others = append(info.Others, other.Table)
 		}
-		return describeTable(ctx, on, whole, table, &info)
+		return nil
 	})
 	return info, err
 }
@@ -138,7 +146,15 @@ func yes(value string) bool {
 	return false
 }
 
-func describeTable(ctx context.Context, on queryer, whole []string, table core.TemplateTable, info *ports.TargetInfo) error {
+func describeTable(ctx context.Context, on queryer, here []string, table core.Table, info *ports.TargetInfo) error {
+	parts, err := names(table.TemplateTable)
+	if err != nil {
+		return err
+	}
+	whole, err := complete(parts, here)
+	if err != nil {
+		return err
+	}
 	kind, err := find(ctx, on, whole)
 	if err != nil || kind == "" {
 		return err
@@ -156,15 +172,15 @@ func describeTable(ctx context.Context, on queryer, whole []string, table core.T
 	if err != nil {
 		return err
 	}
-	id := false
+	keyed := false
 	for _, column := range columns {
 		info.Table.Columns = append(info.Table.Columns, column["name"])
-		id = id || column["name"] == "ID"
+		keyed = keyed || column["name"] == table.Key
 	}
-	if !id {
+	if !keyed {
 		return nil
 	}
-	rows, err := ask(ctx, on, "SELECT COUNT(*) AS N FROM "+name+" WHERE ID >= 0 AND ID < ?", bound(1, table.Rows))
+	rows, err := ask(ctx, on, "SELECT COUNT(*) AS N FROM "+name+" WHERE "+table.Key+" >= 0 AND "+table.Key+" < ?", bound(1, table.Rows))
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (t *Target) Create(ctx context.Context, table core.TemplateTable) error {
 }
 
 func (t *Target) create(ctx context.Context, db *sql.DB, table core.TemplateTable) error {
-	statements, err := schema.Statements(dialect, schema.TargetCreate)
+	statements, err := schema.Statements(dialect, schema.OfLayout(schema.TargetCreate, table.Layout))
 	if err != nil {
 		return err
 	}
@@ -69,15 +69,17 @@ func (t *Target) create(ctx context.Context, db *sql.DB, table core.TemplateTabl
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after a commit
-		var there int
-		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE name = ? COLLATE NOCASE", table.Name).Scan(&there); err != nil {
-			return err
-		}
-		if there > 0 {
-			return fmt.Errorf("%w: sqlite: table %s exists in %s", core.ErrConflict, table.Name, t.path)
+		for _, of := range table.Tables() {
+			var there int
+			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE name = ? COLLATE NOCASE", of.Name).Scan(&there); err != nil {
+				return err
+			}
+			if there > 0 {
+				return fmt.Errorf("%w: sqlite: table %s exists in %s", core.ErrConflict, of.Name, t.path)
+			}
 		}
 		for _, statement := range statements {
-			if _, err := tx.ExecContext(ctx, strings.ReplaceAll(statement, "{table}", quote(table.Name))); err != nil {
+			if _, err := tx.ExecContext(ctx, core.ReplaceTables(statement, identifiers(table))); err != nil {
 				return err
 			}
 		}
@@ -85,7 +87,7 @@ func (t *Target) create(ctx context.Context, db *sql.DB, table core.TemplateTabl
 	})
 }
 
-// Load inserts rows [0, table.Rows) in transactions of 10,000. A range that is
+// Load inserts the rows of all tables in transactions of 10,000. A range that is
 // complete is skipped, so an interrupted load goes on where it stood.
 func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress func(rows int64)) error {
 	if err := ctx.Err(); err != nil {
@@ -103,14 +105,17 @@ func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress fu
 		return targetError(ctx, "connecting to "+t.path, explain(t.path, err))
 	}
 	defer func() { _ = conn.Close() }() // goes back to the pool
-	for from := int64(0); from < table.Rows; from += loadBatch {
-		to := min(from+loadBatch, table.Rows)
-		err := retryBusy(ctx, t.busy, func() error { return loadRange(ctx, conn, table, from, to) })
-		if err != nil {
-			return targetError(ctx, fmt.Sprintf("loading rows %d to %d of table %s", from, to, table.Name), explain(t.path, err))
-		}
-		if progress != nil {
-			progress(to)
+	done := int64(0)
+	for _, of := range table.Tables() {
+		for from := int64(0); from < of.Rows; from += loadBatch {
+			to := min(from+loadBatch, of.Rows)
+			err := retryBusy(ctx, t.busy, func() error { return loadRange(ctx, conn, of, from, to) })
+			if err != nil {
+				return targetError(ctx, fmt.Sprintf("loading rows %d to %d of table %s", from, to, of.Name), explain(t.path, err))
+			}
+			if done += to - from; progress != nil {
+				progress(done)
+			}
 		}
 	}
 	return nil
@@ -118,10 +123,10 @@ func (t *Target) Load(ctx context.Context, table core.TemplateTable, progress fu
 
 // loadRange inserts those of rows [from, to) that are missing, in one
 // transaction.
-func loadRange(ctx context.Context, conn *sql.Conn, table core.TemplateTable, from, to int64) error {
+func loadRange(ctx context.Context, conn *sql.Conn, table core.Table, from, to int64) error {
 	name := quote(table.Name)
 	var there int64
-	if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE ID >= ? AND ID < ?", from, to).Scan(&there); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE "+table.Key+" >= ? AND "+table.Key+" < ?", from, to).Scan(&there); err != nil {
 		return err
 	}
 	if there == to-from {
@@ -134,13 +139,16 @@ func loadRange(ctx context.Context, conn *sql.Conn, table core.TemplateTable, fr
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	for from < to {
 		rows := min(loadStatement, to-from)
-		statement, err := tx.PrepareContext(ctx, insertRows(name, rows))
+		statement, err := tx.PrepareContext(ctx, insertRows(table, rows))
 		if err != nil {
 			return err
 		}
-		args := make([]any, 5*rows)
+		args := make([]any, 0, int64(len(table.Columns))*rows)
 		for ; from+rows <= to; from += rows {
-			fillRows(args, from)
+			args = args[:0]
+			for id := from; id < from+rows; id++ {
+				args = table.AppendRow(args, id)
+			}
 			// The transaction has the context; a watcher for each statement
 			// would cost more than it does.
 			if _, err := statement.ExecContext(context.WithoutCancel(ctx), args...); err != nil {
@@ -154,19 +162,13 @@ func loadRange(ctx context.Context, conn *sql.Conn, table core.TemplateTable, fr
 	return tx.Commit()
 }
 
-func insertRows(table string, rows int64) string {
-	return "INSERT INTO " + table + " (" + core.TableColumns + ") VALUES " +
-		strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", int(rows)), ", ") + " ON CONFLICT (ID) DO NOTHING"
+func insertRows(table core.Table, rows int64) string {
+	one := "(?" + strings.Repeat(", ?", len(table.Columns)-1) + "), "
+	return "INSERT INTO " + quote(table.Name) + " (" + strings.Join(table.Columns, ", ") + ") VALUES " +
+		strings.TrimSuffix(strings.Repeat(one, int(rows)), ", ") + " ON CONFLICT (" + table.Key + ") DO NOTHING"
 }
 
-func fillRows(args []any, from int64) {
-	for i := 0; i < len(args); i += 5 {
-		row := core.TableRow(from + int64(i/5))
-		args[i], args[i+1], args[i+2], args[i+3], args[i+4] = row.ID, row.CustomerID, row.Balance, row.Status, row.Payload
-	}
-}
-
-// Drop removes the table; the file stays. What is gone is no error.
+// Drop removes the tables; the file stays. What is gone is no error.
 func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
 	if err := ctx.Err(); err != nil {
 		return targetError(ctx, "dropping a table", err)
@@ -186,13 +188,15 @@ func (t *Target) Drop(ctx context.Context, table core.TemplateTable) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range statements {
-		err := retryBusy(ctx, t.busy, func() error {
-			_, err := db.ExecContext(ctx, strings.ReplaceAll(statement, "{table}", quote(table.Name)))
-			return err
-		})
-		if err != nil {
-			return targetError(ctx, "dropping table "+table.Name, explain(t.path, err))
+	for _, of := range table.Tables() {
+		for _, statement := range statements {
+			err := retryBusy(ctx, t.busy, func() error {
+				_, err := db.ExecContext(ctx, strings.ReplaceAll(statement, "{table}", quote(of.Name)))
+				return err
+			})
+			if err != nil {
+				return targetError(ctx, "dropping table "+of.Name, explain(t.path, err))
+			}
 		}
 	}
 	return nil

@@ -157,8 +157,16 @@ func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.
 	if info.Settings, err = t.settings(ctx, conn); err != nil {
 		return info, targetError(ctx, "reading settings", explain(t.path, err))
 	}
-	if info.Table, err = describeTable(ctx, conn, table); err != nil {
-		return info, targetError(ctx, "describing table "+table.Name, err)
+	for _, of := range table.Tables() {
+		described, err := describeTable(ctx, conn, of)
+		if err != nil {
+			return info, targetError(ctx, "describing table "+of.Name, err)
+		}
+		if of.Part == "" {
+			info.Table = described
+		} else {
+			info.Others = append(info.Others, described)
+		}
 	}
 	info.ReadOnly, err = t.whyReadOnly(ctx)
 	return info, targetError(ctx, "trying to write", explain(t.path, err))
@@ -180,7 +188,7 @@ func (t *Target) settings(ctx context.Context, conn *sql.Conn) ([]core.Fact, err
 	return facts, nil
 }
 
-func describeTable(ctx context.Context, conn *sql.Conn, table core.TemplateTable) (info ports.TableInfo, err error) {
+func describeTable(ctx context.Context, conn *sql.Conn, table core.Table) (info ports.TableInfo, err error) {
 	rows, err := conn.QueryContext(ctx, "SELECT name FROM pragma_table_info(?) ORDER BY cid", table.Name)
 	if err != nil {
 		return info, err
@@ -197,11 +205,11 @@ func describeTable(ctx context.Context, conn *sql.Conn, table core.TemplateTable
 		return info, err
 	}
 	info.Exists = len(info.Columns) > 0
-	hasID := slices.ContainsFunc(info.Columns, func(c string) bool { return strings.EqualFold(c, "ID") })
-	if !hasID {
+	hasKey := slices.ContainsFunc(info.Columns, func(c string) bool { return strings.EqualFold(c, table.Key) })
+	if !hasKey {
 		return info, nil
 	}
-	err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quote(table.Name)+" WHERE ID >= 0 AND ID < ?", table.Rows).Scan(&info.Rows)
+	err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quote(table.Name)+" WHERE "+table.Key+" >= 0 AND "+table.Key+" < ?", table.Rows).Scan(&info.Rows)
 	return info, err
 }
 
@@ -241,7 +249,12 @@ func statementText(table core.TemplateTable, statement core.Statement) (text str
 	if statement.Bind != nil && len(statement.Bind) != parameters {
 		return "", 0, fmt.Errorf("%w: sqlite: %d parameters are bound to %d placeholders", core.ErrInvalid, len(statement.Bind), parameters)
 	}
-	return core.ReplaceTable(statement.SQL, quote(table.Name)), parameters, nil
+	return core.ReplaceTables(statement.SQL, identifiers(table)), parameters, nil
+}
+
+// identifiers are the quoted names of the tables of a benchmark, by part.
+func identifiers(table core.TemplateTable) func(part string) string {
+	return func(part string) string { return quote(table.PartName(part)) }
 }
 
 // CancelSessions is Unsupported: sessions live inside the workers, which cancel

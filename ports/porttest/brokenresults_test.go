@@ -108,3 +108,21 @@ func keepChildren(ctx context.Context, s ports.Store, parent core.Rollup, childr
 	}
 	return s.PutRollup(ctx, parent, children)
 }
+
+// brokenPools changes the pools of a store.
+type brokenPools struct {
+	ports.Store
+	get func(chunks []string) []string
+}
+
+func (b brokenPools) Pools() ports.PoolStore { return changedPools{b.Store.Pools(), b.get} }
+
+type changedPools struct {
+	ports.PoolStore
+	get func(chunks []string) []string
+}
+
+func (c changedPools) Get(ctx context.Context, id string) ([]string, error) {
+	chunks, err := c.PoolStore.Get(ctx, id)
+	return c.get(chunks), err
+}

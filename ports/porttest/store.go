@@ -26,6 +26,7 @@ func TestStore(t *testing.T, h StoreHarness) {
 	t.Run("WorkerStore", func(t *testing.T) { TestWorkerStore(t, h) })
 	t.Run("ResultStore", func(t *testing.T) { TestResultStore(t, h) })
 	t.Run("TemplateStore", func(t *testing.T) { TestTemplateStore(t, h) })
+	t.Run("PoolStore", func(t *testing.T) { TestPoolStore(t, h) })
 	t.Run("LogStore", func(t *testing.T) { TestLogStore(t, h) })
 	t.Run("Schema", func(t *testing.T) { TestSchema(t, h) })
 }
@@ -34,7 +35,7 @@ func TestStore(t *testing.T, h StoreHarness) {
 func StoreSuite() Suite[StoreHarness] {
 	var all Suite[StoreHarness]
 	for _, s := range []Suite[StoreHarness]{
-		RunStoreSuite(), WorkerStoreSuite(), ResultStoreSuite(), TemplateStoreSuite(), LogStoreSuite(), SchemaSuite(),
+		RunStoreSuite(), WorkerStoreSuite(), ResultStoreSuite(), TemplateStoreSuite(), PoolStoreSuite(), LogStoreSuite(), SchemaSuite(),
 	} {
 		all = append(all, s...)
 	}

@@ -206,6 +206,9 @@ func brokenResults() map[string]mutant {
 
 func brokenRest() map[string]mutant {
 	return map[string]mutant{
+		"a pool comes without its end": {"a pool is read as it was stored", func(s store) store {
+			return brokenPools{s, func(chunks []string) []string { return chunks[:min(len(chunks), 1)] }}
+		}},
 		"a template changes each time it is put": {"Put of an equal template changes nothing", func(s store) store {
 			n := int64(0)
 			return templateStore{Store: s, before: func(t *core.Template) { n++; t.Load.Seed = n }}

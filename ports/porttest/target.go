@@ -51,6 +51,7 @@ func TargetSuite() Suite[TargetHarness] {
 		{"Load loads the rows of core.TableRow", targetLoad},
 		{"Load goes on where it was interrupted", targetLoadAgain},
 		{"Drop twice", targetDrop},
+		{"Sample", targetSample},
 		{"Explain", targetExplain},
 		{"default statements count rows", targetDefaults},
 		{"a refused statement leaves the session usable", targetErrors},

@@ -21,6 +21,7 @@ type brokenTarget struct {
 	running  func() (core.RunningCount, error)
 	create   func(err error) error
 	load     func(table *core.TemplateTable)
+	sample   func([]any) []any
 	session  func(ports.Session) ports.Session
 }
 
@@ -45,6 +46,14 @@ func (b brokenTarget) Create(ctx context.Context, table core.TemplateTable) erro
 		err = b.create(err)
 	}
 	return err
+}
+
+func (b brokenTarget) Sample(ctx context.Context, table core.TemplateTable, spec core.PoolSpec) ([]any, error) {
+	values, err := b.LoadableTarget.Sample(ctx, table, spec)
+	if b.sample != nil {
+		values = b.sample(values)
+	}
+	return values, err
 }
 
 func (b brokenTarget) Load(ctx context.Context, table core.TemplateTable, progress func(int64)) error {
@@ -125,10 +134,16 @@ func TestTargetSuiteNoticesWhatIsBroken(t *testing.T) {
 		"all rows are counted":   {"Load loads the rows of core.TableRow", brokenTarget{describe: func(i ports.TargetInfo) ports.TargetInfo { i.Table.Rows = min(i.Table.Rows, 20); return i }}},
 		"Create replaces":        {"Create makes an empty table, once", brokenTarget{create: func(error) error { return nil }}},
 		"Load loads too few":     {"Load loads the rows of core.TableRow", brokenTarget{load: func(t *core.TemplateTable) { t.Rows-- }}},
-		"Running guesses":        {"Close of a session", brokenTarget{running: func() (core.RunningCount, error) { return core.RunningCount{Known: true, Count: 1}, nil }}},
-		"Running says not why":   {"Close of a session", brokenTarget{running: func() (core.RunningCount, error) { return core.RunningCount{}, nil }}},
-		"sessions share an id":   {"many sessions at once", sessions(brokenSession{id: "memory-1"})},
-		"rows are not counted":   {"default statements count rows", sessions(brokenSession{exec: func(_ int64, err error) (int64, error) { return 1, err }})},
+		"Sample takes the first": {"Sample", brokenTarget{sample: func(v []any) []any {
+			if len(v) == 4 && v[0] == int64(249) {
+				return []any{int64(0), int64(1), int64(2), int64(3)}
+			}
+			return v
+		}}},
+		"Running guesses":      {"Close of a session", brokenTarget{running: func() (core.RunningCount, error) { return core.RunningCount{Known: true, Count: 1}, nil }}},
+		"Running says not why": {"Close of a session", brokenTarget{running: func() (core.RunningCount, error) { return core.RunningCount{}, nil }}},
+		"sessions share an id": {"many sessions at once", sessions(brokenSession{id: "memory-1"})},
+		"rows are not counted": {"default statements count rows", sessions(brokenSession{exec: func(_ int64, err error) (int64, error) { return 1, err }})},
 		"errors have no code": {"a refused statement leaves the session usable", sessions(brokenSession{exec: func(rows int64, err error) (int64, error) {
 			if err != nil {
 				err = errors.New(err.Error())

@@ -47,10 +47,30 @@ func pattern(dialect, kind string) (string, error) {
 		return dialect + "/target/create_interactive.sql", nil
 	case TargetDrop:
 		return dialect + "/target/drop.sql", nil
-	default:
-		return "", fmt.Errorf("no DDL of the kind %q; there is %q", kind,
-			[]string{Store, StoreChanges, Grants, TargetCreate, TargetCreateHybrid, TargetCreateInteractive, TargetDrop})
 	}
+	of, layout, found := strings.Cut(kind, layoutMark)
+	if found && (of == TargetCreate || of == TargetCreateHybrid) && slices.Contains(layouts(), layout) {
+		in, err := pattern(dialect, of)
+		return strings.TrimSuffix(in, ".sql") + "_" + layout + ".sql", err
+	}
+	return "", fmt.Errorf("no DDL of the kind %q; there is %q", kind,
+		[]string{Store, StoreChanges, Grants, TargetCreate, TargetCreateHybrid, TargetCreateInteractive, TargetDrop})
+}
+
+// layoutMark stands between the kind of DDL and a layout.
+const layoutMark = "/"
+
+// layouts are those that have DDL of their own.
+func layouts() []string { return []string{"tpcb", "ycsb"} }
+
+// OfLayout is TargetCreate or TargetCreateHybrid for the tables of a layout, which
+// may be several: {table} and {table.PART} are their quoted names. "" is the layout
+// of a single table.
+func OfLayout(kind, layout string) string {
+	if layout == "" {
+		return kind
+	}
+	return kind + layoutMark + layout
 }
 
 // Statements returns the DDL of one dialect and kind, in the order in which it

@@ -29,6 +29,11 @@ func (t absent) Explain(context.Context, core.TemplateTable, core.Statement) err
 	return t.gone(core.ErrUnavailable)
 }
 
+// Sample implements ports.Target.
+func (t absent) Sample(context.Context, core.TemplateTable, core.PoolSpec) ([]any, error) {
+	return nil, t.gone(core.ErrUnavailable)
+}
+
 // Open implements ports.Target.
 func (t absent) Open(context.Context, ports.SessionOptions) (ports.Session, error) {
 	return nil, t.gone(core.ErrUnavailable)

@@ -17,10 +17,10 @@ func (a *app) prepareCommand() *cobra.Command {
 	var drop bool
 	cmd := &cobra.Command{
 		Use:   "prepare TEMPLATE",
-		Short: "Create and load the benchmark table on the target",
-		Long: `Creates the benchmark table and loads its rows: set-up, never part of a run, and
+		Short: "Create and load the benchmark table, or tables, on the target",
+		Long: `Creates the benchmark table, or the tables of its layout, and loads the rows: set-up, never part of a run, and
 the only command that executes DDL on a target. An interrupted load goes on where
-it stopped; rows that are there are left alone. --drop removes the table.`,
+it stopped; rows that are there are left alone. --drop removes the tables.`,
 		Example: `  benchfleet prepare oltp
   benchfleet prepare oltp --rows 1000000     # as many as: run oltp --set table.rows=1000000
   benchfleet prepare oltp --drop`,
@@ -110,12 +110,17 @@ func (a *app) loadTable(ctx context.Context, target ports.Loader, table core.Tem
 		return err
 	}
 	start := time.Now()
-	bar := a.newBar(table.Rows)
+	tables := table.Tables()
+	total := int64(0)
+	for _, of := range tables {
+		total += of.Rows
+	}
+	bar := a.newBar(total)
 	err = target.Load(ctx, table, bar.set)
 	bar.end()
 	if err != nil && ctx.Err() != nil {
 		return exitWith(ExitCancelled, fmt.Errorf("interrupted: %s has %s of %s rows; the same command goes on there",
-			table.Name, grouped(bar.rows), grouped(table.Rows)))
+			table.Name, grouped(bar.rows), grouped(total)))
 	}
 	if err != nil {
 		return fmt.Errorf("loading %s: %w", table.Name, err)
@@ -123,6 +128,11 @@ func (a *app) loadTable(ctx context.Context, target ports.Loader, table core.Tem
 	took := time.Since(start)
 	if a.json() {
 		return writeJSON(a.out, loaded{table.Name, table.Rows, took.Seconds()})
+	}
+	for _, of := range tables[1:] {
+		if err := a.print("%s has its %s rows\n", of.Name, grouped(of.Rows)); err != nil {
+			return err
+		}
 	}
 	return a.print("%s has its %s rows (%s)\n", table.Name, grouped(table.Rows), took.Round(10*time.Millisecond))
 }

@@ -18,7 +18,7 @@ import (
 func (a *app) templateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "template",
-		Short: "Import, list, show, validate or delete templates",
+		Short: "Browse the built-in templates; import, list, show, validate or delete templates",
 		Long: `A template is a stored, typed description of a benchmark. Every run starts from
 one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Names(), ", ") + `.`,
 		Example: `  benchfleet template show oltp > mine.yaml         # a beginning
@@ -27,7 +27,7 @@ one. Templates are YAML or JSON files, or built in: ` + strings.Join(library.Nam
   benchfleet template import mine.yaml`,
 	}
 	cmd.AddCommand(
-		a.templateImport(), a.templateList(), a.templateShow(), a.templateValidate(), a.templateDelete(),
+		a.templateLibrary(), a.templateImport(), a.templateList(), a.templateShow(), a.templateValidate(), a.templateDelete(),
 		&cobra.Command{
 			Use:   "schema",
 			Short: "Print a JSON Schema of templates, for editors",
@@ -93,30 +93,35 @@ one changes nothing.`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openStore(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer store.Close()
-			records := []ports.TemplateRecord{}
-			for _, t := range templates {
-				record, err := store.Templates().Put(cmd.Context(), t)
-				if err != nil {
-					return fmt.Errorf("template %s: %w", t.Name, err)
-				}
-				records = append(records, record)
-			}
-			if a.json() {
-				return report.TemplatesJSON(a.out, records)
-			}
-			for _, r := range records {
-				if err := a.print("%s version %d\n", r.Template.Name, r.Version); err != nil {
-					return err
-				}
-			}
-			return nil
+			return a.storeTemplates(cmd.Context(), templates)
 		},
 	}
+}
+
+// storeTemplates stores templates and says which version each has.
+func (a *app) storeTemplates(ctx context.Context, templates []core.Template) error {
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	records := []ports.TemplateRecord{}
+	for _, t := range templates {
+		record, err := store.Templates().Put(ctx, t)
+		if err != nil {
+			return fmt.Errorf("template %s: %w", t.Name, err)
+		}
+		records = append(records, record)
+	}
+	if a.json() {
+		return report.TemplatesJSON(a.out, records)
+	}
+	for _, r := range records {
+		if err := a.print("%s version %d\n", r.Template.Name, r.Version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) templateList() *cobra.Command {

@@ -13,6 +13,7 @@ CREATE ROLE IF NOT EXISTS {viewer};
 
 GRANT USAGE ON DATABASE {database} TO ROLE {worker};
 GRANT USAGE ON SCHEMA {database}.{results} TO ROLE {worker};
+GRANT USAGE ON SCHEMA {database}.{config} TO ROLE {worker};
 GRANT USAGE ON WAREHOUSE {control_warehouse} TO ROLE {worker};
 GRANT USAGE ON DATABASE {database} TO ROLE {orchestrator};
 GRANT USAGE ON SCHEMA {database}.{results} TO ROLE {orchestrator};
@@ -23,12 +24,13 @@ GRANT USAGE ON SCHEMA {database}.{results} TO ROLE {viewer};
 GRANT USAGE ON SCHEMA {database}.{config} TO ROLE {viewer};
 GRANT USAGE ON WAREHOUSE {control_warehouse} TO ROLE {viewer};
 
--- The worker: the control read, the beat, sampled operations.
+-- The worker: the control read, the beat, sampled operations, value pools.
 GRANT SELECT ON TABLE {database}.{results}.RUN_STATUS TO ROLE {worker};
 GRANT SELECT ON TABLE {database}.{results}.RUN_CONTROL_EVENTS TO ROLE {worker};
 GRANT SELECT, INSERT, UPDATE ON TABLE {database}.{results}.WORKER_HEARTBEATS TO ROLE {worker};
 GRANT SELECT, INSERT ON TABLE {database}.{results}.QUERY_EXECUTIONS TO ROLE {worker};
 GRANT SELECT, INSERT ON TABLE {database}.{results}.TEST_LOGS TO ROLE {worker};
+GRANT SELECT ON TABLE {database}.{config}.TEMPLATE_VALUE_POOLS TO ROLE {worker};
 
 -- The orchestrator: everything that is stored under a run, and templates. DELETE is
 -- for deleting ended runs, for replacing a result, and for the write probe. Key

@@ -1,0 +1,37 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestAcceptancePools: workers draw from the values that were sampled before the
+// run, which they read from the store, wherever they are. The operations are the
+// same however many workers share the connections, and both runs share one stored
+// pool. A pool that is too small refuses the run.
+func TestAcceptancePools(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	s.must("template", "import", s.templates("pooled.yaml"))
+	first := s.must("run", "pooled", "--output", "json").result(t)
+	second := s.must("run", "pooled", "--output", "json", "--workers", "1", "--connections", "6").result(t)
+	for _, d := range []document{first, second} {
+		is.Equal(d.Status, "COMPLETED")
+		is.Equal(d.Total.OK, int64(600))
+	}
+	is.Equal(first.Operation, second.Operation)
+	db := s.openStore()
+	defer db.Close()
+	if *storeFlag != "snowflake" { // there it is in another schema, and its conformance is tested
+		is.Equal(s.number(db, "SELECT COUNT(DISTINCT POOL_ID) FROM TEMPLATE_VALUE_POOLS"), int64(1))
+	}
+
+	refused := s.do("run", "pooled", "--set", "mix[0].parameters[0].size=5")
+	is.True(refused.code != 0)
+	is.True(strings.Contains(refused.stderr, "column ID of table BENCHFLEET_SHORT has 5 values for 6 connections"))
+	is.True(strings.Contains(refused.stderr, "lower load.connections to 5 in all"))
+}
