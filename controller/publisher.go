@@ -20,6 +20,10 @@ const (
 	keptEvents    = 1000
 	keptLines     = 500
 	linesAtOnce   = 200
+	// readBack is how many intervals a publisher reads that begins: as many as a
+	// viewer may have missed that comes back from another one. Who was away for
+	// longer is told that something is missing, and reads the course anew.
+	readBack = 60
 	// settleFor is how long a stored interval may still change: the last worker's
 	// part of it may come late. It is read again for so long.
 	settleFor = 5 * time.Second
@@ -164,7 +168,7 @@ func (p *publisher) read(ctx context.Context) error {
 	return nil
 }
 
-// intervalsAfter is behind what is settled; at first not more than is kept.
+// intervalsAfter is behind what is settled; at first not more than is read back.
 func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 	if p.at.offset > 0 {
 		return float64(p.at.offset)/1000 - settleFor.Seconds()
@@ -177,7 +181,7 @@ func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 	if !run.GoneAt.IsZero() {
 		end = run.GoneAt
 	}
-	return (end.Sub(run.Origin) - keptIntervals*interval).Seconds()
+	return (end.Sub(run.Origin) - readBack*interval).Seconds()
 }
 
 func (p *publisher) linesAfter(record ports.RunRecord) time.Time {

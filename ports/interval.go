@@ -39,7 +39,6 @@ type Latency struct {
 	P50 time.Duration `json:"p50"`
 	P95 time.Duration `json:"p95"`
 	P99 time.Duration `json:"p99"`
-	Min time.Duration `json:"min"`
 	Max time.Duration `json:"max"`
 }
 
@@ -59,5 +58,5 @@ func LatencyOf(h *core.Histogram) Latency {
 	if h.Count() == 0 {
 		return Latency{}
 	}
-	return Latency{Avg: h.Mean(), P50: h.Quantile(0.5), P95: h.Quantile(0.95), P99: h.Quantile(0.99), Min: h.Min(), Max: h.Max()}
+	return Latency{Avg: h.Mean(), P50: h.Quantile(0.5), P95: h.Quantile(0.95), P99: h.Quantile(0.99), Max: h.Max()}
 }
