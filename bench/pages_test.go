@@ -26,7 +26,8 @@ import (
 // BenchmarkPages tells how long the server takes to make each page that shows runs,
 // over a SQLite store: of a run of one hour, 20 workers and 3 kinds of operations,
 // 20,000 of them a second, some of which failed; and of a list of 10,000 runs. A page
-// of a run that has ended is kept, so it is told twice.
+// of a run that has ended is kept, and so is what a comparison reads of its runs: both
+// are told twice.
 func BenchmarkPages(b *testing.B) {
 	p := newPages(b)
 	going := p.hour(b, "load.duration=2h")
@@ -43,22 +44,15 @@ func BenchmarkPages(b *testing.B) {
 		ended = append(ended, id)
 	}
 	b.Run("ended at first", func(b *testing.B) {
-		var handlers []http.Handler
-		for range b.N {
-			handlers = append(handlers, p.handler(b))
-		}
-		b.ResetTimer()
-		before := usedCPU(b)
-		for _, handler := range handlers {
-			p.get(b, handler, "/runs/"+ended[0], "Latency at each percentile")
-		}
-		p.promise(b, before)
+		p.timeFirst(b, func() http.Handler { return p.handler(b) }, "/runs/"+ended[0], "Latency at each percentile")
 	})
 	b.Run("ended", func(b *testing.B) { p.time(b, p.handler(b), "/runs/"+ended[0], "Latency at each percentile") })
 	for _, n := range []int{2, 5} {
-		b.Run(fmt.Sprintf("compare %d", n), func(b *testing.B) {
-			p.time(b, p.handler(b), "/compare?run="+strings.Join(ended[:n], "&run="), "what it says")
+		path := "/compare?run=" + strings.Join(ended[:n], "&run=")
+		b.Run(fmt.Sprintf("compare %d at first", n), func(b *testing.B) {
+			p.timeFirst(b, func() http.Handler { other := p.another(b); return other.handler(b) }, path, "what it says")
 		})
+		b.Run(fmt.Sprintf("compare %d", n), func(b *testing.B) { p.time(b, p.handler(b), path, "what it says") })
 	}
 	for range 10_000 {
 		p.hour(b)
@@ -80,19 +74,27 @@ func newPages(b *testing.B) *pages {
 	must(b, sqlite.ApplySchema(b.Context(), path))
 	store, err := sqlite.OpenStore(b.Context(), path, sqlite.Options{})
 	must(b, err)
+	p := (&pages{store: store}).another(b)
+	b.Cleanup(func() { store.Close() })
+	template := lookupTemplate(20, 10, time.Hour)
+	template.Mix = []core.TemplateOp{{Kind: core.PointLookup, Weight: 60}, {Kind: core.RangeScan, Weight: 30}, {Kind: core.Update, Weight: 10}}
+	_, err = store.Templates().Put(b.Context(), template)
+	must(b, err)
+	return p
+}
+
+// another is another controller over the same store.
+func (p *pages) another(b *testing.B) *pages {
+	b.Helper()
 	runs := 0
-	service, err := controller.New(store, controller.Options{
+	service, err := controller.New(p.store, controller.Options{
 		Launchers: []controller.Launcher{{Resolution: core.Resolution{Launcher: "local", StartTimeout: time.Minute}}},
 		NewRunID:  func() string { runs++; return fmt.Sprintf("run-%d", runs) },
 		Build:     core.Build{ID: "build-1"}, Location: "sqlite",
 	})
 	must(b, err)
-	b.Cleanup(func() { service.Close(); store.Close() })
-	template := lookupTemplate(20, 10, time.Hour)
-	template.Mix = []core.TemplateOp{{Kind: core.PointLookup, Weight: 60}, {Kind: core.RangeScan, Weight: 30}, {Kind: core.Update, Weight: 10}}
-	_, err = store.Templates().Put(b.Context(), template)
-	must(b, err)
-	return &pages{store, service}
+	b.Cleanup(service.Close)
+	return &pages{p.store, service}
 }
 
 // handler has kept no page yet.
@@ -121,6 +123,21 @@ func (p *pages) time(b *testing.B, handler http.Handler, path, want string) {
 	b.ResetTimer()
 	before := usedCPU(b)
 	for range b.N {
+		p.get(b, handler, path, want)
+	}
+	p.promise(b, before)
+}
+
+// timeFirst asks for a page of as many that have kept nothing.
+func (p *pages) timeFirst(b *testing.B, newHandler func() http.Handler, path, want string) {
+	b.Helper()
+	var handlers []http.Handler
+	for range b.N {
+		handlers = append(handlers, newHandler())
+	}
+	b.ResetTimer()
+	before := usedCPU(b)
+	for _, handler := range handlers {
 		p.get(b, handler, path, want)
 	}
 	p.promise(b, before)

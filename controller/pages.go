@@ -104,7 +104,7 @@ func (s *Service) Compare(ctx context.Context, ids []string) (report.Comparison,
 		if result.Parent == nil {
 			return report.Comparison{}, fmt.Errorf("%w: run %s has no result to compare: it is %s", core.ErrRefused, id, result.Run.Status)
 		}
-		one, err := report.ReadSeries(ctx, s.store, id)
+		one, err := s.seriesOf(ctx, id)
 		if err != nil {
 			return report.Comparison{}, err
 		}
