@@ -66,6 +66,7 @@ func BenchmarkPages(b *testing.B) {
 type pages struct {
 	store   ports.Store
 	service *controller.Service
+	second  []core.KindMetrics // what a second measures
 }
 
 func newPages(b *testing.B) *pages {
@@ -94,7 +95,7 @@ func (p *pages) another(b *testing.B) *pages {
 	})
 	must(b, err)
 	b.Cleanup(service.Close)
-	return &pages{p.store, service}
+	return &pages{p.store, service, oneSecond(rand.New(rand.NewPCG(1, 2)), 1)}
 }
 
 // handler has kept no page yet.

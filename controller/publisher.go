@@ -311,27 +311,6 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 	return f
 }
 
-// slim leaves out of an interval what nobody watches of it.
-func slim(i client.Interval) client.Interval {
-	i.Kinds = slices.Clone(i.Kinds)
-	for k := range i.Kinds {
-		l := &i.Kinds[k].Latency
-		l.Avg, l.P90, l.P999, l.Max = 0, 0, 0, 0
-	}
-	return i
-}
-
-// slimWorker leaves out of a worker what is as usual.
-func slimWorker(w *client.Worker) {
-	if w.Life == string(core.Ready) {
-		w.Life = ""
-	}
-	if w.Target == w.Connections {
-		w.Target = 0
-	}
-	w.Memory = 0
-}
-
 // frame is the frame for one who has seen a run up to a cursor. The newest
 // intervals may have been corrected since.
 func (p *publisher) frame(from cursor, fresh bool) client.Frame {
