@@ -157,12 +157,13 @@ func heldBy(ctx context.Context, daemon *client.Client, run string) (held int64)
 
 // footprint is the memory of a process, in bytes.
 type footprint struct {
-	peak    int64 // largest resident set, as the kernel keeps it
-	private int64 // resident, but of no file
+	peak     int64 // largest resident set, as the kernel keeps it
+	resident int64
+	private  int64 // resident, but of no file
 }
 
 func (m footprint) max(o footprint) footprint {
-	return footprint{max(m.peak, o.peak), max(m.private, o.private)}
+	return footprint{max(m.peak, o.peak), max(m.resident, o.resident), max(m.private, o.private)}
 }
 
 // footprintOf drives a run of one worker and returns the most that its process had.
@@ -218,6 +219,8 @@ func readFootprint(pid int) (m footprint) {
 		case err != nil:
 		case name == "VmHWM":
 			m.peak = kilobytes << 10
+		case name == "VmRSS":
+			m.resident = kilobytes << 10
 		case name == "RssAnon":
 			m.private = kilobytes << 10
 		}

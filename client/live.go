@@ -28,7 +28,8 @@ type Interval struct {
 	Stale       int        `json:"workers_stale,omitempty"`
 	Lost        int        `json:"workers_lost,omitempty"`
 	Coarse      bool       `json:"coarse,omitempty" doc:"It stands for several that could not be reported"`
-	// Kinds are the same for each kind of operation.
+	// Kinds are the same for each kind of operation; in a frame for the four that had
+	// most operations, at most.
 	Kinds []IntervalKind `json:"kinds"`
 	// Classes are the errors by class.
 	Classes []ErrorClass `json:"error_classes,omitempty"`

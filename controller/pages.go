@@ -26,24 +26,18 @@ func (s *Service) Course(ctx context.Context, id string) (Course, error) {
 	if _, err := s.store.Load(ctx, id); err != nil {
 		return Course{}, err
 	}
-	classes := map[string]client.ErrorClass{}
-	var series report.Series
-	err := report.ReadIntervals(ctx, s.store, id, func(rows []ports.RunInterval) {
-		series.Add(rows)
-		for i := range rows {
-			countClasses(classes, rows[i].Kinds)
-		}
-	})
-	c := Course{Points: series.Points, Classes: slices.Collect(maps.Values(classes))}
+	totals, err := report.ReadTotals(ctx, s.store, id)
+	c := Course{Points: report.PointsOf(totals), Classes: slices.Collect(maps.Values(classesOf(totals)))}
 	slices.SortFunc(c.Classes, func(a, b client.ErrorClass) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
 	})
 	return c, err
 }
 
-func countClasses(classes map[string]client.ErrorClass, kinds []core.KindMetrics) {
-	for k := range kinds {
-		for _, f := range kinds[k].Failures {
+func classesOf(totals []ports.IntervalTotal) map[string]client.ErrorClass {
+	classes := map[string]client.ErrorClass{}
+	for i := range totals {
+		for _, f := range totals[i].Failures {
 			known := classes[f.Class]
 			known.Class, known.Count = f.Class, known.Count+f.Count
 			if f.Example != "" {
@@ -52,6 +46,7 @@ func countClasses(classes map[string]client.ErrorClass, kinds []core.KindMetrics
 			classes[f.Class] = known
 		}
 	}
+	return classes
 }
 
 // ProblemOf is an error as the API and the pages tell it.
@@ -63,11 +58,11 @@ func (s *Service) Whole(ctx context.Context, id string) (report.Result, error) {
 	if err != nil {
 		return report.Result{}, err
 	}
-	series, err := report.ReadSeries(ctx, s.store, id)
+	totals, err := report.ReadTotals(ctx, s.store, id)
 	if err != nil {
 		return report.Result{}, err
 	}
-	result.Points = series.Points
+	result.Points = report.PointsOf(totals)
 	for after := int64(0); ; {
 		page, err := s.store.Events(ctx, id, after)
 		if err != nil {
@@ -109,7 +104,7 @@ func (s *Service) Compare(ctx context.Context, ids []string) (report.Comparison,
 		if result.Parent == nil {
 			return report.Comparison{}, fmt.Errorf("%w: run %s has no result to compare: it is %s", core.ErrRefused, id, result.Run.Status)
 		}
-		one, err := report.ReadSeries(ctx, s.store, id)
+		one, err := s.seriesOf(ctx, id)
 		if err != nil {
 			return report.Comparison{}, err
 		}

@@ -20,6 +20,10 @@ const (
 	keptEvents    = 1000
 	keptLines     = 500
 	linesAtOnce   = 200
+	// readBack is how many intervals a publisher reads that begins: as many as a
+	// viewer may have missed that comes back from another one. Who was away for
+	// longer is told that something is missing, and reads the course anew.
+	readBack = 60
 	// settleFor is how long a stored interval may still change: the last worker's
 	// part of it may come late. It is read again for so long.
 	settleFor = 5 * time.Second
@@ -164,7 +168,7 @@ func (p *publisher) read(ctx context.Context) error {
 	return nil
 }
 
-// intervalsAfter is behind what is settled; at first not more than is kept.
+// intervalsAfter is behind what is settled; at first not more than is read back.
 func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 	if p.at.offset > 0 {
 		return float64(p.at.offset)/1000 - settleFor.Seconds()
@@ -177,7 +181,7 @@ func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 	if !run.GoneAt.IsZero() {
 		end = run.GoneAt
 	}
-	return (end.Sub(run.Origin) - keptIntervals*interval).Seconds()
+	return (end.Sub(run.Origin) - readBack*interval).Seconds()
 }
 
 func (p *publisher) linesAfter(record ports.RunRecord) time.Time {
@@ -305,27 +309,6 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 	}
 	f.Reset = !fresh && (from.offset < p.dropped.offset || from.sequence < p.dropped.sequence)
 	return f
-}
-
-// slim leaves out of an interval what nobody watches of it.
-func slim(i client.Interval) client.Interval {
-	i.Kinds = slices.Clone(i.Kinds)
-	for k := range i.Kinds {
-		l := &i.Kinds[k].Latency
-		l.Avg, l.P90, l.P999, l.Max = 0, 0, 0, 0
-	}
-	return i
-}
-
-// slimWorker leaves out of a worker what is as usual.
-func slimWorker(w *client.Worker) {
-	if w.Life == string(core.Ready) {
-		w.Life = ""
-	}
-	if w.Target == w.Connections {
-		w.Target = 0
-	}
-	w.Memory = 0
 }
 
 // frame is the frame for one who has seen a run up to a cursor. The newest

@@ -44,8 +44,9 @@ type Options struct {
 // Service is what the controller can do. Every method may be called concurrently,
 // and its errors carry the codes of core.
 type Service struct {
-	store ports.Store
-	live  *live
+	store    ports.Store
+	live     *live
+	compared seriesKept
 	Options
 }
 

@@ -239,6 +239,33 @@ func TestStreamCost(t *testing.T) {
 	}
 }
 
+// TestFramesOfManyKinds: an interval of many kinds is no larger in a frame than one of
+// four; those with most operations are in it, in their order.
+func TestFramesOfManyKinds(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t, controller.ServerOptions{})
+	run := s.begin(s.run("load.duration=1h").ID)
+	row := ports.RunInterval{RunID: run.ID, Phase: core.Measurement, Offset: 1, Start: run.Origin, Seconds: 1}
+	for i, n := range []uint64{3, 9, 1, 8, 7, 2, 6, 2} {
+		k := core.KindMetrics{Kind: fmt.Sprintf("KIND_%d", i), Access: core.AccessRead, Counts: core.Counts{Scheduled: n, Started: n, OK: n}}
+		k.Service.RecordN(time.Millisecond, n)
+		row.Kinds = append(row.Kinds, k)
+	}
+	s.must(s.store.AppendSnapshots(t.Context(), nil, []ports.RunInterval{row}))
+	f, err := s.service.Look(t.Context(), run.ID)
+	is.NoErr(err)
+	is.Equal(len(f.Intervals), 1)
+	is.Equal(f.Intervals[0].OK, uint64(38)) // of all
+	var names []string
+	for _, k := range f.Intervals[0].Kinds {
+		names = append(names, k.Kind)
+	}
+	is.Equal(names, []string{"KIND_1", "KIND_3", "KIND_4", "KIND_6"})
+	all, err := s.service.Snapshots(t.Context(), run.ID, -1)
+	is.NoErr(err)
+	is.Equal(len(all[0].Kinds), 8)
+}
+
 // wait lets the time pass that a publisher needs for its pace: this is a test of it.
 func (s *site) wait(t *testing.T, d time.Duration) {
 	ctx, cancel := context.WithTimeout(t.Context(), d)

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -12,8 +13,9 @@ import (
 // Metrics are the values that /metrics shows beside those of every process. What
 // is nil is not shown.
 type Metrics struct {
-	Worker       *Worker
-	Orchestrator *Orchestrator
+	Worker *Worker
+	// Orchestrators are one for each run that is driven, of which no two are the same.
+	Orchestrators []*Orchestrator
 }
 
 // newRegistry registers everything of one role in a registry of its own, so that
@@ -66,8 +68,10 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	if m.Worker != nil {
 		c.worker.collect(to, m.Worker, now)
 	}
-	if m.Orchestrator != nil {
-		c.run.collect(to, m.Orchestrator, now)
+	for _, o := range m.Orchestrators {
+		if o != nil {
+			c.run.collect(to, o, now)
+		}
 	}
 }
 
@@ -81,11 +85,11 @@ func (b *book) add(name, help string, labels []string) *prometheus.Desc {
 }
 
 func (b *book) gauge(name, help string, labels ...string) metric {
-	return metric{prometheus.GaugeValue, b.add(name, help, labels)}
+	return metric{typ: prometheus.GaugeValue, desc: b.add(name, help, labels)}
 }
 
 func (b *book) counter(name, help string, labels ...string) metric {
-	return metric{prometheus.CounterValue, b.add(name, help, labels)}
+	return metric{typ: prometheus.CounterValue, desc: b.add(name, help, labels)}
 }
 
 func (b *book) histogram(name, help string, labels ...string) histogram {
@@ -94,8 +98,9 @@ func (b *book) histogram(name, help string, labels ...string) histogram {
 
 // metric is one gauge or counter without its values.
 type metric struct {
-	typ  prometheus.ValueType
-	desc *prometheus.Desc
+	typ   prometheus.ValueType
+	desc  *prometheus.Desc
+	first []string // labels of every value
 }
 
 // histogram is one histogram without its values.
@@ -103,7 +108,7 @@ type histogram struct{ desc *prometheus.Desc }
 
 // send sends one value.
 func (m metric) send(to chan<- prometheus.Metric, value float64, labels ...string) {
-	sent, err := prometheus.NewConstMetric(m.desc, m.typ, value, labels...)
+	sent, err := prometheus.NewConstMetric(m.desc, m.typ, value, slices.Concat(m.first, labels)...)
 	if err != nil {
 		sent = prometheus.NewInvalidMetric(m.desc, err) // the scrape fails and says so
 	}

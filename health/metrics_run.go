@@ -7,7 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// runMetrics are those of an orchestrator and of the run that it drives.
+// runMetrics are those of an orchestrator and of each run that it drives, which is
+// their first label.
 type runMetrics struct {
 	info, status, phase, turnAge   metric
 	workers, healths               metric
@@ -17,32 +18,49 @@ type runMetrics struct {
 }
 
 func newRunMetrics(b *book) runMetrics {
+	gauge := func(name, help string, labels ...string) metric { return b.gauge(name, help, ofRun(labels)...) }
+	counter := func(name, help string, labels ...string) metric { return b.counter(name, help, ofRun(labels)...) }
 	return runMetrics{
-		info:    b.gauge("run_info", "Always 1; the label is which run is driven.", "run_id"),
-		status:  b.gauge("run_status", "1 for the status of the run, 0 for all others.", "status"),
-		phase:   b.gauge("run_phase", "1 for the phase of the run, 0 for all others.", "phase"),
-		turnAge: b.gauge("run_turn_age_seconds", "Time since the loop that drives the run last went round."),
+		info:    gauge("run_info", "Always 1; the label is a run that is driven."),
+		status:  gauge("run_status", "1 for the status of the run, 0 for all others.", "status"),
+		phase:   gauge("run_phase", "1 for the phase of the run, 0 for all others.", "phase"),
+		turnAge: gauge("run_turn_age_seconds", "Time since the loop that drives the run last went round."),
 
-		workers: b.gauge("run_workers", "Workers by what the run knows of their life.", "life"),
-		healths: b.gauge("run_workers_health", "Living workers by the age of their newest beat; NONE before the first.", "health"),
+		workers: gauge("run_workers", "Workers by what the run knows of their life.", "life"),
+		healths: gauge("run_workers_health", "Living workers by the age of their newest beat; NONE before the first.", "health"),
 
-		operations: b.counter("run_operations_total", "Operations of all workers by outcome, as of their newest beats.", "kind", "phase", "outcome"),
-		errors:     b.counter("run_errors_total", "Failed operations of all workers by class of error.", "class"),
-		events:     b.counter("run_control_events_total", "Control events that the run has published."),
+		operations: counter("run_operations_total", "Operations of all workers by outcome, as of their newest beats.", "kind", "phase", "outcome"),
+		errors:     counter("run_errors_total", "Failed operations of all workers by class of error.", "class"),
+		events:     counter("run_control_events_total", "Control events that the run has published."),
 
-		inFlight: b.gauge("run_in_flight_operations", "Operations in flight in all workers."),
-		open:     b.gauge("run_connections_open", "Connections to the target that all workers have open."),
-		target:   b.gauge("run_connections_target", "Connections to the target that all workers should have."),
+		inFlight: gauge("run_in_flight_operations", "Operations in flight in all workers."),
+		open:     gauge("run_connections_open", "Connections to the target that all workers have open."),
+		target:   gauge("run_connections_target", "Connections to the target that all workers should have."),
 
-		storeTrouble: b.gauge("run_store_trouble_seconds", "Time since when the store cannot be written; 0 while it can."),
-		epoch:        b.gauge("run_owner_epoch", "How often the run has been claimed by an owner."),
-		leaseLeft:    b.gauge("run_owner_lease_seconds", "Time until the owner lease ends; negative once it has."),
+		storeTrouble: gauge("run_store_trouble_seconds", "Time since when the store cannot be written; 0 while it can."),
+		epoch:        gauge("run_owner_epoch", "How often the run has been claimed by an owner."),
+		leaseLeft:    gauge("run_owner_lease_seconds", "Time until the owner lease ends; negative once it has."),
 	}
 }
 
-func (m *runMetrics) collect(to chan<- prometheus.Metric, o *Orchestrator, now time.Time) {
+// ofRun are labels behind that of the run.
+func ofRun(labels []string) []string { return append([]string{"run_id"}, labels...) }
+
+// of is the metrics of one run.
+func (m runMetrics) of(run string) runMetrics {
+	for _, x := range []*metric{
+		&m.info, &m.status, &m.phase, &m.turnAge, &m.workers, &m.healths, &m.operations, &m.errors, &m.events,
+		&m.inFlight, &m.open, &m.target, &m.storeTrouble, &m.epoch, &m.leaseLeft,
+	} {
+		x.first = []string{run}
+	}
+	return m
+}
+
+func (m runMetrics) collect(to chan<- prometheus.Metric, o *Orchestrator, now time.Time) {
 	r := &o.Run
-	m.info.send(to, 1, r.ID)
+	m = m.of(r.ID)
+	m.info.send(to, 1)
 	sendSet(to, m.status, core.Statuses(), r.Status)
 	sendSet(to, m.phase, phases(), r.Phase)
 	m.turnAge.send(to, now.Sub(o.Turned).Seconds())
@@ -61,7 +79,7 @@ func (m *runMetrics) collect(to chan<- prometheus.Metric, o *Orchestrator, now t
 }
 
 // collectWorkers counts the workers by life and by health.
-func (m *runMetrics) collectWorkers(to chan<- prometheus.Metric, o *Orchestrator) {
+func (m runMetrics) collectWorkers(to chan<- prometheus.Metric, o *Orchestrator) {
 	lives, healths := map[core.Life]int{}, map[core.Health]int{}
 	target := 0
 	for _, w := range o.Run.Workers {
@@ -91,7 +109,7 @@ func (m *runMetrics) collectWorkers(to chan<- prometheus.Metric, o *Orchestrator
 }
 
 // collectBeats adds up the newest beats of all workers.
-func (m *runMetrics) collectBeats(to chan<- prometheus.Metric, o *Orchestrator) {
+func (m runMetrics) collectBeats(to chan<- prometheus.Metric, o *Orchestrator) {
 	type key struct{ kind, phase string }
 	counts := map[key]core.Counts{}
 	var errors []core.ErrorCount

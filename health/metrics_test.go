@@ -99,7 +99,7 @@ func scrape(t *testing.T, m Metrics) string {
 }
 
 func TestMetricsGolden(t *testing.T) {
-	for name, m := range map[string]Metrics{"worker": {Worker: measuredWorker()}, "run": {Orchestrator: measuredRun()}} {
+	for name, m := range map[string]Metrics{"worker": {Worker: measuredWorker()}, "run": {Orchestrators: []*Orchestrator{measuredRun()}}} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			var own strings.Builder
@@ -124,7 +124,7 @@ func TestMetricsGolden(t *testing.T) {
 
 func TestMetricsLint(t *testing.T) {
 	is := is.New(t)
-	for _, m := range []Metrics{{Worker: measuredWorker()}, {Orchestrator: measuredRun()}} {
+	for _, m := range []Metrics{{Worker: measuredWorker()}, {Orchestrators: []*Orchestrator{measuredRun()}}} {
 		problems, err := testutil.CollectAndLint(newCollector(func() Metrics { return m }, noon))
 		is.NoErr(err)
 		is.Equal(len(problems), 0) // see promlint: problems
@@ -156,7 +156,7 @@ func TestNoSecrets(t *testing.T) {
 	} {
 		h, err := newHandler(Options{
 			Role: "worker", Check: check, Logger: slog.New(slog.DiscardHandler),
-			Metrics: func() Metrics { return Metrics{Worker: w, Orchestrator: o} },
+			Metrics: func() Metrics { return Metrics{Worker: w, Orchestrators: []*Orchestrator{o}} },
 		}, noon)
 		is.NoErr(err)
 		for _, page := range []string{"/health", "/health/live", "/health/ready", "/metrics"} {
@@ -296,6 +296,24 @@ func BenchmarkScrape(b *testing.B) {
 	for b.Loop() {
 		if _, err := registry.Gather(); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestMetricsOfSeveralRuns: an orchestrator that drives several runs shows each, told
+// apart by its run_id, and none that nothing is known of yet.
+func TestMetricsOfSeveralRuns(t *testing.T) {
+	is := is.New(t)
+	one, two := measuredRun(), measuredRun()
+	two.Run.ID, two.Run.Status = "another", core.Stopping
+	text := scrape(t, Metrics{Orchestrators: []*Orchestrator{one, nil, two}})
+	is.Equal(strings.Count(text, "\nbenchfleet_run_info{"), 2)
+	is.True(strings.Contains(text, `benchfleet_run_status{run_id="`+one.Run.ID+`",status="RUNNING"} 1`))
+	is.True(strings.Contains(text, `benchfleet_run_status{run_id="another",status="RUNNING"} 0`))
+	is.True(strings.Contains(text, `benchfleet_run_status{run_id="another",status="STOPPING"} 1`))
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "benchfleet_run_") && !strings.Contains(line, `run_id="`) {
+			t.Errorf("a value is of no run: %s", line)
 		}
 	}
 }

@@ -178,6 +178,11 @@ type ResultStore interface {
 	// seconds, in order, at most 10000.
 	Aggregates(ctx context.Context, runID string, after float64) ([]RunInterval, error)
 
+	// Totals returns the Total of each of what Aggregates returns, without reading
+	// histograms: for whoever needs no more than numbers. Those that end at an offset
+	// where others end too have their Kinds.
+	Totals(ctx context.Context, runID string, after float64) ([]IntervalTotal, error)
+
 	// WorkerIntervals returns the stored intervals of a run that end at that
 	// offset, or of all offsets when it is negative, by worker and sequence.
 	WorkerIntervals(ctx context.Context, runID string, offset float64) ([]WorkerInterval, error)

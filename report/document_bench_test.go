@@ -20,7 +20,7 @@ func hour() ([]ports.RunInterval, report.Result) {
 		rows = append(rows, ports.RunInterval{RunID: "01JTEST", Phase: core.Measurement, Offset: float64(i + 1), Start: at(float64(i)), Seconds: 1, Kinds: second, Healthy: 20})
 	}
 	r := whole(completed())
-	r.Points = report.PointsOf(rows)
+	r.Points = report.PointsOf(totals(rows))
 	child := r.Children[0]
 	r.Children = nil
 	for i := range 20 {
@@ -41,11 +41,13 @@ func BenchmarkHTML(b *testing.B) {
 	}
 }
 
-// BenchmarkPointsOf makes the points of a run of one hour from its intervals.
-func BenchmarkPointsOf(b *testing.B) {
+// BenchmarkSeries makes what a comparison knows of a run of one hour from its
+// intervals.
+func BenchmarkSeries(b *testing.B) {
 	rows, _ := hour()
 	for b.Loop() {
-		report.PointsOf(rows)
+		var series report.Series
+		series.Add(rows)
 	}
 }
 

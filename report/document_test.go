@@ -52,9 +52,21 @@ func intervals() []ports.RunInterval {
 	return list
 }
 
+// totals are intervals as a store reads them without their histograms.
+func totals(rows []ports.RunInterval) (list []ports.IntervalTotal) {
+	for i := range rows {
+		total := rows[i].Total()
+		if i > 0 && rows[i-1].Offset == total.Offset || i+1 < len(rows) && rows[i+1].Offset == total.Offset {
+			total.Kinds = rows[i].Kinds
+		}
+		list = append(list, total)
+	}
+	return list
+}
+
 // whole is a result with all that documents show.
 func whole(r report.Result) report.Result {
-	r.Points, r.Events, r.Made = report.PointsOf(intervals()), events(), "made 2026-03-04 15:16:00Z by benchfleet test"
+	r.Points, r.Events, r.Made = report.PointsOf(totals(intervals())), events(), "made 2026-03-04 15:16:00Z by benchfleet test"
 	return r
 }
 
@@ -229,7 +241,7 @@ func TestDocumentWriteErrors(t *testing.T) {
 // percentiles are those of the merge.
 func TestPointsOf(t *testing.T) {
 	is := is.New(t)
-	points := report.PointsOf(intervals())
+	points := report.PointsOf(totals(intervals()))
 	is.Equal(len(points), 14)
 	fourth := points[3]
 	is.Equal(fourth.Phase, core.Measurement)
@@ -257,7 +269,7 @@ func TestPlaceInTime(t *testing.T) {
 	last.Offset, last.Start, last.Seconds = last.Offset+1, last.Start.Add(1003*time.Millisecond), 0.4 // stopped in the middle
 	coarse := last
 	coarse.Offset, coarse.Seconds = last.Offset+1, 4
-	points := report.PointsOf(append(slices.Clone(rows), last, coarse))
+	points := report.PointsOf(totals(append(slices.Clone(rows), last, coarse)))
 	line := report.ThroughputChart(points, nil).Series[0].Points
 	is.Equal(len(line), 5) // no gap
 	is.Equal(line[0].X, rows[0].Offset-0.5)
@@ -266,7 +278,16 @@ func TestPlaceInTime(t *testing.T) {
 		is.True(line[i+1].X > line[i].X)
 	}
 	is.Equal(report.Phases(points[:4])[0].To, rows[2].Offset+0.4)
-	is.Equal(len(report.ThroughputChart(report.PointsOf(intervals()), nil).Series[0].Points), 14+1) // a gap where one is missing
+	is.Equal(len(report.ThroughputChart(report.PointsOf(totals(intervals())), nil).Series[0].Points), 14+1) // a gap where one is missing
+}
+
+// TestSeriesOfIntervals: the points of intervals are the same, whether they were read
+// with their histograms or without.
+func TestSeriesOfIntervals(t *testing.T) {
+	is := is.New(t)
+	var series report.Series
+	series.Add(intervals())
+	is.Equal(series.Points, report.PointsOf(totals(intervals())))
 }
 
 // pages is a result store of more rows than one call returns.
@@ -284,23 +305,30 @@ func (p pages) Aggregates(_ context.Context, _ string, after float64) ([]ports.R
 	return p.rows[from:min(len(p.rows), from+10_000)], p.err
 }
 
-// TestReadIntervals: every row comes once, and those of one offset together, though
+func (p pages) Totals(ctx context.Context, run string, after float64) ([]ports.IntervalTotal, error) {
+	rows, err := p.Aggregates(ctx, run, after)
+	return totals(rows), err
+}
+
+// TestReadInPages: every row comes once, and those of one offset together, though
 // a page of the store ends between them.
-func TestReadIntervals(t *testing.T) {
+func TestReadInPages(t *testing.T) {
 	is := is.New(t)
 	var store pages
 	for i := range 25_000 {
 		store.rows = append(store.rows, ports.RunInterval{Offset: float64(1 + i/2), Phase: core.LoadPhases()[i%2]})
 	}
 	store.rows = slices.Insert(store.rows, 1, ports.RunInterval{Offset: 1, Phase: core.Cooldown}) // now a pair lies across each page's end
-	var got []ports.RunInterval
-	points := 0
-	is.NoErr(report.ReadIntervals(t.Context(), store, "run", func(rows []ports.RunInterval) {
-		got = append(got, rows...)
-		points += len(report.PointsOf(rows))
-	}))
+	got, err := report.ReadTotals(t.Context(), store, "run")
+	is.NoErr(err)
 	is.Equal(len(got), 25_001)
-	is.Equal(points, 12_500)
-	is.NoErr(report.ReadIntervals(t.Context(), pages{}, "run", func([]ports.RunInterval) { t.Error("rows of nothing") }))
-	is.True(errors.Is(report.ReadIntervals(t.Context(), pages{err: core.ErrUnavailable}, "run", nil), core.ErrUnavailable))
+	is.Equal(len(report.PointsOf(got)), 12_500)
+	series, err := report.ReadSeries(t.Context(), store, "run")
+	is.NoErr(err)
+	is.Equal(series.Points, report.PointsOf(got))
+	series, err = report.ReadSeries(t.Context(), pages{}, "run")
+	is.NoErr(err)
+	is.Equal(series.Points, []report.Point{})
+	_, err = report.ReadTotals(t.Context(), pages{err: core.ErrUnavailable}, "run")
+	is.True(errors.Is(err, core.ErrUnavailable))
 }

@@ -17,7 +17,7 @@
 // Stored text (names, errors, notes) is cleaned before it is written: control
 // characters, escape sequences and invisible characters cannot reach a
 // terminal, and no text can become markup or a formula. The package computes no
-// results, and reads no store but in ReadIntervals and ReadSeries.
+// results, and reads no store but in ReadTotals and ReadSeries.
 package report
 
 import (

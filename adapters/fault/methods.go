@@ -6,7 +6,7 @@ func Methods() []string {
 		"RunStore.Create", "RunStore.Load", "RunStore.List", "RunStore.Commit", "RunStore.Events", "RunStore.Delete",
 		"WorkerStore.Beat", "WorkerStore.Control", "WorkerStore.Beats",
 		"ResultStore.AppendSnapshots", "ResultStore.AppendExecutions", "ResultStore.PutRollup", "ResultStore.Rollup",
-		"ResultStore.Aggregates", "ResultStore.WorkerIntervals", "ResultStore.Executions",
+		"ResultStore.Aggregates", "ResultStore.Totals", "ResultStore.WorkerIntervals", "ResultStore.Executions",
 		"TemplateStore.Put", "TemplateStore.Get", "TemplateStore.List", "TemplateStore.Delete", "TemplateStore.Used",
 		"PoolStore.Put", "PoolStore.Get",
 		"LogStore.Append", "LogStore.Read",

@@ -113,6 +113,12 @@ func (s store) Aggregates(ctx context.Context, runID string, after float64) ([]p
 	}, nil)
 }
 
+func (s store) Totals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {
+	return call(ctx, s.in, "ResultStore.Totals", func(ctx context.Context) ([]ports.IntervalTotal, error) {
+		return s.below.Totals(ctx, runID, after)
+	}, nil)
+}
+
 func (s store) WorkerIntervals(ctx context.Context, runID string, offset float64) ([]ports.WorkerInterval, error) {
 	return call(ctx, s.in, "ResultStore.WorkerIntervals", func(ctx context.Context) ([]ports.WorkerInterval, error) {
 		return s.below.WorkerIntervals(ctx, runID, offset)

@@ -101,6 +101,9 @@ func endpoints() map[string]endpoint {
 		"ResultStore.Aggregates": forAll(func(ctx context.Context, s ports.Store, a *offsetArgs) ([]ports.RunInterval, error) {
 			return s.Aggregates(ctx, a.RunID, a.Offset)
 		}),
+		"ResultStore.Totals": forAll(func(ctx context.Context, s ports.Store, a *offsetArgs) ([]ports.IntervalTotal, error) {
+			return s.Totals(ctx, a.RunID, a.Offset)
+		}),
 		"ResultStore.WorkerIntervals": forAll(func(ctx context.Context, s ports.Store, a *offsetArgs) ([]ports.WorkerInterval, error) {
 			return s.WorkerIntervals(ctx, a.RunID, a.Offset)
 		}),

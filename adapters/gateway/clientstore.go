@@ -62,6 +62,10 @@ func (c *client) Aggregates(ctx context.Context, runID string, after float64) ([
 	return ask[[]ports.RunInterval](ctx, c, "ResultStore.Aggregates", offsetArgs{runID, after})
 }
 
+func (c *client) Totals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {
+	return ask[[]ports.IntervalTotal](ctx, c, "ResultStore.Totals", offsetArgs{runID, after})
+}
+
 func (c *client) WorkerIntervals(ctx context.Context, runID string, offset float64) ([]ports.WorkerInterval, error) {
 	return ask[[]ports.WorkerInterval](ctx, c, "ResultStore.WorkerIntervals", offsetArgs{runID, offset})
 }

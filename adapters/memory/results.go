@@ -175,24 +175,54 @@ func (s *Store) Rollup(ctx context.Context, runID string) (parent core.Rollup, c
 // the order of a run.
 func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (list []ports.RunInterval, err error) {
 	err = s.do(ctx, func(d *data) error {
-		r := d.runs[runID]
-		if r == nil {
-			return nil
-		}
-		keys := slices.Collect(maps.Keys(r.aggregates))
-		keys = slices.DeleteFunc(keys, func(k aggregateKey) bool { return k.offset <= after })
-		phases := core.LoadPhases()
-		slices.SortFunc(keys, func(a, b aggregateKey) int {
-			return cmp.Or(cmp.Compare(a.offset, b.offset), cmp.Compare(slices.Index(phases, a.phase), slices.Index(phases, b.phase)), cmp.Compare(a.phase, b.phase))
-		})
-		var found []frozen[ports.RunInterval]
-		for _, k := range keys[:min(maxAggregates, len(keys))] {
-			found = append(found, r.aggregates[k])
-		}
-		list, err = thawAll(found)
+		list, _, err = d.aggregates(runID, after)
 		return err
 	})
 	return list, err
+}
+
+// Totals returns what Aggregates does, in plain numbers.
+func (s *Store) Totals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
+	err = s.do(ctx, func(d *data) error {
+		rows, atOffset, err := d.aggregates(runID, after)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			t := rows[i].Total()
+			if atOffset[t.Offset] > 1 {
+				t.Kinds = rows[i].Kinds
+			}
+			list = append(list, t)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// aggregates are those of a run after an offset, in order, and how many end at each
+// offset.
+func (d *data) aggregates(runID string, after float64) (list []ports.RunInterval, atOffset map[float64]int, err error) {
+	r := d.runs[runID]
+	if r == nil {
+		return nil, nil, nil
+	}
+	keys := slices.Collect(maps.Keys(r.aggregates))
+	keys = slices.DeleteFunc(keys, func(k aggregateKey) bool { return k.offset <= after })
+	phases := core.LoadPhases()
+	slices.SortFunc(keys, func(a, b aggregateKey) int {
+		return cmp.Or(cmp.Compare(a.offset, b.offset), cmp.Compare(slices.Index(phases, a.phase), slices.Index(phases, b.phase)), cmp.Compare(a.phase, b.phase))
+	})
+	atOffset = map[float64]int{}
+	for _, k := range keys {
+		atOffset[k.offset]++
+	}
+	var found []frozen[ports.RunInterval]
+	for _, k := range keys[:min(maxAggregates, len(keys))] {
+		found = append(found, r.aggregates[k])
+	}
+	list, err = thawAll(found)
+	return list, atOffset, err
 }
 
 // WorkerIntervals returns stored intervals of the workers of a run.

@@ -56,6 +56,48 @@ func TestControlReadsNoState(t *testing.T) {
 	wantError(t, err, core.Internal, "cannot be read")
 }
 
+// Totals must not depend on histograms but where nothing else will do: of intervals
+// that share their offset, and of those without a length or with errors.
+func TestTotalsReadNoHistograms(t *testing.T) {
+	is := is.New(t)
+	path := storeFile(t)
+	store := openStore(t, path)
+	defer func() { is.NoErr(store.Close()) }()
+	createRun(t, store)
+	var rows []ports.RunInterval
+	for n := 1; n <= 4; n++ {
+		row := ports.RunInterval{RunID: "run-1", Phase: core.Measurement, Offset: float64(n), Seconds: 1, Kinds: []core.KindMetrics{{Kind: core.Update, Counts: core.Counts{Started: 1, OK: 1}}}}
+		row.Kinds[0].Service.Record(time.Millisecond)
+		rows = append(rows, row)
+	}
+	is.NoErr(store.AppendSnapshots(t.Context(), nil, rows))
+	db := rawDB(t, path)
+	spoil := func(offset int) {
+		_, err := db.Exec("UPDATE METRICS_SNAPSHOTS SET KINDS = 'no JSON' WHERE OFFSET_MICROS = ?", offset*1_000_000)
+		is.NoErr(err)
+	}
+	for n := 1; n <= 4; n++ {
+		spoil(n)
+	}
+	totals, err := store.Totals(t.Context(), "run-1", -1)
+	is.NoErr(err)
+	is.Equal(len(totals), 4)
+	is.Equal(totals[3].Latency.P99, time.Millisecond)
+
+	shared, failed, instant := rows[0], rows[1], rows[2]
+	shared.Phase = core.Warmup
+	failed.Kinds = []core.KindMetrics{{Kind: core.Update, Counts: core.Counts{Started: 1, Errors: 1}}}
+	instant.Seconds = 0
+	for after, row := range map[float64]ports.RunInterval{0: shared, 1: failed, 2: instant} {
+		is.NoErr(store.AppendSnapshots(t.Context(), nil, []ports.RunInterval{row}))
+		spoil(int(row.Offset))
+		_, err = store.Totals(t.Context(), "run-1", after)
+		wantError(t, err, core.Internal, "the stored kinds of an interval cannot be read")
+	}
+	_, err = store.Totals(t.Context(), "run-1", 3)
+	is.NoErr(err)
+}
+
 func TestStateOfAnotherVersion(t *testing.T) {
 	is := is.New(t)
 	path := storeFile(t)

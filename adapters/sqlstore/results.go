@@ -230,13 +230,8 @@ func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (li
 			return err
 		}
 		for i := range rows {
-			r := &rows[i]
-			a := ports.RunInterval{
-				RunID: r.RunID, Phase: r.Phase, Offset: r.Offset, Start: r.Start.Time, Seconds: r.Seconds,
-				Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory,
-				Healthy: r.Healthy, Stale: r.Stale, Lost: r.Lost,
-			}
-			if err := s.decode("kinds of an interval", r.Kinds, &a.Kinds); err != nil {
+			a, err := s.aggregate(&rows[i])
+			if err != nil {
 				return err
 			}
 			list = append(list, a)
@@ -244,6 +239,15 @@ func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (li
 		return nil
 	})
 	return list, err
+}
+
+func (s *Store) aggregate(r *intervalRow) (ports.RunInterval, error) {
+	a := ports.RunInterval{
+		RunID: r.RunID, Phase: r.Phase, Offset: r.Offset, Start: r.Start.Time, Seconds: r.Seconds,
+		Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory,
+		Healthy: r.Healthy, Stale: r.Stale, Lost: r.Lost,
+	}
+	return a, s.decode("kinds of an interval", r.Kinds, &a.Kinds)
 }
 
 func phaseOrder() string {

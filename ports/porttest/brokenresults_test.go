@@ -16,6 +16,7 @@ type resultStore struct {
 	ports.Store
 	workers    func([]ports.WorkerInterval) []ports.WorkerInterval
 	aggregates func([]ports.RunInterval) []ports.RunInterval
+	totals     func([]ports.IntervalTotal) []ports.IntervalTotal
 	executions func([]core.Execution) []core.Execution
 	rollup     func(parent *core.Rollup, children []core.Rollup) []core.Rollup
 	put        func(ctx context.Context, s ports.Store, parent core.Rollup, children []core.Rollup) error
@@ -56,6 +57,14 @@ func (s resultStore) Aggregates(ctx context.Context, runID string, after float64
 	list, err := s.Store.Aggregates(ctx, runID, after)
 	if s.aggregates != nil {
 		list = s.aggregates(list)
+	}
+	return list, err
+}
+
+func (s resultStore) Totals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {
+	list, err := s.Store.Totals(ctx, runID, after)
+	if s.totals != nil {
+		list = s.totals(list)
 	}
 	return list, err
 }
@@ -125,4 +134,31 @@ type changedPools struct {
 func (c changedPools) Get(ctx context.Context, id string) ([]string, error) {
 	chunks, err := c.PoolStore.Get(ctx, id)
 	return c.get(chunks), err
+}
+
+const totalsCase = "totals are what the aggregates say"
+
+// brokenTotals changes each total that is read.
+func brokenTotals(spoil func(*ports.IntervalTotal)) mutant {
+	return mutant{totalsCase, func(s store) store {
+		return resultStore{Store: s, totals: func(list []ports.IntervalTotal) []ports.IntervalTotal {
+			for i := range list {
+				spoil(&list[i])
+			}
+			return list
+		}}
+	}}
+}
+
+// fullTotals reads every histogram.
+type fullTotals struct{ ports.Store }
+
+func (s fullTotals) Totals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
+	rows, err := s.Store.Aggregates(ctx, runID, after)
+	for i := range rows {
+		t := rows[i].Total()
+		t.Kinds = rows[i].Kinds
+		list = append(list, t)
+	}
+	return list, err
 }

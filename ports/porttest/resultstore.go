@@ -24,6 +24,8 @@ func ResultStoreSuite() Suite[StoreHarness] {
 		{"of aggregates the last stays", aggregatesLast},
 		{"worker intervals are ordered and filtered", intervalsOrder},
 		{"aggregates are ordered and filtered", aggregatesOrder},
+		{"totals are what the aggregates say", totalsOfAggregates},
+		{"totals come in the pages of the aggregates", totalsPages},
 		{"snapshots of one batch repeat safely", snapshotsRepeat},
 		{"an empty batch is nothing", emptyBatches},
 		{"executions are kept once", executionsOnce},
@@ -322,6 +324,8 @@ func resultContexts(t testing.TB, h StoreHarness) {
 		wantEnded(t, err, ctx, "Rollup")
 		_, err = store.Aggregates(ctx, "run-1", 0)
 		wantEnded(t, err, ctx, "Aggregates")
+		_, err = store.Totals(ctx, "run-1", 0)
+		wantEnded(t, err, ctx, "Totals")
 		_, err = store.WorkerIntervals(ctx, "run-1", 0)
 		wantEnded(t, err, ctx, "WorkerIntervals")
 		_, err = store.Executions(ctx, "run-1", "", 0)

@@ -1,6 +1,7 @@
 package porttest_test
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -175,6 +176,26 @@ func brokenResults() map[string]mutant {
 		"aggregates of one offset are one": {"of aggregates the last stays", func(s store) store {
 			return resultStore{Store: s, aggregates: func(list []ports.RunInterval) []ports.RunInterval {
 				return slices.CompactFunc(list, func(a, b ports.RunInterval) bool { return a.Offset == b.Offset })
+			}}
+		}},
+		"totals round their latencies":       brokenTotals(func(x *ports.IntervalTotal) { x.Latency.P95 = x.Latency.P95.Round(time.Microsecond) }),
+		"totals forget the slowest":          brokenTotals(func(x *ports.IntervalTotal) { x.Latency.Max = x.Latency.P99 }),
+		"totals take what was aborted as OK": brokenTotals(func(x *ports.IntervalTotal) { x.OK = x.Done - x.Errors }),
+		"totals lose one operation":          brokenTotals(func(x *ports.IntervalTotal) { x.OK -= x.OK / 100_000_000 }),
+		"totals have no errors":              brokenTotals(func(x *ports.IntervalTotal) { x.Errors = 0 }),
+		"totals have no classes of errors":   brokenTotals(func(x *ports.IntervalTotal) { x.Failures = nil }),
+		"totals never have kinds":            brokenTotals(func(x *ports.IntervalTotal) { x.Kinds = nil }),
+		"totals always have kinds":           {totalsCase, func(s store) store { return fullTotals{s} }},
+		"totals of one offset are one": {totalsCase, func(s store) store {
+			return resultStore{Store: s, totals: func(list []ports.IntervalTotal) []ports.IntervalTotal {
+				return slices.CompactFunc(list, func(a, b ports.IntervalTotal) bool { return a.Offset == b.Offset })
+			}}
+		}},
+		"totals of one offset come backwards": {"totals come in the pages of the aggregates", func(s store) store {
+			return resultStore{Store: s, totals: func(list []ports.IntervalTotal) []ports.IntervalTotal {
+				slices.Reverse(list)
+				slices.SortStableFunc(list, func(a, b ports.IntervalTotal) int { return cmp.Compare(a.Offset, b.Offset) })
+				return list
 			}}
 		}},
 		"snapshots lose a histogram": {"of worker intervals the first stays", func(s store) store {

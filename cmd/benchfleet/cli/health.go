@@ -45,7 +45,7 @@ func serveOrchestrator(ctx context.Context, address string, build core.Build, lo
 	server, err := health.Serve(ctx, health.Options{
 		Address: address, Role: "orchestrator", Build: build, Logger: log,
 		Check:   func() health.Status { return newest.Load().Status(time.Now()) },
-		Metrics: func() health.Metrics { return health.Metrics{Orchestrator: newest.Load()} },
+		Metrics: func() health.Metrics { return health.Metrics{Orchestrators: []*health.Orchestrator{newest.Load()}} },
 	})
 	return server, func(o runner.Observation) { newest.Store(observedRun(o)) }, err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -278,4 +279,32 @@ func TestWorkerWhoseHealthIsHeld(t *testing.T) {
 	lines := logOf(t, got.stderr)
 	is.Equal(lines[len(lines)-1]["msg"], "health was not closed in order")
 	is.Equal(lines[len(lines)-1]["worker_id"], "worker-0")
+}
+
+// TestSeenRuns: the metrics of an orchestrator are of every run that it drives now, as
+// it was seen last, and of no other.
+func TestSeenRuns(t *testing.T) {
+	is := is.New(t)
+	o := &orchestrators{driven: map[string]*health.Orchestrator{}, again: map[string]time.Time{}}
+	is.True(o.take("b") && o.take("a") && o.take("unseen"))
+	is.True(!o.take("a"))
+	for _, id := range []string{"a", "b", "a", "strange"} {
+		o.observe(runner.Observation{Run: core.Run{ID: id, Sequence: 7}})
+	}
+	ids := func() (list []string) {
+		for _, seen := range o.seen() {
+			if seen != nil {
+				list = append(list, seen.Run.ID)
+			}
+		}
+		return list
+	}
+	is.Equal(ids(), []string{"a", "b"})
+	o.release("a", time.Time{})
+	o.observe(runner.Observation{Run: core.Run{ID: "a"}}) // late
+	is.Equal(ids(), []string{"b"})
+	for i := range maxDriven {
+		o.take(fmt.Sprint(i))
+	}
+	is.Equal(len(o.seen()), maxDriven)
 }

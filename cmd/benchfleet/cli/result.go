@@ -51,11 +51,11 @@ var documents = map[string]func(io.Writer, report.Result) error{
 
 // loadSeries reads the intervals and control events of a run.
 func (a *app) loadSeries(ctx context.Context, store ports.Store, result *report.Result) error {
-	series, err := report.ReadSeries(ctx, store, result.Run.ID)
+	totals, err := report.ReadTotals(ctx, store, result.Run.ID)
 	if err != nil {
 		return err
 	}
-	result.Points = series.Points
+	result.Points = report.PointsOf(totals)
 	result.Events, err = readEvents(ctx, store, result.Run.ID)
 	return err
 }

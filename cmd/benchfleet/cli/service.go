@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -36,16 +36,15 @@ type orchestrators struct {
 	app   *app
 	store ports.Store
 	served
-	host    string
-	log     *slog.Logger
-	observe func(runner.Observation)
+	host string
+	log  *slog.Logger
 
 	group  sync.WaitGroup
 	mu     sync.Mutex
-	driven map[string]bool      // runs that are driven now
-	again  map[string]time.Time // runs that could not be: not before this
-	turned time.Time            // when the last look for runs ended
-	away   error                // what it met; nil: the store is there
+	driven map[string]*health.Orchestrator // runs that are driven now, as they were seen last; nil: not yet
+	again  map[string]time.Time            // runs that could not be: not before this
+	turned time.Time                       // when the last look for runs ended
+	away   error                           // what it met; nil: the store is there
 }
 
 // served are launchers of a service, and their names, which that of somebody else
@@ -83,7 +82,7 @@ func (a *app) newOrchestrators(store ports.Store, s served) (*orchestrators, err
 	}
 	return &orchestrators{
 		app: a, store: store, served: s, host: host, log: a.logger(a.err),
-		driven: map[string]bool{}, again: map[string]time.Time{}, turned: time.Now(),
+		driven: map[string]*health.Orchestrator{}, again: map[string]time.Time{}, turned: time.Now(),
 	}, nil
 }
 
@@ -147,6 +146,25 @@ func (o *orchestrators) status() health.Status {
 	return s
 }
 
+// observe notes how a run is that is driven here.
+func (o *orchestrators) observe(seen runner.Observation) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, driven := o.driven[seen.Run.ID]; driven {
+		o.driven[seen.Run.ID] = observedRun(seen)
+	}
+}
+
+// seen are the runs that are driven now, at most maxDriven of them.
+func (o *orchestrators) seen() (list []*health.Orchestrator) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(o.driven)) {
+		list = append(list, o.driven[id])
+	}
+	return list
+}
+
 // orchestrateAll drives runs until ctx ends.
 func (a *app) orchestrateAll(ctx context.Context, launchers []string) error {
 	served, err := a.serves(ctx, launchers)
@@ -170,11 +188,9 @@ func (a *app) orchestrateAll(ctx context.Context, launchers []string) error {
 	if err != nil {
 		return err
 	}
-	var newest atomic.Pointer[health.Orchestrator]
-	o.observe = func(seen runner.Observation) { newest.Store(observedRun(seen)) }
 	server, err := health.Serve(ctx, health.Options{
 		Address: a.health, Role: "orchestrator", Build: build, Logger: o.log,
-		Check: o.status, Metrics: func() health.Metrics { return health.Metrics{Orchestrator: newest.Load()} },
+		Check: o.status, Metrics: func() health.Metrics { return health.Metrics{Orchestrators: o.seen()} },
 	})
 	if err != nil {
 		return usage("--health is %q: %w", a.health, err)
@@ -219,11 +235,11 @@ func claimable(r ports.RunSummary, launchers []string) bool {
 func (o *orchestrators) take(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.driven[id] || len(o.driven) >= maxDriven || time.Now().Before(o.again[id]) {
+	if _, driven := o.driven[id]; driven || len(o.driven) >= maxDriven || time.Now().Before(o.again[id]) {
 		return false
 	}
 	delete(o.again, id)
-	o.driven[id] = true
+	o.driven[id] = nil
 	return true
 }
 
