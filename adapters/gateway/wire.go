@@ -78,6 +78,10 @@ type (
 		After    time.Time `json:"after,omitzero"`
 		Limit    int       `json:"limit,omitempty"`
 	}
+	putIfArgs struct {
+		Template  core.Template          `json:"template"`
+		Condition core.TemplateCondition `json:"condition"`
+	}
 	nameArgs struct {
 		Name string `json:"name"` // or id
 	}

@@ -36,7 +36,7 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 			order: d.created + 1, scenario: frozenScenario, name: scenario.Name, launcher: scenario.Launcher, template: scenario.TemplateID,
 			base: base, version: 1, home: home, created: now, updated: now,
 			beats: map[string]storedBeat{}, intervals: map[intervalKey]storedInterval{},
-			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{},
+			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{}, steps: map[stepKey]frozen[core.ControllerStep]{},
 		}
 		if err := r.replace(run); err != nil {
 			return err

@@ -108,3 +108,15 @@ func keepChildren(ctx context.Context, s ports.Store, parent core.Rollup, childr
 	}
 	return s.PutRollup(ctx, parent, children)
 }
+
+// stepStore changes the steps that are read.
+type stepStore struct {
+	ports.Store
+	change func([]core.ControllerStep)
+}
+
+func (s stepStore) Steps(ctx context.Context, runID string) ([]core.ControllerStep, error) {
+	list, err := s.Store.Steps(ctx, runID)
+	s.change(list)
+	return list, err
+}

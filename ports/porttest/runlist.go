@@ -257,6 +257,7 @@ func fill(t testing.TB, store ports.Store, id string) {
 		[]ports.WorkerInterval{{RunID: id, WorkerID: "worker-0", Interval: sampleInterval(1)}},
 		[]ports.RunInterval{sampleAggregate(id, core.Measurement, 1, 1)}), "AppendSnapshots")
 	must(t, store.AppendExecutions(within(t), sampleExecutions(id, 7)), "AppendExecutions")
+	must(t, store.AppendSteps(within(t), []core.ControllerStep{sampleStep(id, core.StepFindMax, 1)}), "AppendSteps")
 	must(t, store.PutRollup(within(t), sampleRollup(id, "", 1), []core.Rollup{sampleRollup(id, "worker-0", 1)}), "PutRollup")
 	must(t, store.Logs().Append(within(t), []ports.LogLine{
 		{RunID: id, Sequence: 1, Time: at(1), Level: "INFO", Message: "one"},
@@ -283,6 +284,7 @@ func contents(t testing.TB, store ports.Store, id string) map[string]int {
 	executions, err := store.Executions(within(t), id, "", 0)
 	must(t, err, "Executions")
 	n["executions"] = len(executions)
+	n["steps"] = len(stepsOf(t, store, id))
 	lines, err := store.Logs().Read(within(t), id, "", time.Time{}, 0)
 	must(t, err, "Read")
 	n["lines"] = len(lines)

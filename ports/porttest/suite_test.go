@@ -1,7 +1,9 @@
 package porttest_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -177,6 +179,22 @@ func brokenResults() map[string]mutant {
 				return slices.CompactFunc(list, func(a, b ports.RunInterval) bool { return a.Offset == b.Offset })
 			}}
 		}},
+		"steps know no unknown numbers": {"steps are ordered and whole", func(s store) store {
+			return stepStore{s, func(list []core.ControllerStep) {
+				for i := range list {
+					if list[i].TargetQPS == nil {
+						list[i].TargetQPS = new(float64)
+					}
+				}
+			}}
+		}},
+		"step 10 comes before step 2": {"steps are ordered and whole", func(s store) store {
+			return stepStore{s, func(list []core.ControllerStep) {
+				slices.SortFunc(list, func(a, b core.ControllerStep) int {
+					return cmp.Compare(fmt.Sprint(a.Type, a.Number), fmt.Sprint(b.Type, b.Number))
+				})
+			}}
+		}},
 		"snapshots lose a histogram": {"of worker intervals the first stays", func(s store) store {
 			return resultStore{Store: s, workers: func(list []ports.WorkerInterval) []ports.WorkerInterval {
 				for i := range list {
@@ -206,6 +224,14 @@ func brokenResults() map[string]mutant {
 
 func brokenRest() map[string]mutant {
 	return map[string]mutant{
+		"PutIf puts whatever the condition": {"PutIf puts what its condition allows", func(s store) store {
+			return templateStore{Store: s, putIf: func(ctx context.Context, s ports.TemplateStore, t core.Template, _ core.TemplateCondition) (ports.TemplateRecord, error) {
+				return s.Put(ctx, t)
+			}}
+		}},
+		"PutIf judges, and then puts": {"a use and a change do not pass each other", func(s store) store {
+			return templateStore{Store: s, putIf: judgedBefore}
+		}},
 		"a template changes each time it is put": {"Put of an equal template changes nothing", func(s store) store {
 			n := int64(0)
 			return templateStore{Store: s, before: func(t *core.Template) { n++; t.Load.Seed = n }}
