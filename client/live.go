@@ -120,6 +120,8 @@ type RunState struct {
 	Rung       string      `json:"rung,omitempty"`
 	StopBy     string      `json:"stop_by,omitempty"`
 	StopAt     *time.Time  `json:"stop_at,omitempty"`
+	CheckAt    *time.Time  `json:"check_at,omitempty"`
+	CheckedAt  *time.Time  `json:"checked_at,omitempty"`
 	StartedAt  *time.Time  `json:"started_at,omitempty"`
 	LoadFrom   *time.Time  `json:"load_from,omitempty"`
 	LoadUntil  *time.Time  `json:"load_until,omitempty"`

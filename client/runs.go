@@ -30,6 +30,14 @@ func (c *Client) StartRun(ctx context.Context, id, key string) (run Run, err err
 	return run, err
 }
 
+// CheckRun asks for the checks of a prepared run that need its target and its
+// launcher, and does not wait for them. An orchestrator makes them: then the run has
+// a CheckedAt and its findings, and is prepared as before.
+func (c *Client) CheckRun(ctx context.Context, id string) (run Run, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"runs", id, "preflight"}}, &run)
+	return run, err
+}
+
 // StopRun publishes the stop of a run and does not wait for its end.
 func (c *Client) StopRun(ctx context.Context, id string, stop StopRun) (run Run, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: []string{"runs", id, "stop"}, send: stop}, &run)

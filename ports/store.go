@@ -44,6 +44,7 @@ type RunSummary struct {
 	OwnerAlive bool        `json:"owner_alive"` // its lease lasts, by the store's clock
 	CreatedAt  time.Time   `json:"created_at"`
 	StartedAt  time.Time   `json:"started_at,omitzero"`
+	CheckAt    time.Time   `json:"check_at,omitzero"` // checks alone were asked for, and are not made yet
 	EndedAt    time.Time   `json:"ended_at,omitzero"`
 	TotalOps   int64       `json:"total_operations"`
 	Errors     int64       `json:"errors"`

@@ -112,7 +112,7 @@ func (d *driver) logChanges(before, now *core.Run) {
 	if before.OwnerEpoch != now.OwnerEpoch && before.Owner != "" && before.Owner != now.Owner {
 		d.log.Info("took the run over", "from", before.Owner, "owner", now.Owner)
 	}
-	if len(before.Findings) == 0 {
+	if !before.CheckedAt.Equal(now.CheckedAt) {
 		d.logFindings(now.Findings)
 	}
 	for i := range now.Workers {

@@ -160,6 +160,36 @@ func listSummary(t testing.TB, h StoreHarness) {
 	}
 }
 
+func listChecks(t testing.TB, h StoreHarness) {
+	one, two := h.handles(t)
+	create(t, one, "run-1")
+	create(t, one, "run-2")
+	commit := func(ev core.Event) {
+		t.Helper()
+		record, err := one.Load(within(t), "run-1")
+		must(t, err, "Load")
+		next, events, err := record.Run.Fold(ev)
+		must(t, err, "Fold")
+		_, err = one.Commit(within(t), record.Version, next, events, ports.Progress{})
+		must(t, err, "Commit")
+	}
+	want := func(first time.Time) {
+		t.Helper()
+		runs, err := two.List(within(t), ports.RunFilter{})
+		must(t, err, "List")
+		for _, r := range runs {
+			if asked := map[string]time.Time{"run-1": first}[r.ID]; !r.CheckAt.Equal(asked) {
+				t.Errorf("the checks of %s were asked for at %s, want %s", r.ID, r.CheckAt, asked)
+			}
+		}
+	}
+	want(time.Time{})
+	commit(core.CheckRequested{At: at(1)})
+	want(at(1))
+	commit(core.PreflightFinished{At: at(2), Findings: []core.Finding{{ID: "a", Severity: core.SeverityOK}}})
+	want(time.Time{})
+}
+
 // listOwner uses leases that end an hour from the store's now, so that it need
 // not know more of the store's clock.
 func listOwner(t testing.TB, h StoreHarness) {

@@ -105,6 +105,13 @@ func brokenRuns() map[string]mutant {
 				}
 			}}
 		}},
+		"List never shows checks": {"List knows which runs are to be checked", func(s store) store {
+			return listOf{Store: s, list: func(list []ports.RunSummary) {
+				for i := range list {
+					list[i].CheckAt = time.Time{}
+				}
+			}}
+		}},
 		"a stop request erases the progress": {"List summarises", func(s store) store { return zeroProgress{s} }},
 		"Delete takes what still runs":       {"Delete is for terminal runs", func(s store) store { return eagerDelete{s} }},
 		"Delete leaves the logs":             {"Delete removes everything", func(s store) store { return &immortalLogs{Store: s} }},
