@@ -19,13 +19,13 @@ const (
 	keptIntervals = 900
 	keptEvents    = 1000
 	keptLines     = 500
-	linesAtOnce   = 200
+	linesAtOnce   = 1000
 	// settleFor is how long a stored interval may still change: the last worker's
 	// part of it may come late. It is read again for so long.
 	settleFor = 5 * time.Second
 	// linesOverlap is how much of the log is read twice: lines are stored in batches,
 	// not in the order of their times.
-	linesOverlap = 3 * time.Second
+	linesOverlap = 5 * time.Second
 )
 
 // publisher reads one run, once for all its viewers.
@@ -41,6 +41,7 @@ type publisher struct {
 	counts map[string]int64
 	seen   map[string]int64 // by worker, the newest line of its log
 	lately time.Time        // when it was read last
+	paging time.Time        // the log is read on from here; zero: from what overlaps
 
 	mu        sync.Mutex
 	version   int           // of what is published; 0: nothing yet
@@ -50,7 +51,7 @@ type publisher struct {
 	level     client.Frame  // where the run stands
 	intervals []stampedInterval
 	events    []core.ControlEvent
-	lines     []client.LogLine
+	lines     []stampedLine
 	dropped   cursor // up to here something was left out
 	at        cursor
 	before    cursor // of the version before
@@ -60,6 +61,13 @@ type publisher struct {
 // stampedInterval is one interval and the version that has brought it.
 type stampedInterval struct {
 	client.Interval
+	version int
+}
+
+// stampedLine is one line and the version that has brought it: lines of different
+// writers are not stored in the order of their times.
+type stampedLine struct {
+	client.LogLine
 	version int
 }
 
@@ -159,6 +167,9 @@ func (p *publisher) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.paging = (time.Time{}); len(lines) == linesAtOnce {
+		p.paging = lines[len(lines)-1].Time
+	}
 	p.record, p.beats, p.lately = record, p.merge(beats), time.Now()
 	p.publish(now, intervals, events, lines)
 	return nil
@@ -181,6 +192,9 @@ func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 }
 
 func (p *publisher) linesAfter(record ports.RunRecord) time.Time {
+	if !p.paging.IsZero() {
+		return p.paging
+	}
 	if p.at.line > 0 {
 		return time.UnixMicro(p.at.line).Add(-linesOverlap)
 	}
@@ -228,7 +242,7 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	if n := len(p.events); n > 0 {
 		p.at.sequence = p.events[n-1].Sequence
 	}
-	f := p.delta(p.before, false, func(i stampedInterval) bool { return i.version == p.version })
+	f := p.delta(p.before, false, p.version-1, func(i stampedInterval) bool { return i.version == p.version })
 	if slices.Equal(found, p.record.Run.Findings) {
 		f.Findings = nil
 	}
@@ -260,7 +274,7 @@ func (p *publisher) addLine(l ports.LogLine) {
 		return
 	}
 	p.seen[l.WorkerID] = l.Sequence
-	p.lines = append(p.lines, lineOf(l))
+	p.lines = append(p.lines, stampedLine{lineOf(l), p.version})
 	p.at.line = max(p.at.line, l.Time.UnixMicro())
 }
 
@@ -280,9 +294,10 @@ func (p *publisher) trim() {
 	}
 }
 
-// delta is where the run stands, and what is new since a cursor. fresh is for one
+// delta is where the run stands, and what is new since a cursor, or since the version
+// that was seen, unless that is 0. fresh is for one
 // who has seen nothing: of the past it holds what a first look needs.
-func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) bool) client.Frame {
+func (p *publisher) delta(from cursor, fresh bool, seen int, isNew func(stampedInterval) bool) client.Frame {
 	f := p.level
 	f.ID, f.End = p.at.String(), p.done
 	for _, i := range p.intervals {
@@ -299,8 +314,8 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 		}
 	}
 	for _, l := range p.lines {
-		if l.Time.UnixMicro() > from.line {
-			f.Logs = append(f.Logs, l)
+		if seen > 0 && l.version > seen || seen == 0 && l.Time.UnixMicro() > from.line {
+			f.Logs = append(f.Logs, l.LogLine)
 		}
 	}
 	f.Reset = !fresh && (from.offset < p.dropped.offset || from.sequence < p.dropped.sequence)
@@ -338,7 +353,7 @@ func (p *publisher) frame(from cursor, fresh bool) client.Frame {
 
 func (p *publisher) since(from cursor, fresh bool) client.Frame {
 	settled := from.offset - settleFor.Milliseconds()
-	return p.delta(from, fresh, func(i stampedInterval) bool { return int64(i.Elapsed*1000) > settled })
+	return p.delta(from, fresh, 0, func(i stampedInterval) bool { return int64(i.Elapsed*1000) > settled })
 }
 
 // next is the message for a viewer, or, when there is none yet, what is closed as
@@ -357,7 +372,7 @@ func (p *publisher) next(v *Watcher) (Message, <-chan struct{}, error) {
 	case v.seen == 0:
 		m = p.encode(p.since(v.cursor, !v.resumes))
 	case v.seen != p.version-1: // it is late
-		m = p.encode(p.delta(v.cursor, false, func(i stampedInterval) bool { return i.version > v.seen }))
+		m = p.encode(p.delta(v.cursor, false, v.seen, func(i stampedInterval) bool { return i.version > v.seen }))
 	}
 	v.seen, v.cursor = p.version, p.at
 	return m, nil, nil

@@ -96,6 +96,7 @@ type driver struct {
 	begun       bool            // the load was begun by this driver
 	counted     bool            // so the use of the template is
 	journal     *journal
+	heard       heard
 	journalNext time.Time // not again before this
 	polls       warehousePolls
 }
@@ -111,6 +112,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 		return d.run, err
 	}
 	d.journal = newJournal(runID, d.epoch)
+	d.heard = heard{newest: map[core.WorkerKey]int64{}}
 	own := *r
 	own.log = d.journal.tee(r.log)
 	d.Runner = &own
