@@ -100,6 +100,12 @@ func (c *Client) Events(ctx context.Context, id string, after int64) (list List[
 	return list, err
 }
 
+// Steps reads the steps of the run's search, one type after another, at most 1000.
+func (c *Client) Steps(ctx context.Context, id string) (list List[Step], err error) {
+	err = c.ofRun(ctx, id, "steps", nil, &list)
+	return list, err
+}
+
 // Snapshots reads what was measured in each interval after an offset in seconds
 // since the load began: by all workers, or by one.
 func (c *Client) Snapshots(ctx context.Context, id, worker string, after float64) (list List[Interval], err error) {

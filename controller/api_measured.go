@@ -56,6 +56,10 @@ func (a *api) measured() {
 		list, err := a.Workers(ctx, run)
 		return client.List[client.Worker]{Items: list}, err
 	})
+	reading(a, "list-steps", "steps", "Read the steps of the search of a run: the load that was set, what was measured under it, and what followed", func(ctx context.Context, run string) (client.List[client.Step], error) {
+		list, err := a.Steps(ctx, run)
+		return client.List[client.Step]{Items: list}, err
+	})
 	operation(a, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/runs/{run}/events", Tags: tags, Summary: "Read the control events of a run"},
 		func(ctx context.Context, in *ofEvents) (*answer[client.List[core.ControlEvent]], error) {
 			list, err := a.Events(ctx, in.Run, in.After)

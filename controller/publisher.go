@@ -11,7 +11,6 @@ import (
 	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
-	"github.com/benchfleet/benchfleet/report"
 )
 
 // What a publisher keeps of the past, for viewers that come back or are late.
@@ -36,12 +35,13 @@ type publisher struct {
 	left    time.Time // when the last viewer left; guarded by live
 
 	// What is known of the run, of run's goroutine alone.
-	record ports.RunRecord
-	beats  []core.Beat
-	counts map[string]int64
-	seen   map[string]int64 // by worker, the newest line of its log
-	lately time.Time        // when it was read last
-	paging time.Time        // the log is read on from here; zero: from what overlaps
+	record    ports.RunRecord
+	beats     []core.Beat
+	counts    map[string]int64
+	seen      map[string]int64 // by worker, the newest line of its log
+	lately    time.Time        // when it was read last
+	stepReads int              // still to be made
+	paging    time.Time        // the log is read on from here; zero: from what overlaps
 
 	mu        sync.Mutex
 	version   int           // of what is published; 0: nothing yet
@@ -52,6 +52,7 @@ type publisher struct {
 	intervals []stampedInterval
 	events    []core.ControlEvent
 	lines     []stampedLine
+	steps     []stampedStep
 	dropped   cursor // up to here something was left out
 	at        cursor
 	before    cursor // of the version before
@@ -167,11 +168,15 @@ func (p *publisher) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	steps, err := p.readSteps(ctx, events, record.Run.Status.Terminal())
+	if err != nil {
+		return err
+	}
 	if p.paging = (time.Time{}); len(lines) == linesAtOnce {
 		p.paging = lines[len(lines)-1].Time
 	}
 	p.record, p.beats, p.lately = record, p.merge(beats), time.Now()
-	p.publish(now, intervals, events, lines)
+	p.publish(now, intervals, events, lines, steps)
 	return nil
 }
 
@@ -217,7 +222,7 @@ func (p *publisher) merge(beats []core.Beat) []core.Beat {
 }
 
 // publish makes a new version of what is known.
-func (p *publisher) publish(now time.Time, intervals []client.Interval, events []core.ControlEvent, lines []ports.LogLine) {
+func (p *publisher) publish(now time.Time, intervals []client.Interval, events []core.ControlEvent, lines []ports.LogLine, steps []client.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := p.level.Findings
@@ -237,6 +242,9 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	p.events = append(p.events, events...)
 	for _, l := range lines {
 		p.addLine(l)
+	}
+	for _, s := range steps {
+		p.addStep(s)
 	}
 	p.trim()
 	if n := len(p.events); n > 0 {
@@ -261,12 +269,6 @@ func (p *publisher) addInterval(i client.Interval) {
 		p.intervals[at] = stampedInterval{i, p.version}
 	}
 	p.at.offset = max(p.at.offset, int64(i.Elapsed*1000))
-}
-
-// sameInterval tells whether nothing of an interval was corrected.
-func sameInterval(a, b client.Interval) bool {
-	return a.OK == b.OK && a.Errors == b.Errors && a.Aborted == b.Aborted && a.Connections == b.Connections &&
-		a.Healthy == b.Healthy && a.Stale == b.Stale && a.Lost == b.Lost && a.Seconds == b.Seconds
 }
 
 func (p *publisher) addLine(l ports.LogLine) {
@@ -318,29 +320,13 @@ func (p *publisher) delta(from cursor, fresh bool, seen int, isNew func(stampedI
 			f.Logs = append(f.Logs, l.LogLine)
 		}
 	}
+	for _, s := range p.steps {
+		if s.version > seen {
+			f.Steps = append(f.Steps, s.Step)
+		}
+	}
 	f.Reset = !fresh && (from.offset < p.dropped.offset || from.sequence < p.dropped.sequence)
 	return f
-}
-
-// slim leaves out of an interval what nobody watches of it.
-func slim(i client.Interval) client.Interval {
-	i.Kinds = slices.Clone(i.Kinds)
-	for k := range i.Kinds {
-		l := &i.Kinds[k].Latency
-		l.Avg, l.P90, l.P999, l.Max = 0, 0, 0, 0
-	}
-	return i
-}
-
-// slimWorker leaves out of a worker what is as usual.
-func slimWorker(w *client.Worker) {
-	if w.Life == string(core.Ready) {
-		w.Life = ""
-	}
-	if w.Target == w.Connections {
-		w.Target = 0
-	}
-	w.Memory = 0
 }
 
 // frame is the frame for one who has seen a run up to a cursor. The newest
@@ -400,19 +386,3 @@ func (p *publisher) fail(err error) {
 
 // wakeAll leaves nobody waiting for what does not come.
 func (p *publisher) wakeAll() { p.fail(fmt.Errorf("%w: the stream has ended", core.ErrUnavailable)) }
-
-func stateOf(record ports.RunRecord, now time.Time) client.RunState {
-	r := record.Run
-	stage := report.StageOf(r, now)
-	s := client.RunState{
-		ID: r.ID, Status: r.Status, Phase: r.Phase, PhaseAt: utc(r.PhaseAt), Reason: r.Reason, Detail: r.Detail,
-		StopBy: r.StopBy, StopAt: utc(r.StopAt), CheckAt: utc(r.CheckAt), CheckedAt: utc(r.CheckedAt), StartedAt: utc(r.StartedAt), LoadFrom: utc(r.Origin), LoadUntil: utc(r.Until),
-		Deadline: utc(r.Deadline), EndedAt: utc(r.EndedAt), Now: now.UTC(),
-		Owner: r.Owner, OwnerAlive: r.Owner != "" && now.Before(r.OwnerLeaseUntil),
-		Stage: stage.Name, StageFrom: utc(stage.Start), StageUntil: utc(stage.End), StageByDeadline: stage.Deadline,
-	}
-	if r.Rung > core.NotStopping {
-		s.Rung = r.Rung.String()
-	}
-	return s
-}
