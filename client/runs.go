@@ -137,6 +137,12 @@ func (c *Client) Result(ctx context.Context, id, format string) (document []byte
 	return document, err
 }
 
+// Status reads where a run stands as benchfleet status --output has it: json or text.
+func (c *Client) Status(ctx context.Context, id, format string) (document []byte, err error) {
+	err = c.ofRun(ctx, id, "status", values("format", format), &document)
+	return document, err
+}
+
 // Compare compares two to five runs with the first of them: as json, text, html or
 // md.
 func (c *Client) Compare(ctx context.Context, ids []string, format string) (document []byte, err error) {

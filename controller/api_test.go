@@ -351,7 +351,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	slices.Sort(operations)
 	is.Equal(strings.Join(operations, " "), "check-run compare-runs copy-template create-run create-template delete-run delete-template "+
-		"get-built-in get-caller get-certificate get-health get-result get-rollup get-run get-scenario get-template get-template-text get-version "+
+		"get-built-in get-caller get-certificate get-health get-result get-rollup get-run get-scenario get-status get-template get-template-text get-version "+
 		"list-built-in list-events list-executions list-logs list-runs list-snapshots list-steps list-templates list-workers "+
 		"preflight-run put-template start-run stop-run validate-template watch-run")
 	is.True(d.Components.Schemas["ErrorModel"] == nil)

@@ -31,6 +31,11 @@ func (a *app) remoteEvents(ctx context.Context, c *client.Client, _ *cobra.Comma
 
 func (a *app) remoteCompare(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
 	document, err := c.Compare(ctx, args, a.output)
+	return a.showDocument(document, err)
+}
+
+// showDocument shows what a controller has made.
+func (a *app) showDocument(document []byte, err error) error {
 	if err != nil {
 		return err
 	}
@@ -42,18 +47,8 @@ func (a *app) remoteCompare(ctx context.Context, c *client.Client, _ *cobra.Comm
 }
 
 func (a *app) remoteStatus(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
-	far, err := newFarRun(ctx, c, args[0])
-	if err != nil {
-		return err
-	}
-	shown, err := far.status(ctx, c)
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return report.StatusJSON(a.out, shown)
-	}
-	return report.StatusText(a.out, shown, a.layout()...)
+	document, err := c.Status(ctx, args[0], a.output)
+	return a.showDocument(document, err)
 }
 
 // remoteLogs shows lines as they are stored, those of living workers too. Followed,
@@ -136,74 +131,9 @@ func readRemote(ctx context.Context, c *client.Client, id, worker string, newest
 	return lines, nil
 }
 
-// farRun is a run that a controller tells of, with what never changes of it.
-type farRun struct {
-	id       string
-	scenario core.Scenario
-}
-
-func newFarRun(ctx context.Context, c *client.Client, id string) (farRun, error) {
-	scenario, err := c.Scenario(ctx, id)
-	return farRun{id, scenario}, err
-}
-
-// status is where the run stands.
-func (f farRun) status(ctx context.Context, c *client.Client) (report.Status, error) {
-	run, err := c.Run(ctx, f.id)
-	if err != nil {
-		return report.Status{}, err
-	}
-	workers, err := c.Workers(ctx, f.id)
-	if err != nil {
-		return report.Status{}, err
-	}
-	s := report.Status{Scenario: f.scenario, Now: run.Now}
-	s.Run, s.Workers = f.run(run), healthsOf(workers.Items)
-	for i, w := range s.Workers {
-		if i < len(s.Run.Workers) {
-			s.Run.Workers[i].Life, s.Run.Workers[i].State, s.Run.Workers[i].Message = w.Life, w.State, w.LastError
-		}
-	}
-	return s, nil
-}
-
-// run is what a controller tells of a run as the machine has it.
-func (f farRun) run(r client.Run) core.Run {
-	run := core.NewRun(r.ID, f.scenario.Plan())
-	run.Status, run.Phase, run.PhaseAt, run.Reason, run.Detail = r.Status, r.Phase, moment(r.PhaseAt), r.Reason, r.Detail
-	run.StartedAt, run.Origin, run.Until, run.Deadline, run.EndedAt = moment(r.StartedAt), moment(r.LoadFrom), moment(r.LoadUntil), moment(r.Deadline), moment(r.EndedAt)
-	run.StopBy, run.StopAt, run.Sequence, run.Findings = r.StopBy, moment(r.StopAt), r.Sequence, r.Findings
-	run.Owner, run.OwnerEpoch, run.OwnerLeaseUntil = r.Owner, r.OwnerEpoch, moment(r.OwnerUntil)
-	_ = run.Rung.UnmarshalText([]byte(r.Rung)) // one that is not known is not shown
-	return run
-}
-
 func moment(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
 	return *t
-}
-
-func healthsOf(workers []client.Worker) []core.WorkerHealth {
-	list := make([]core.WorkerHealth, len(workers))
-	for i, w := range workers {
-		life := core.Life(w.Life)
-		switch w.Life {
-		case "": // a frame leaves out what is as usual
-			life = core.Ready
-		case "PLANNED":
-			life = core.Planned
-		}
-		target := w.Target
-		if target == 0 {
-			target = w.Connections
-		}
-		list[i] = core.WorkerHealth{
-			ID: w.ID, Life: life, State: w.State, Health: w.Health, Age: time.Duration(w.Age * float64(time.Second)),
-			Connections: w.Connections, Target: target, Throughput: w.Throughput, CPU: w.CPU, Memory: w.Memory,
-			Errors: w.Errors, LastError: w.LastError, Ending: w.Ending,
-		}
-	}
-	return list
 }
