@@ -89,6 +89,32 @@ type LogLine struct {
 	Message  string    `json:"message"`
 }
 
+// Step is one step of an orchestrator that sets the load by what it sees. Latencies
+// are in milliseconds; what could not be told is absent.
+type Step struct {
+	Type            string     `json:"step_type" doc:"FIND_MAX or QPS_SCALING"`
+	Number          int        `json:"step_number" doc:"Within its type, from 1"`
+	Workers         int        `json:"target_workers"`
+	FromConnections int        `json:"from_connections"`
+	ToConnections   int        `json:"to_connections" doc:"Over all workers"`
+	Direction       string     `json:"direction,omitempty"`
+	Start           *time.Time `json:"start_time"`
+	End             *time.Time `json:"end_time"`
+	Operations      int64      `json:"operations"`
+	Throughput      float64    `json:"ops_per_second"`
+	Target          *float64   `json:"target_ops_per_second,omitempty"`
+	P50             float64    `json:"p50_ms"`
+	P95             float64    `json:"p95_ms"`
+	P99             float64    `json:"p99_ms"`
+	Errors          int64      `json:"errors"`
+	VsPrior         *float64   `json:"ops_vs_prior,omitempty" doc:"Share: 0.1 is a tenth more than in the step before"`
+	VsBaseline      *float64   `json:"p95_vs_baseline,omitempty" doc:"Share: 0.1 is a tenth more than at the beginning"`
+	OffTarget       *float64   `json:"off_target_percent,omitempty"`
+	QueueDetected   bool       `json:"queue_detected,omitempty"`
+	Outcome         string     `json:"outcome,omitempty"`
+	StopReason      string     `json:"stop_reason,omitempty" doc:"Of the last step"`
+}
+
 // Frame is one message of the live stream of a run: where it stands now, and what
 // is new since the frame before. Intervals replace those of the same phase and
 // elapsed time. It is small, since there may be many viewers: of the kinds of an
@@ -100,8 +126,9 @@ type Frame struct {
 	Workers []Worker `json:"workers"`
 
 	Intervals []Interval          `json:"intervals,omitempty" doc:"New or corrected"`
-	Events    []core.ControlEvent `json:"events,omitempty" doc:"New control events, steps of a search among them"`
+	Events    []core.ControlEvent `json:"events,omitempty" doc:"New control events"`
 	Logs      []LogLine           `json:"logs,omitempty" doc:"New lines of the log"`
+	Steps     []Step              `json:"steps,omitempty" doc:"Of a search, new ones; one replaces that of the same type and number"`
 	Findings  []core.Finding      `json:"findings,omitempty" doc:"Of preflight, when they have changed"`
 	// Reset says that something between the frame before and this one is left out:
 	// what is shown of the past has to be read anew.
@@ -121,6 +148,8 @@ type RunState struct {
 	Rung       string      `json:"rung,omitempty"`
 	StopBy     string      `json:"stop_by,omitempty"`
 	StopAt     *time.Time  `json:"stop_at,omitempty"`
+	CheckAt    *time.Time  `json:"check_at,omitempty"`
+	CheckedAt  *time.Time  `json:"checked_at,omitempty"`
 	StartedAt  *time.Time  `json:"started_at,omitempty"`
 	LoadFrom   *time.Time  `json:"load_from,omitempty"`
 	LoadUntil  *time.Time  `json:"load_until,omitempty"`

@@ -30,6 +30,14 @@ func (c *Client) StartRun(ctx context.Context, id, key string) (run Run, err err
 	return run, err
 }
 
+// CheckRun asks for the checks of a prepared run that need its target and its
+// launcher, and does not wait for them. An orchestrator makes them: then the run has
+// a CheckedAt and its findings, and is prepared as before.
+func (c *Client) CheckRun(ctx context.Context, id string) (run Run, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"runs", id, "preflight"}}, &run)
+	return run, err
+}
+
 // StopRun publishes the stop of a run and does not wait for its end.
 func (c *Client) StopRun(ctx context.Context, id string, stop StopRun) (run Run, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: []string{"runs", id, "stop"}, send: stop}, &run)
@@ -92,6 +100,12 @@ func (c *Client) Events(ctx context.Context, id string, after int64) (list List[
 	return list, err
 }
 
+// Steps reads the steps of the run's search, one type after another, at most 1000.
+func (c *Client) Steps(ctx context.Context, id string) (list List[Step], err error) {
+	err = c.ofRun(ctx, id, "steps", nil, &list)
+	return list, err
+}
+
 // Snapshots reads what was measured in each interval after an offset in seconds
 // since the load began: by all workers, or by one.
 func (c *Client) Snapshots(ctx context.Context, id, worker string, after float64) (list List[Interval], err error) {
@@ -120,6 +134,12 @@ func (c *Client) Logs(ctx context.Context, id, worker, after string, limit int) 
 // html, csv or md.
 func (c *Client) Result(ctx context.Context, id, format string) (document []byte, err error) {
 	err = c.ofRun(ctx, id, "result", values("format", format), &document)
+	return document, err
+}
+
+// Status reads where a run stands as benchfleet status --output has it: json or text.
+func (c *Client) Status(ctx context.Context, id, format string) (document []byte, err error) {
+	err = c.ofRun(ctx, id, "status", values("format", format), &document)
 	return document, err
 }
 

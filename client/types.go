@@ -88,8 +88,11 @@ type Run struct {
 	OwnerAlive bool       `json:"owner_alive" doc:"Its orchestrator lives: its lease lasts by the store's clock"`
 	OwnerUntil *time.Time `json:"owner_lease_until"`
 
-	Sequence int64          `json:"sequence" doc:"Of its last control event"`
-	Findings []core.Finding `json:"findings" doc:"Of its preflight checks"`
+	Sequence int64 `json:"sequence" doc:"Of its last control event"`
+	// CheckAt is set from when checks alone were asked for until they are made.
+	CheckAt   *time.Time     `json:"check_at" doc:"When checks alone were asked for, until they are made"`
+	CheckedAt *time.Time     `json:"checked_at" doc:"When the findings were made"`
+	Findings  []core.Finding `json:"findings" doc:"Of its preflight checks"`
 }
 
 // List is one page of a list.

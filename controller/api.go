@@ -30,25 +30,10 @@ type api struct {
 // apiHandler serves everything below /api/. prefix is what callers see in front of
 // it.
 func apiHandler(s *Service, prefix string, h *health) (http.Handler, error) {
-	config := huma.DefaultConfig("benchfleet", "1")
-	config.Info.Description = "Templates, runs and results of benchfleet. Errors are problem details (RFC 9457)."
-	config.CreateHooks, config.OpenAPIPath, config.DocsPath, config.SchemasPath = nil, "", "", ""
-	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	config.Formats = map[string]huma.Format{"application/json": escapedJSON, "json": escapedJSON}
-	config.RejectUnknownQueryParameters = true
-	config.Servers = []*huma.Server{{URL: prefix + apiPath}}
-	config.Transformers = append(config.Transformers, asProblem)
 	mux := http.NewServeMux()
-	a := &api{Service: s, huma: humago.NewWithPrefix(mux, apiPath, config), health: h}
-	a.templates()
-	a.runs()
-	a.measured()
-	a.stream()
-	a.about()
-	delete(a.huma.OpenAPI().Components.Schemas.Map(), "ErrorModel") // it is never answered
-	document, err := json.Marshal(a.huma.OpenAPI())
+	document, err := serveAPI(s, h, mux, apiConfig(prefix))
 	if err != nil {
-		return nil, fmt.Errorf("%w: the OpenAPI document: %w", core.ErrInternal, err)
+		return nil, err
 	}
 	mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -58,6 +43,35 @@ func apiHandler(s *Service, prefix string, h *health) (http.Handler, error) {
 		mux.HandleFunc(rest, func(w http.ResponseWriter, r *http.Request) { elsewhere(mux, w, r) })
 	}
 	return mux, nil
+}
+
+func apiConfig(prefix string) huma.Config {
+	config := huma.DefaultConfig("benchfleet", "1")
+	config.Info.Description = "Templates, runs and results of benchfleet. Errors are problem details (RFC 9457)."
+	config.CreateHooks, config.OpenAPIPath, config.DocsPath, config.SchemasPath = nil, "", "", ""
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Formats = map[string]huma.Format{"application/json": escapedJSON, "json": escapedJSON}
+	config.RejectUnknownQueryParameters = true
+	config.Servers = []*huma.Server{{URL: prefix + apiPath}}
+	config.Transformers = append(config.Transformers, asProblem)
+	return config
+}
+
+// serveAPI registers every operation, and returns the document that describes them.
+func serveAPI(s *Service, h *health, mux humago.Mux, config huma.Config) ([]byte, error) {
+	a := &api{Service: s, huma: humago.NewWithPrefix(mux, apiPath, config), health: h}
+	a.templates()
+	a.runs()
+	a.measured()
+	a.stream()
+	a.about()
+	delete(a.huma.OpenAPI().Components.Schemas.Map(), "ErrorModel") // it is never answered
+	a.complete()
+	document, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("%w: the OpenAPI document: %w", core.ErrInternal, err)
+	}
+	return document, nil
 }
 
 // schemaName names a type in the document. Those of core are told from those of

@@ -56,6 +56,10 @@ func (a *api) measured() {
 		list, err := a.Workers(ctx, run)
 		return client.List[client.Worker]{Items: list}, err
 	})
+	reading(a, "list-steps", "steps", "Read the steps of the search of a run: the load that was set, what was measured under it, and what followed", func(ctx context.Context, run string) (client.List[client.Step], error) {
+		list, err := a.Steps(ctx, run)
+		return client.List[client.Step]{Items: list}, err
+	})
 	operation(a, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/runs/{run}/events", Tags: tags, Summary: "Read the control events of a run"},
 		func(ctx context.Context, in *ofEvents) (*answer[client.List[core.ControlEvent]], error) {
 			list, err := a.Events(ctx, in.Run, in.After)
@@ -116,6 +120,10 @@ type (
 		Run    string `path:"run" maxLength:"200"`
 		Format string `query:"format" enum:"json,text,html,csv,md" default:"json"`
 	}
+	statusAs struct {
+		Run    string `path:"run" maxLength:"200"`
+		Format string `query:"format" enum:"json,text" default:"json"`
+	}
 	compareAs struct {
 		Runs   []string `query:"run,explode" minItems:"2" maxItems:"5" maxLength:"200" doc:"Ids of the runs; the first is what the others are held against"`
 		Format string   `query:"format" enum:"json,text,html,md" default:"json"`
@@ -155,6 +163,11 @@ func (a *api) documents() {
 		Responses: a.forms(reflect.TypeFor[report.ResultDocument](), "ResultDocument", "text/plain", "text/html", "text/csv", "text/markdown")},
 		func(ctx context.Context, in *resultAs) (*download, error) {
 			return downloaded(a.Document(ctx, in.Run, in.Format))
+		})
+	operation(a, huma.Operation{OperationID: "get-status", Method: http.MethodGet, Path: "/runs/{run}/status", Tags: tags, Summary: "Read where a run stands, as benchfleet status --output has it",
+		Responses: a.forms(reflect.TypeFor[report.StatusDocument](), "StatusDocument", "text/plain")},
+		func(ctx context.Context, in *statusAs) (*download, error) {
+			return downloaded(a.StatusDocument(ctx, in.Run, in.Format))
 		})
 	operation(a, huma.Operation{OperationID: "compare-runs", Method: http.MethodGet, Path: "/compare", Tags: tags, Summary: "Compare two to five runs, with confidence intervals",
 		Responses: a.forms(reflect.TypeFor[report.ComparisonDocument](), "ComparisonDocument", "text/plain", "text/html", "text/markdown")},

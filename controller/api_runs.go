@@ -46,7 +46,7 @@ func (a *api) runs() {
 			return answered(a.CreateRun(ctx, in.Body, CallerOf(ctx).Name, in.Key))
 		})
 	operation(a, huma.Operation{OperationID: "preflight-run", Method: http.MethodPost, Path: "/preflight", Tags: tags, Summary: "Make the checks that need no target and no launcher, and store nothing",
-		Description: "The other checks are made when a run is started, before anything is launched; they are the run's findings."},
+		Description: "The other checks are those of check-run; they are made as well when a run is started, before anything is launched."},
 		func(ctx context.Context, in *createRun) (*answer[client.List[core.Finding]], error) {
 			list, err := a.Preflight(ctx, in.Body)
 			return answered(client.List[core.Finding]{Items: list}, err)
@@ -56,6 +56,11 @@ func (a *api) runs() {
 	operation(a, huma.Operation{OperationID: "start-run", Method: http.MethodPost, Path: "/runs/{run}/start", Tags: tags, Summary: "Start a prepared run", DefaultStatus: http.StatusAccepted},
 		func(ctx context.Context, in *startRun) (*answer[client.Run], error) {
 			return answered(a.StartRun(ctx, in.Run, CallerOf(ctx).Name, in.Key))
+		})
+	operation(a, huma.Operation{OperationID: "check-run", Method: http.MethodPost, Path: "/runs/{run}/preflight", Tags: tags, Summary: "Make the checks of a prepared run that need its target and its launcher, and nothing else", DefaultStatus: http.StatusAccepted,
+		Description: "An orchestrator that has the run's launcher makes them; until then check_at is set. What it finds is in findings, and checked_at says when. The run stays PREPARED, whatever is found."},
+		func(ctx context.Context, in *ofRun) (*answer[client.Run], error) {
+			return answered(a.CheckRun(ctx, in.Run, CallerOf(ctx).Name))
 		})
 	operation(a, huma.Operation{OperationID: "stop-run", Method: http.MethodPost, Path: "/runs/{run}/stop", Tags: tags, Summary: "Stop a run, and do not wait for its end", DefaultStatus: http.StatusAccepted},
 		func(ctx context.Context, in *stopRun) (*answer[client.Run], error) {

@@ -292,6 +292,35 @@ func TestMeasured(t *testing.T) {
 	is.True(!strings.Contains(body, "handle")) // which is its orchestrator's alone
 }
 
+// TestCheckRun: checks are asked for, made by whoever has the launcher, and leave the
+// run as it was.
+func TestCheckRun(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t, controller.ServerOptions{})
+	id := s.run().ID
+	run, err := s.client.CheckRun(t.Context(), id)
+	is.NoErr(err)
+	is.Equal(run.Status, core.Prepared)
+	is.True(run.CheckAt != nil && run.CheckedAt == nil)
+	_, err = s.client.CheckRun(t.Context(), id) // again is no error
+	is.NoErr(err)
+	found := []core.Finding{{ID: "target.table", Severity: core.SeverityError, Message: "no table", Mend: "prepare it"}}
+	s.fold(id, func(now time.Time) []core.Event {
+		return []core.Event{core.OwnerClaimed{At: now, Owner: "here/1/a", Until: now.Add(time.Minute)}, core.PreflightFinished{At: now, Findings: found}}
+	})
+	run, err = s.client.Run(t.Context(), id)
+	is.NoErr(err)
+	is.Equal(run.Status, core.Prepared) // refused, and yet there
+	is.Equal(run.Findings, found)
+	is.True(run.CheckAt == nil && run.CheckedAt != nil && !run.OwnerAlive)
+	_, err = s.client.StartRun(t.Context(), id, "")
+	is.NoErr(err)
+	_, err = s.client.CheckRun(t.Context(), id)
+	is.Equal(core.CodeOf(err), core.Refused) // the start makes them
+	_, err = s.client.CheckRun(t.Context(), "none")
+	is.Equal(core.CodeOf(err), core.NotFound)
+}
+
 // TestOpenAPI: the document describes every operation, and each has a problem as its
 // error.
 func TestOpenAPI(t *testing.T) {
@@ -321,9 +350,9 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	slices.Sort(operations)
-	is.Equal(strings.Join(operations, " "), "compare-runs copy-template create-run create-template delete-run delete-template "+
-		"get-built-in get-caller get-certificate get-health get-result get-rollup get-run get-scenario get-template get-template-text get-version "+
-		"list-built-in list-events list-executions list-logs list-runs list-snapshots list-templates list-workers "+
+	is.Equal(strings.Join(operations, " "), "check-run compare-runs copy-template create-run create-template delete-run delete-template "+
+		"get-built-in get-caller get-certificate get-health get-result get-rollup get-run get-scenario get-status get-template get-template-text get-version "+
+		"list-built-in list-events list-executions list-logs list-runs list-snapshots list-steps list-templates list-workers "+
 		"preflight-run put-template start-run stop-run validate-template watch-run")
 	is.True(d.Components.Schemas["ErrorModel"] == nil)
 	is.True(d.Components.Schemas["Problem"] != nil)

@@ -11,7 +11,6 @@ import (
 	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
-	"github.com/benchfleet/benchfleet/report"
 )
 
 // What a publisher keeps of the past, for viewers that come back or are late.
@@ -19,7 +18,7 @@ const (
 	keptIntervals = 900
 	keptEvents    = 1000
 	keptLines     = 500
-	linesAtOnce   = 200
+	linesAtOnce   = 1000
 	// readBack is how many intervals a publisher reads that begins: as many as a
 	// viewer may have missed that comes back from another one. Who was away for
 	// longer is told that something is missing, and reads the course anew.
@@ -29,7 +28,7 @@ const (
 	settleFor = 5 * time.Second
 	// linesOverlap is how much of the log is read twice: lines are stored in batches,
 	// not in the order of their times.
-	linesOverlap = 3 * time.Second
+	linesOverlap = 5 * time.Second
 )
 
 // publisher reads one run, once for all its viewers.
@@ -40,11 +39,13 @@ type publisher struct {
 	left    time.Time // when the last viewer left; guarded by live
 
 	// What is known of the run, of run's goroutine alone.
-	record ports.RunRecord
-	beats  []core.Beat
-	counts map[string]int64
-	seen   map[string]int64 // by worker, the newest line of its log
-	lately time.Time        // when it was read last
+	record    ports.RunRecord
+	beats     []core.Beat
+	counts    map[string]int64
+	seen      map[string]int64 // by worker, the newest line of its log
+	lately    time.Time        // when it was read last
+	stepReads int              // still to be made
+	paging    time.Time        // the log is read on from here; zero: from what overlaps
 
 	mu        sync.Mutex
 	version   int           // of what is published; 0: nothing yet
@@ -54,7 +55,8 @@ type publisher struct {
 	level     client.Frame  // where the run stands
 	intervals []stampedInterval
 	events    []core.ControlEvent
-	lines     []client.LogLine
+	lines     []stampedLine
+	steps     []stampedStep
 	dropped   cursor // up to here something was left out
 	at        cursor
 	before    cursor // of the version before
@@ -64,6 +66,13 @@ type publisher struct {
 // stampedInterval is one interval and the version that has brought it.
 type stampedInterval struct {
 	client.Interval
+	version int
+}
+
+// stampedLine is one line and the version that has brought it: lines of different
+// writers are not stored in the order of their times.
+type stampedLine struct {
+	client.LogLine
 	version int
 }
 
@@ -163,8 +172,15 @@ func (p *publisher) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	steps, err := p.readSteps(ctx, events, record.Run.Status.Terminal())
+	if err != nil {
+		return err
+	}
+	if p.paging = (time.Time{}); len(lines) == linesAtOnce {
+		p.paging = lines[len(lines)-1].Time
+	}
 	p.record, p.beats, p.lately = record, p.merge(beats), time.Now()
-	p.publish(now, intervals, events, lines)
+	p.publish(now, intervals, events, lines, steps)
 	return nil
 }
 
@@ -185,6 +201,9 @@ func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 }
 
 func (p *publisher) linesAfter(record ports.RunRecord) time.Time {
+	if !p.paging.IsZero() {
+		return p.paging
+	}
 	if p.at.line > 0 {
 		return time.UnixMicro(p.at.line).Add(-linesOverlap)
 	}
@@ -207,7 +226,7 @@ func (p *publisher) merge(beats []core.Beat) []core.Beat {
 }
 
 // publish makes a new version of what is known.
-func (p *publisher) publish(now time.Time, intervals []client.Interval, events []core.ControlEvent, lines []ports.LogLine) {
+func (p *publisher) publish(now time.Time, intervals []client.Interval, events []core.ControlEvent, lines []ports.LogLine, steps []client.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := p.level.Findings
@@ -228,11 +247,14 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	for _, l := range lines {
 		p.addLine(l)
 	}
+	for _, s := range steps {
+		p.addStep(s)
+	}
 	p.trim()
 	if n := len(p.events); n > 0 {
 		p.at.sequence = p.events[n-1].Sequence
 	}
-	f := p.delta(p.before, false, func(i stampedInterval) bool { return i.version == p.version })
+	f := p.delta(p.before, false, p.version-1, func(i stampedInterval) bool { return i.version == p.version })
 	if slices.Equal(found, p.record.Run.Findings) {
 		f.Findings = nil
 	}
@@ -253,18 +275,12 @@ func (p *publisher) addInterval(i client.Interval) {
 	p.at.offset = max(p.at.offset, int64(i.Elapsed*1000))
 }
 
-// sameInterval tells whether nothing of an interval was corrected.
-func sameInterval(a, b client.Interval) bool {
-	return a.OK == b.OK && a.Errors == b.Errors && a.Aborted == b.Aborted && a.Connections == b.Connections &&
-		a.Healthy == b.Healthy && a.Stale == b.Stale && a.Lost == b.Lost && a.Seconds == b.Seconds
-}
-
 func (p *publisher) addLine(l ports.LogLine) {
 	if newest, ok := p.seen[l.WorkerID]; ok && l.Sequence <= newest {
 		return
 	}
 	p.seen[l.WorkerID] = l.Sequence
-	p.lines = append(p.lines, lineOf(l))
+	p.lines = append(p.lines, stampedLine{lineOf(l), p.version})
 	p.at.line = max(p.at.line, l.Time.UnixMicro())
 }
 
@@ -284,9 +300,10 @@ func (p *publisher) trim() {
 	}
 }
 
-// delta is where the run stands, and what is new since a cursor. fresh is for one
+// delta is where the run stands, and what is new since a cursor, or since the version
+// that was seen, unless that is 0. fresh is for one
 // who has seen nothing: of the past it holds what a first look needs.
-func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) bool) client.Frame {
+func (p *publisher) delta(from cursor, fresh bool, seen int, isNew func(stampedInterval) bool) client.Frame {
 	f := p.level
 	f.ID, f.End = p.at.String(), p.done
 	for _, i := range p.intervals {
@@ -303,8 +320,13 @@ func (p *publisher) delta(from cursor, fresh bool, isNew func(stampedInterval) b
 		}
 	}
 	for _, l := range p.lines {
-		if l.Time.UnixMicro() > from.line {
-			f.Logs = append(f.Logs, l)
+		if seen > 0 && l.version > seen || seen == 0 && l.Time.UnixMicro() > from.line {
+			f.Logs = append(f.Logs, l.LogLine)
+		}
+	}
+	for _, s := range p.steps {
+		if s.version > seen {
+			f.Steps = append(f.Steps, s.Step)
 		}
 	}
 	f.Reset = !fresh && (from.offset < p.dropped.offset || from.sequence < p.dropped.sequence)
@@ -321,7 +343,7 @@ func (p *publisher) frame(from cursor, fresh bool) client.Frame {
 
 func (p *publisher) since(from cursor, fresh bool) client.Frame {
 	settled := from.offset - settleFor.Milliseconds()
-	return p.delta(from, fresh, func(i stampedInterval) bool { return int64(i.Elapsed*1000) > settled })
+	return p.delta(from, fresh, 0, func(i stampedInterval) bool { return int64(i.Elapsed*1000) > settled })
 }
 
 // next is the message for a viewer, or, when there is none yet, what is closed as
@@ -340,7 +362,7 @@ func (p *publisher) next(v *Watcher) (Message, <-chan struct{}, error) {
 	case v.seen == 0:
 		m = p.encode(p.since(v.cursor, !v.resumes))
 	case v.seen != p.version-1: // it is late
-		m = p.encode(p.delta(v.cursor, false, func(i stampedInterval) bool { return i.version > v.seen }))
+		m = p.encode(p.delta(v.cursor, false, v.seen, func(i stampedInterval) bool { return i.version > v.seen }))
 	}
 	v.seen, v.cursor = p.version, p.at
 	return m, nil, nil
@@ -368,19 +390,3 @@ func (p *publisher) fail(err error) {
 
 // wakeAll leaves nobody waiting for what does not come.
 func (p *publisher) wakeAll() { p.fail(fmt.Errorf("%w: the stream has ended", core.ErrUnavailable)) }
-
-func stateOf(record ports.RunRecord, now time.Time) client.RunState {
-	r := record.Run
-	stage := report.StageOf(r, now)
-	s := client.RunState{
-		ID: r.ID, Status: r.Status, Phase: r.Phase, PhaseAt: utc(r.PhaseAt), Reason: r.Reason, Detail: r.Detail,
-		StopBy: r.StopBy, StopAt: utc(r.StopAt), StartedAt: utc(r.StartedAt), LoadFrom: utc(r.Origin), LoadUntil: utc(r.Until),
-		Deadline: utc(r.Deadline), EndedAt: utc(r.EndedAt), Now: now.UTC(),
-		Owner: r.Owner, OwnerAlive: r.Owner != "" && now.Before(r.OwnerLeaseUntil),
-		Stage: stage.Name, StageFrom: utc(stage.Start), StageUntil: utc(stage.End), StageByDeadline: stage.Deadline,
-	}
-	if r.Rung > core.NotStopping {
-		s.Rung = r.Rung.String()
-	}
-	return s
-}

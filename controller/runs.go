@@ -132,8 +132,8 @@ func (s *Service) resolve(ctx context.Context, n client.NewRun, launcher Launche
 
 // Preflight makes the checks of group 1 for a run, and stores nothing: the store has
 // what it needs, the template is there, and it resolves. Those of group 2 need the
-// target and the launcher, which are an orchestrator's: it makes them when the run is
-// started, before it launches anything, and they are the run's findings.
+// target and the launcher, which are an orchestrator's: CheckRun asks it for them, and
+// it makes them when the run is started, before it launches anything.
 func (s *Service) Preflight(ctx context.Context, n client.NewRun) ([]core.Finding, error) {
 	findings, err := s.store.Check(ctx)
 	if err != nil {
@@ -169,6 +169,18 @@ func (s *Service) StartRun(ctx context.Context, id, by, key string) (client.Run,
 		return client.Run{}, err
 	}
 	s.Logger.Info("start requested", "run_id", id, "by", by)
+	return runOf(record), nil
+}
+
+// CheckRun asks for the checks of group 2 of a PREPARED run, and for nothing else: an
+// orchestrator that has the run's launcher makes them, and stores what it found with
+// the run, which stays PREPARED. Errors: Refused for one that was started.
+func (s *Service) CheckRun(ctx context.Context, id, by string) (client.Run, error) {
+	record, err := s.request(ctx, id, func(now time.Time) core.Event { return core.CheckRequested{At: now} })
+	if err != nil {
+		return client.Run{}, err
+	}
+	s.Logger.Info("checks requested", "run_id", id, "by", by)
 	return runOf(record), nil
 }
 
@@ -230,7 +242,7 @@ func runOf(record ports.RunRecord) client.Run {
 		StopBy: r.StopBy, StopAt: utc(r.StopAt), Rung: r.Rung.String(),
 		Owner: r.Owner, OwnerEpoch: r.OwnerEpoch, OwnerAlive: r.Owner != "" && record.Now.Before(r.OwnerLeaseUntil),
 		OwnerUntil: utc(r.OwnerLeaseUntil),
-		Sequence:   r.Sequence, Findings: append([]core.Finding{}, r.Findings...),
+		Sequence:   r.Sequence, CheckAt: utc(r.CheckAt), CheckedAt: utc(r.CheckedAt), Findings: append([]core.Finding{}, r.Findings...),
 	}
 }
 

@@ -64,6 +64,9 @@ func TestStream(t *testing.T) {
 		return len(f.Workers) == 2 && f.Workers[1].Health == core.Healthy && f.Workers[1].Throughput == 400
 	}))
 	until(t, "a line is seen", seen(func(f client.Frame) bool { return len(f.Logs) == 1 && f.Logs[0].Message == "hello" }))
+	s.must(s.store.Logs().Append(t.Context(), []ports.LogLine{{RunID: run.ID, WorkerID: "worker-0", Sequence: 1_000_000, Time: time.Now().Add(-2 * time.Second), Level: "WARN", Message: "late"}}))
+	until(t, "a line is seen that is older than one that was seen", seen(func(f client.Frame) bool { return len(f.Logs) == 1 && f.Logs[0].Message == "late" }))
+	s.must(s.store.AppendSteps(t.Context(), []core.ControllerStep{{RunID: run.ID, Type: core.StepFindMax, Number: 1, ToConnections: 8, QPS: 123.456, P95: 7 * time.Millisecond}}))
 	_, err := s.service.StopRun(t.Context(), run.ID, client.StopRun{Reason: "enough"}, "ada")
 	is.NoErr(err)
 	until(t, "CANCELLING is seen", seen(func(f client.Frame) bool {
@@ -74,14 +77,20 @@ func TestStream(t *testing.T) {
 	last := frames[len(frames)-1]
 	is.True(last.End)
 	is.Equal(last.Run.Status, core.Cancelled)
-	events := map[int64]int{}
+	events, lines, steps := map[int64]int{}, 0, 0
 	for _, f := range frames {
+		lines, steps = lines+len(f.Logs), steps+len(f.Steps)
 		is.True(!f.Reset)
 		for _, e := range f.Events {
 			events[e.Sequence]++
 		}
 	}
 	is.Equal(len(events), int(s.fold(run.ID, func(time.Time) []core.Event { return nil }).Sequence)) // each of them
+	is.Equal(lines, 2)                                                                               // each once
+	is.Equal(steps, 1)
+	list, err := s.client.Steps(t.Context(), run.ID)
+	is.NoErr(err)
+	is.Equal(list.Items, []client.Step{{Type: "FIND_MAX", Number: 1, ToConnections: 8, Throughput: 123.46, P95: 7}})
 	for sequence, times := range events {
 		if times != 1 {
 			t.Errorf("event %d was seen %d times", sequence, times)

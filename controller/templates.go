@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -32,14 +31,7 @@ func (s *Service) CreateTemplate(ctx context.Context, t core.Template) (client.T
 	if err := t.Validate(); err != nil {
 		return client.Template{}, err
 	}
-	_, err := s.store.Templates().Get(ctx, t.Name)
-	switch {
-	case err == nil:
-		return client.Template{}, fmt.Errorf("%w: there is a template %s already", core.ErrConflict, t.Name)
-	case core.CodeOf(err) != core.NotFound:
-		return client.Template{}, err
-	}
-	record, err := s.store.Templates().Put(ctx, t)
+	record, err := s.store.Templates().PutIf(ctx, t, core.TemplateCondition{New: true})
 	if err != nil {
 		return client.Template{}, err
 	}
@@ -58,28 +50,17 @@ func (s *Service) PutTemplate(ctx context.Context, name string, t core.Template,
 	}
 	stored, err := s.store.Templates().Get(ctx, name)
 	switch code := core.CodeOf(err); {
-	case code == core.NotFound && version == 0:
+	case code == core.NotFound: // PutIf says what that means
 	case err != nil:
 		return client.Template{}, err
 	case stored.Template.Name != name:
 		return client.Template{}, fmt.Errorf("%w: %.100q is the id of the template %s: use its name", core.ErrInvalid, name, stored.Template.Name)
-	case version != 0 && version != stored.Version:
-		return client.Template{}, fmt.Errorf("%w: template %s has version %d by now, not %d", core.ErrConflict, name, stored.Version, version)
-	case stored.Used > 0 && !sameTemplate(stored.Template, t):
-		return client.Template{}, fmt.Errorf("%w: template %s was used by %d runs and is locked; copy it", core.ErrRefused, name, stored.Used)
 	}
-	record, err := s.store.Templates().Put(ctx, t)
+	record, err := s.store.Templates().PutIf(ctx, t, core.TemplateCondition{Version: version, Unused: true})
 	if err != nil {
 		return client.Template{}, err
 	}
 	return templateOf(record), nil
-}
-
-// sameTemplate reports whether two templates are stored as the same.
-func sameTemplate(a, b core.Template) bool {
-	x, errX := templatefile.Format(a)
-	y, errY := templatefile.Format(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // CopyTemplate stores a copy under another name.

@@ -9,7 +9,7 @@ func (r Run) Outstanding() []Command {
 	case r.Status.Terminal():
 		return nil
 	case r.Status == Prepared:
-		if r.StartedAt.IsZero() {
+		if r.StartedAt.IsZero() && r.CheckAt.IsZero() {
 			return nil
 		}
 		return []Command{RunPreflight{}}

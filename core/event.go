@@ -13,6 +13,10 @@ type Event interface{ when() time.Time }
 type (
 	// StartRequested asks a PREPARED run to check, launch and begin.
 	StartRequested struct{ At time.Time }
+	// CheckRequested asks for the checks of a PREPARED run, and for nothing else: it
+	// stays PREPARED whatever they find. Repeating it while they are made changes
+	// nothing.
+	CheckRequested struct{ At time.Time }
 	// StopRequested asks for the end of a run, beginning at least on Rung (zero:
 	// Drain). It works in every state and repeating it changes nothing.
 	StopRequested struct {
@@ -41,7 +45,8 @@ type (
 
 // Facts.
 type (
-	// PreflightFinished carries every finding of the checks in PREPARED.
+	// PreflightFinished carries every finding of the checks in PREPARED, those of a
+	// start or those that were asked for alone.
 	PreflightFinished struct {
 		At       time.Time
 		Findings []Finding
@@ -111,6 +116,7 @@ type (
 )
 
 func (e StartRequested) when() time.Time    { return e.At }
+func (e CheckRequested) when() time.Time    { return e.At }
 func (e StopRequested) when() time.Time     { return e.At }
 func (e OwnerClaimed) when() time.Time      { return e.At }
 func (e OwnerRenewed) when() time.Time      { return e.At }

@@ -65,6 +65,7 @@ func moves(n node) []move {
 	at := n.now
 	list := []move{
 		{"start requested", at, StartRequested{At: at}},
+		{"check requested", at, CheckRequested{At: at}},
 		{"user stops", at, StopRequested{At: at, Reason: UserRequested, By: "u"}},
 		{"user kills", at, StopRequested{At: at, Reason: UserRequested, By: "u", Rung: Kill}},
 		{"guardrail stops", at, StopRequested{At: at, Reason: Guardrail}},
@@ -180,8 +181,9 @@ func (x *exploration) script(last node, problem string) string {
 func checkEdge(prev node, m move, next node, cmds []Command, err error) string {
 	a, b := prev.run, next.run
 	_, isStart := m.ev.(StartRequested)
+	_, isCheck := m.ev.(CheckRequested)
 	switch {
-	case err != nil && !isStart:
+	case err != nil && !isStart && !isCheck:
 		return "a fact or a stop was refused: " + err.Error()
 	case err != nil:
 		return ""
@@ -195,6 +197,8 @@ func checkEdge(prev node, m move, next node, cmds []Command, err error) string {
 		return "the ladder went down"
 	case !slices.Contains(follows[a.Status], b.Status):
 		return fmt.Sprintf("%s cannot follow %s", b.Status, a.Status)
+	case a.StartedAt.IsZero() && b.StartedAt.IsZero() && (b.Sequence != 0 || b.Reason == PreflightRefused || b.Status != Prepared && !b.Status.Terminal()):
+		return "a check began something"
 	case b.Sequence != a.Sequence+int64(len(b.Emitted())):
 		return "the sequence has a gap"
 	}
@@ -306,6 +310,9 @@ func (n node) key() string {
 	}
 	b = append(b, r.Phase...)
 	b = append(b, byte(r.Rung), byte(r.Step), byte(n.stops))
+	if !r.CheckAt.IsZero() {
+		b = append(b, 'c')
+	}
 	b = strconv.AppendInt(b, distance(r.Deadline), 10)
 	if r.Status == Running {
 		b = strconv.AppendInt(append(b, '@'), int64(r.PhaseAt.Sub(n.now)/time.Millisecond), 10)
@@ -351,7 +358,7 @@ func fingerprint(r *Run) string {
 	for _, s := range []string{string(r.Status), string(r.Phase), string(r.Reason), r.Detail, r.StopBy, r.Owner, r.Running.Why} {
 		text(s)
 	}
-	for _, t := range []time.Time{r.PhaseAt, r.StartedAt, r.Origin, r.Until, r.Deadline, r.StopAt, r.ClimbedAt, r.GoneAt, r.EndedAt} {
+	for _, t := range []time.Time{r.PhaseAt, r.StartedAt, r.Origin, r.Until, r.Deadline, r.StopAt, r.ClimbedAt, r.GoneAt, r.EndedAt, r.CheckAt, r.CheckedAt, r.OwnerLeaseUntil} {
 		at(t)
 	}
 	b = append(b, byte(r.Rung), byte(r.Step), byte(len(r.Findings)), byte(r.Sequence))

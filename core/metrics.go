@@ -254,6 +254,9 @@ type Report struct {
 	// CPUSeconds and Reconnects are totals of the worker.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	Reconnects uint64  `json:"reconnects,omitempty"`
+	// Lines are the newest of the worker's log, as it wrote them, with their number
+	// as "seq". Each comes in several beats, since some are never read.
+	Lines []string `json:"lines,omitempty"`
 }
 
 // PhaseOf returns the metrics of one phase, or nil.

@@ -41,16 +41,16 @@ func TestExploreEveryInterleaving(t *testing.T) {
 		workers       int
 		states, edges int
 	}{
-		{"bounded by time", timeBound, 1, 553, 9958},
-		{"bounded by time", timeBound, 2, 3934, 98381},
-		{"bounded by time", timeBound, 3, 21939, 702134},
-		{"bounded by time", timeBound, 4, 105488, 4114218},
-		{"bounded by operations", operationBound, 1, 511, 9703},
-		{"bounded by operations", operationBound, 2, 3839, 103669},
-		{"bounded by operations", operationBound, 3, 22391, 783775},
-		{"degrading", degrading, 1, 553, 9958},
-		{"degrading", degrading, 2, 4612, 115395},
-		{"degrading", degrading, 3, 25981, 831860},
+		{"bounded by time", timeBound, 1, 554, 10529},
+		{"bounded by time", timeBound, 2, 3935, 102340},
+		{"bounded by time", timeBound, 3, 21940, 724105},
+		{"bounded by time", timeBound, 4, 105489, 4219745},
+		{"bounded by operations", operationBound, 1, 512, 10233},
+		{"bounded by operations", operationBound, 2, 3840, 107535},
+		{"bounded by operations", operationBound, 3, 22392, 806201},
+		{"degrading", degrading, 1, 554, 10529},
+		{"degrading", degrading, 2, 4613, 120032},
+		{"degrading", degrading, 3, 25982, 857873},
 	} {
 		t.Run(tt.name+"/"+WorkerID(tt.workers), func(t *testing.T) {
 			is := is.New(t)
@@ -166,6 +166,21 @@ var mutants = []struct {
 			next.end(ev.when(), Cancelled)
 		}
 		return next, nil, err
+	}},
+	{"a check that launches", timeBound, "a check began something", func(r Run, ev Event) (Run, []Command, error) {
+		next, cmds, err := r.Apply(ev)
+		if _, done := ev.(PreflightFinished); done && !r.CheckAt.IsZero() && next.CheckAt.IsZero() && r.StartedAt.IsZero() {
+			next.Status, next.Deadline = Starting, ev.when().Add(r.Plan.StartTimeout)
+		}
+		return next, cmds, err
+	}},
+	{"a check that refuses the run", timeBound, "a check began something", func(r Run, ev Event) (Run, []Command, error) {
+		next, cmds, err := r.Apply(ev)
+		if done, ok := ev.(PreflightFinished); ok && !r.CheckAt.IsZero() && r.StartedAt.IsZero() && Refusal(done.Findings) != "" {
+			next.Reason = PreflightRefused
+			next.end(ev.when(), Failed)
+		}
+		return next, cmds, err
 	}},
 	{"a refusal that leaves workers behind", timeBound, "left something behind", func(r Run, ev Event) (Run, []Command, error) {
 		next, cmds, err := r.Apply(ev)

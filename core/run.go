@@ -58,6 +58,9 @@ type Run struct {
 	Findings []Finding      `json:"findings,omitempty"`
 	Pools    []string       `json:"pools,omitempty"` // ids of the scenario's value pools, in its order
 
+	CheckAt   time.Time `json:"check_at,omitzero"`   // checks alone were asked for, and are not made yet
+	CheckedAt time.Time `json:"checked_at,omitzero"` // Findings were made
+
 	StartedAt time.Time `json:"started_at,omitzero"` // the start was requested
 	Origin    time.Time `json:"origin,omitzero"`     // the load begins
 	Until     time.Time `json:"until,omitzero"`      // the load ends by itself
@@ -136,7 +139,7 @@ func (r Run) Emitted() []ControlEvent { return r.emitted }
 // already, the others come too late.
 func (r Run) refuseTerminal(ev Event) error {
 	switch ev.(type) {
-	case StartRequested, OwnerClaimed, OwnerRenewed:
+	case StartRequested, CheckRequested, OwnerClaimed, OwnerRenewed:
 		return fmt.Errorf("%w: run %s is already %s", ErrRefused, r.ID, r.Status)
 	default:
 		return nil
@@ -147,6 +150,8 @@ func (r *Run) fold(ev Event) error {
 	switch e := ev.(type) {
 	case StartRequested:
 		return r.start(e)
+	case CheckRequested:
+		return r.check(e)
 	case StopRequested:
 		r.stop(e)
 	case OwnerClaimed:
@@ -191,14 +196,29 @@ func (r *Run) start(e StartRequested) error {
 	}
 	r.StartedAt = e.At
 	r.Deadline = e.At.Add(r.Plan.PreflightTimeout)
+	r.CheckAt = time.Time{} // the start's own checks are those
+	return nil
+}
+
+func (r *Run) check(e CheckRequested) error {
+	if r.Status != Prepared || !r.StartedAt.IsZero() {
+		return fmt.Errorf("%w: run %s is %s and was started, which has made its checks", ErrRefused, r.ID, r.Status)
+	}
+	if r.CheckAt.IsZero() {
+		r.CheckAt, r.CheckedAt, r.Findings = e.At, time.Time{}, nil
+	}
 	return nil
 }
 
 func (r *Run) preflightFinished(e PreflightFinished) {
-	if r.Status != Prepared || r.StartedAt.IsZero() {
+	if r.Status != Prepared || r.StartedAt.IsZero() && r.CheckAt.IsZero() {
 		return // late, repeated, or never asked for: it must not launch anything
 	}
-	r.Findings = slices.Clone(e.Findings)
+	r.Findings, r.CheckedAt = slices.Clone(e.Findings), e.At
+	if r.StartedAt.IsZero() { // nothing more was asked for, and nobody has to drive it
+		r.CheckAt, r.Owner, r.OwnerLeaseUntil = time.Time{}, "", time.Time{}
+		return
+	}
 	if refusal := Refusal(e.Findings); refusal != "" {
 		r.Reason, r.Detail = PreflightRefused, refusal
 		r.end(e.At, Failed)
@@ -249,7 +269,7 @@ func (r *Run) claim(e OwnerClaimed) error {
 	if r.Owner != "" && r.Owner != e.Owner && e.At.Before(r.OwnerLeaseUntil) {
 		return fmt.Errorf("%w: run %s is driven by %s until %s", ErrRefused, r.ID, r.Owner, r.OwnerLeaseUntil.UTC().Format(time.RFC3339))
 	}
-	if r.Owner != "" && r.Owner != e.Owner {
+	if r.Owner != "" && r.Owner != e.Owner && !r.StartedAt.IsZero() { // who was to check it has left nothing
 		r.emit(ControlEvent{Type: EventOwnerChanged, Scope: ScopeRun, By: e.Owner, Detail: "took over from " + r.Owner, At: e.At})
 	}
 	r.Owner, r.OwnerLeaseUntil = e.Owner, e.Until

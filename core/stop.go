@@ -221,7 +221,7 @@ func (r *Run) finish(at time.Time, problem string) {
 func (r *Run) end(at time.Time, status Status) {
 	r.Status, r.EndedAt, r.Deadline = status, at, time.Time{}
 	r.Step = notProcessing
-	r.OwnerLeaseUntil = time.Time{}
+	r.OwnerLeaseUntil, r.CheckAt = time.Time{}, time.Time{}
 }
 
 // Outcome is the terminal status that the run reaches once nothing is left to

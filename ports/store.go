@@ -44,6 +44,7 @@ type RunSummary struct {
 	OwnerAlive bool        `json:"owner_alive"` // its lease lasts, by the store's clock
 	CreatedAt  time.Time   `json:"created_at"`
 	StartedAt  time.Time   `json:"started_at,omitzero"`
+	CheckAt    time.Time   `json:"check_at,omitzero"` // checks alone were asked for, and are not made yet
 	EndedAt    time.Time   `json:"ended_at,omitzero"`
 	TotalOps   int64       `json:"total_operations"`
 	Errors     int64       `json:"errors"`
@@ -166,6 +167,15 @@ type ResultStore interface {
 	// AppendExecutions stores sampled operations. Idempotency: by execution id.
 	AppendExecutions(ctx context.Context, executions []core.Execution) error
 
+	// AppendSteps stores steps of the orchestrator. Only the owner of a run calls it.
+	// Idempotency: by (run, type, number); the first one stays. Errors: NotFound for
+	// an unknown run.
+	AppendSteps(ctx context.Context, steps []core.ControllerStep) error
+
+	// Steps returns the steps of a run, one type after another, by number, at most
+	// 1000.
+	Steps(ctx context.Context, runID string) ([]core.ControllerStep, error)
+
 	// PutRollup stores the parent and child rows of a run's result, replacing
 	// what was there, as one. While a run goes on its owner stores an
 	// outline: a parent whose status is not terminal, and no children.
@@ -208,6 +218,9 @@ type TemplateStore interface {
 	// Put creates a template or replaces the one of that name, raising its
 	// version; an equal template changes nothing.
 	Put(ctx context.Context, t core.Template) (TemplateRecord, error)
+	// PutIf does what Put does, if the condition holds of what is stored then, as
+	// one: no use is counted in between. Errors: those of the condition.
+	PutIf(ctx context.Context, t core.Template, condition core.TemplateCondition) (TemplateRecord, error)
 	// Get reads one by name or id. Errors: NotFound.
 	Get(ctx context.Context, nameOrID string) (TemplateRecord, error)
 	// List returns all, by name.

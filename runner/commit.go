@@ -69,6 +69,10 @@ func (d *driver) refresh(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, d.storeFailed(ctx, err)
 	}
+	if record.Run.Owner == "" { // our last commit was stored after all, and has released it
+		d.adopt(record)
+		return true, nil
+	}
 	if !record.Run.Status.Terminal() && (record.Run.Owner != d.options.Owner || record.Run.OwnerEpoch != d.epoch) {
 		d.run = record.Run
 		d.log.Warn("another orchestrator has taken the run over", "owner", d.run.Owner)

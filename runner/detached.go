@@ -51,6 +51,9 @@ func (d *driver) storeFailed(ctx context.Context, err error) error {
 // StoreRetry.
 func (d *driver) finished() bool {
 	terminal := d.run.Status.Terminal()
+	if d.released() {
+		return true
+	}
 	if d.away() && (terminal || d.run.Running != core.RunningCount{}) {
 		d.spool() // the certificate is complete
 	}

@@ -96,12 +96,14 @@ type driver struct {
 	begun       bool            // the load was begun by this driver
 	counted     bool            // so the use of the template is
 	journal     *journal
+	heard       heard
 	journalNext time.Time // not again before this
 	polls       warehousePolls
 }
 
-// Drive claims a run and drives it until it is terminal, or until ctx ends: then
-// the run is left to a successor. Errors: Refused while another owner lives, or
+// Drive claims a run and drives it until it is terminal, or until the checks are
+// made that it was asked for alone, or until ctx ends: then the run is left to a
+// successor. Errors: Refused while another owner lives, or
 // where the run's workers cannot be reached; ErrTakenOver, *StoreLostError,
 // NotFound.
 func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) (core.Run, error) {
@@ -110,6 +112,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 		return d.run, err
 	}
 	d.journal = newJournal(runID, d.epoch)
+	d.heard = heard{newest: map[core.WorkerKey]int64{}}
 	own := *r
 	own.log = d.journal.tee(r.log)
 	d.Runner = &own
@@ -125,7 +128,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 		if d.changed || d.run.Status.Terminal() || time.Since(d.shown) >= showPace {
 			d.observe()
 		}
-		if d.run.Status.Terminal() && !d.dirty {
+		if (d.run.Status.Terminal() || d.released()) && !d.dirty {
 			break
 		}
 		if err := d.sleep(ctx); err != nil {
@@ -171,6 +174,10 @@ func (d *driver) claim(ctx context.Context, runID string, start bool) error {
 		return nil
 	})
 }
+
+// released reports whether the run needs no owner any more and says so: it was only
+// to be checked.
+func (d *driver) released() bool { return d.run.Owner == "" && !d.dirty }
 
 // measuredBefore is how far a predecessor may have stored the time series.
 func (d *driver) measuredBefore() time.Duration {

@@ -119,18 +119,26 @@ func (p *performance) storeLogs(ctx context.Context) {
 	}
 }
 
+// lineGap is how many lines without a number may stand between two that have one.
+const lineGap = 1_000_000
+
 // LogLines splits what a worker wrote into lines. JSON lines give their time,
-// level and message; others are taken as they are.
+// level, message and number ("seq"), which tells them wherever they are read; others
+// are taken as they are, and numbered behind the one before.
 func LogLines(runID, workerID string, text []byte) []ports.LogLine {
 	var lines []ports.LogLine
-	last := time.Time{}
+	last, behind, before := time.Time{}, int64(0), 0
 	for i, raw := range bytes.Split(bytes.TrimRight(text, "\n"), []byte("\n")) {
 		if len(raw) == 0 {
 			continue
 		}
-		line := ports.LogLine{RunID: runID, WorkerID: workerID, Sequence: int64(i + 1), Time: last, Level: "INFO", Message: string(raw)}
+		line := ports.LogLine{RunID: runID, WorkerID: workerID, Sequence: behind + int64(i+1-before), Time: last, Level: "INFO", Message: string(raw)}
 		var fields map[string]any
 		if json.Unmarshal(raw, &fields) == nil {
+			if number, ok := fields["seq"].(float64); ok && number >= 1 && number < 1e9 {
+				line.Sequence = int64(number) * lineGap
+				behind, before = line.Sequence, i+1
+			}
 			line = structured(line, fields)
 		}
 		last = line.Time
@@ -153,7 +161,7 @@ func structured(line ports.LogLine, fields map[string]any) ports.LogLine {
 			line.Time = at.UTC()
 		}
 	}
-	for _, known := range []string{"msg", "level", "time", "run_id", "worker_id"} {
+	for _, known := range []string{"msg", "level", "time", "seq", "run_id", "worker_id"} {
 		delete(fields, known)
 	}
 	if len(fields) > 0 {

@@ -81,10 +81,12 @@ func (j *journal) stored(last int64) (dropped int) {
 	return dropped
 }
 
-// keepJournal stores the lines that wait, once per interval at most. Losing them
+// keepJournal stores the lines that wait, and those of workers, once per interval at
+// most. Losing them
 // loses no number, so a failure is only logged, and not into the journal.
 func (d *driver) keepJournal(ctx context.Context) {
-	lines := d.journal.waiting()
+	own := d.journal.waiting()
+	lines := append(own, d.heard.waiting...)
 	if len(lines) == 0 || d.away() || time.Now().Before(d.journalNext) {
 		return
 	}
@@ -96,7 +98,11 @@ func (d *driver) keepJournal(ctx context.Context) {
 		return
 	}
 	d.journalNext = time.Now().Add(d.scenario.Load.Interval.Std())
-	if dropped := d.journal.stored(lines[len(lines)-1].Sequence); dropped > 0 {
+	d.heard.waiting = nil
+	if len(own) == 0 {
+		return
+	}
+	if dropped := d.journal.stored(own[len(own)-1].Sequence); dropped > 0 {
 		d.log.Warn("lines of this log are not stored, since too many had to wait", "lines", dropped)
 	}
 }
@@ -112,7 +118,7 @@ func (d *driver) logChanges(before, now *core.Run) {
 	if before.OwnerEpoch != now.OwnerEpoch && before.Owner != "" && before.Owner != now.Owner {
 		d.log.Info("took the run over", "from", before.Owner, "owner", now.Owner)
 	}
-	if len(before.Findings) == 0 {
+	if !before.CheckedAt.Equal(now.CheckedAt) {
 		d.logFindings(now.Findings)
 	}
 	for i := range now.Workers {

@@ -40,6 +40,10 @@ func TestLogLines(t *testing.T) {
 		{"JSON that is no object", `[1]` + "\n" + `"x"` + "\nnull", []ports.LogLine{line(1, time.Time{}, "INFO", "[1]"), line(2, time.Time{}, "INFO", `"x"`), line(3, time.Time{}, "INFO", "null")}},
 		{"JSON without a message", `{"level":"INFO"}`, []ports.LogLine{line(1, time.Time{}, "INFO", `{"level":"INFO"}`)}},
 		{"a time that is none", `{"time":"yesterday","level":"INFO","msg":"m"}`, []ports.LogLine{line(1, time.Time{}, "INFO", "m")}},
+		{"numbered lines are the same wherever they are read", "cut off\n" + `{"seq":7,"level":"INFO","msg":"m"}` + "\npanic: oh\n\ngoroutine 1\n" + `{"seq":8,"level":"INFO","msg":"n"}`,
+			[]ports.LogLine{line(1, time.Time{}, "INFO", "cut off"), line(7_000_000, time.Time{}, "INFO", "m"), line(7_000_001, time.Time{}, "INFO", "panic: oh"),
+				line(7_000_003, time.Time{}, "INFO", "goroutine 1"), line(8_000_000, time.Time{}, "INFO", "n")}},
+		{"a number that is none", `{"seq":"x","level":"INFO","msg":"m"}` + "\n" + `{"seq":-1,"level":"INFO","msg":"n"}`, []ports.LogLine{line(1, time.Time{}, "INFO", "m"), line(2, time.Time{}, "INFO", "n")}},
 		{"half a line", `{"time":"2026-01-02T03:04`, []ports.LogLine{line(1, time.Time{}, "INFO", `{"time":"2026-01-02T03:04`)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -131,6 +131,7 @@ func (d *driver) keep(beats []core.Beat) {
 			kept[b.GroupID] = b
 			d.counts[b.Key.WorkerID] = b.Count
 			d.measured.add(b, d.run.Workers[b.GroupID].Acknowledged)
+			d.heard.take(&b, d.hide)
 			d.changed = true
 		}
 	}

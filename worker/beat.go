@@ -101,6 +101,9 @@ func (w *worker) beat(state core.WorkerState) core.Beat {
 	}
 	b.Target, b.CPU, b.Memory = w.collector.gauges()
 	b.Report.QuotaDone = w.quotaDone.Load()
+	if w.ports.Lines != nil {
+		b.Report.Lines = w.ports.Lines(lineBeats * w.collector.interval)
+	}
 	if state == core.WorkerDead {
 		b.LastError = duty.Cause
 	}

@@ -66,14 +66,15 @@ func IsChild(environ []string) bool {
 // says, and returns how it ended. The end of ctx is a kill.
 func Main(ctx context.Context, process Process, open Opener) Exit {
 	env := environment(process.Environ)
-	log := slog.New(slog.NewJSONHandler(process.Log, nil)).With("run_id", env.get(ports.EnvRunID), "worker_id", env.get(ports.EnvWorkerID))
+	logged := &lines{out: process.Log}
+	log := slog.New(slog.NewJSONHandler(logged, nil)).With("run_id", env.get(ports.EnvRunID), "worker_id", env.get(ports.EnvWorkerID))
 	signals := process.Signals
 	if signals == nil {
 		var stop func()
 		signals, stop = notify()
 		defer stop()
 	}
-	exit := runChild(ctx, env, signals, open, log)
+	exit := runChild(ctx, env, signals, open, log, logged)
 	if file := env.get(ports.EnvExitRecord); file != "" {
 		if err := writeExitRecord(file, exit); err != nil {
 			log.Error("the exit record could not be written", "error", err.Error())
@@ -83,7 +84,7 @@ func Main(ctx context.Context, process Process, open Opener) Exit {
 }
 
 // runChild opens the store and runs the worker.
-func runChild(ctx context.Context, env environment, signals <-chan struct{}, open Opener, log *slog.Logger) Exit {
+func runChild(ctx context.Context, env environment, signals <-chan struct{}, open Opener, log *slog.Logger, logged *lines) Exit {
 	config, err := env.config()
 	if err != nil {
 		log.Error("the environment is not that of a worker", "error", err.Error())
@@ -128,7 +129,7 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 			hide.add(endpoint.DSN, "endpoint "+endpoint.Name)
 			return open.Target(ctx, target.Kind, endpoint)
 		},
-		Usage: open.Usage, Redact: hide.text, Log: log,
+		Usage: open.Usage, Redact: hide.text, Log: log, Lines: logged.newest,
 	})
 	if err := closeSoon(store); err != nil {
 		log.Warn("the store was not closed", "error", hide.text(err.Error()))

@@ -45,6 +45,9 @@ type Ports struct {
 	// texts hold none.
 	Redact func(text string) string
 	Log    *slog.Logger // nil: discard
+	// Lines returns what was logged in the last while, for the beats; nil: they carry
+	// none.
+	Lines func(while time.Duration) []string
 }
 
 // Exit is how a worker ended: one of the exit codes of core, and why.

@@ -5,9 +5,9 @@ func Methods() []string {
 	return []string{
 		"RunStore.Create", "RunStore.Load", "RunStore.List", "RunStore.Commit", "RunStore.Events", "RunStore.Delete",
 		"WorkerStore.Beat", "WorkerStore.Control", "WorkerStore.Beats",
-		"ResultStore.AppendSnapshots", "ResultStore.AppendExecutions", "ResultStore.PutRollup", "ResultStore.Rollup",
+		"ResultStore.AppendSnapshots", "ResultStore.AppendExecutions", "ResultStore.AppendSteps", "ResultStore.Steps", "ResultStore.PutRollup", "ResultStore.Rollup",
 		"ResultStore.Aggregates", "ResultStore.Totals", "ResultStore.WorkerIntervals", "ResultStore.Executions",
-		"TemplateStore.Put", "TemplateStore.Get", "TemplateStore.List", "TemplateStore.Delete", "TemplateStore.Used",
+		"TemplateStore.Put", "TemplateStore.PutIf", "TemplateStore.Get", "TemplateStore.List", "TemplateStore.Delete", "TemplateStore.Used",
 		"PoolStore.Put", "PoolStore.Get",
 		"LogStore.Append", "LogStore.Read",
 		"Schema.Check", "Schema.Probe",

@@ -131,6 +131,16 @@ func (s store) Executions(ctx context.Context, runID, after string, limit int) (
 	}, nil)
 }
 
+func (s store) AppendSteps(ctx context.Context, steps []core.ControllerStep) error {
+	return act(ctx, s.in, "ResultStore.AppendSteps", func(ctx context.Context) error { return s.below.AppendSteps(ctx, steps) })
+}
+
+func (s store) Steps(ctx context.Context, runID string) ([]core.ControllerStep, error) {
+	return call(ctx, s.in, "ResultStore.Steps", func(ctx context.Context) ([]core.ControllerStep, error) {
+		return s.below.Steps(ctx, runID)
+	}, nil)
+}
+
 func (s store) Check(ctx context.Context) ([]core.Finding, error) {
 	return call(ctx, s.in, "Schema.Check", s.below.Check, nil)
 }
@@ -147,6 +157,12 @@ type templates struct {
 func (t templates) Put(ctx context.Context, template core.Template) (ports.TemplateRecord, error) {
 	return call(ctx, t.in, "TemplateStore.Put", func(ctx context.Context) (ports.TemplateRecord, error) {
 		return t.below.Put(ctx, template)
+	}, nil)
+}
+
+func (t templates) PutIf(ctx context.Context, template core.Template, condition core.TemplateCondition) (ports.TemplateRecord, error) {
+	return call(ctx, t.in, "TemplateStore.PutIf", func(ctx context.Context) (ports.TemplateRecord, error) {
+		return t.below.PutIf(ctx, template, condition)
 	}, nil)
 }
 

@@ -110,8 +110,17 @@ func endpoints() map[string]endpoint {
 		"ResultStore.Executions": forAll(func(ctx context.Context, s ports.Store, a *executionsArgs) ([]core.Execution, error) {
 			return s.Executions(ctx, a.RunID, a.After, a.Limit)
 		}),
+		"ResultStore.AppendSteps": forAll(func(ctx context.Context, s ports.Store, a *[]core.ControllerStep) (nothing, error) {
+			return nothing{}, s.AppendSteps(ctx, *a)
+		}),
+		"ResultStore.Steps": forAll(func(ctx context.Context, s ports.Store, a *runArgs) ([]core.ControllerStep, error) {
+			return s.Steps(ctx, a.RunID)
+		}),
 		"TemplateStore.Put": forAll(func(ctx context.Context, s ports.Store, a *core.Template) (ports.TemplateRecord, error) {
 			return s.Templates().Put(ctx, *a)
+		}),
+		"TemplateStore.PutIf": forAll(func(ctx context.Context, s ports.Store, a *putIfArgs) (ports.TemplateRecord, error) {
+			return s.Templates().PutIf(ctx, a.Template, a.Condition)
 		}),
 		"TemplateStore.Get": forAll(func(ctx context.Context, s ports.Store, a *nameArgs) (ports.TemplateRecord, error) {
 			return s.Templates().Get(ctx, a.Name)

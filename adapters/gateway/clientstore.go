@@ -74,6 +74,14 @@ func (c *client) Executions(ctx context.Context, runID, after string, limit int)
 	return ask[[]core.Execution](ctx, c, "ResultStore.Executions", executionsArgs{runID, after, limit})
 }
 
+func (c *client) AppendSteps(ctx context.Context, steps []core.ControllerStep) error {
+	return tell(ctx, c, "ResultStore.AppendSteps", steps)
+}
+
+func (c *client) Steps(ctx context.Context, runID string) ([]core.ControllerStep, error) {
+	return ask[[]core.ControllerStep](ctx, c, "ResultStore.Steps", runArgs{runID})
+}
+
 func (c *client) Check(ctx context.Context) ([]core.Finding, error) {
 	return ask[[]core.Finding](ctx, c, "Schema.Check", nothing{})
 }
@@ -92,6 +100,10 @@ type clientTemplates struct{ c *client }
 
 func (t clientTemplates) Put(ctx context.Context, template core.Template) (ports.TemplateRecord, error) {
 	return ask[ports.TemplateRecord](ctx, t.c, "TemplateStore.Put", template)
+}
+
+func (t clientTemplates) PutIf(ctx context.Context, template core.Template, condition core.TemplateCondition) (ports.TemplateRecord, error) {
+	return ask[ports.TemplateRecord](ctx, t.c, "TemplateStore.PutIf", putIfArgs{template, condition})
 }
 
 func (t clientTemplates) Get(ctx context.Context, nameOrID string) (ports.TemplateRecord, error) {

@@ -10,6 +10,7 @@ import (
 // through JSON. Merged into nothing, metrics are a copy of themselves.
 func cloneBeat(b core.Beat) core.Beat {
 	b.Sessions = slices.Clone(b.Sessions)
+	b.Report.Lines = slices.Clone(b.Report.Lines)
 	b.Report.Phases = slices.Clone(b.Report.Phases)
 	for i := range b.Report.Phases {
 		b.Report.Phases[i].Kinds = core.MergeKinds(nil, b.Report.Phases[i].Kinds)

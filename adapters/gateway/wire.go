@@ -82,6 +82,10 @@ type (
 		ID     string   `json:"id"`
 		Chunks []string `json:"chunks,omitempty"`
 	}
+	putIfArgs struct {
+		Template  core.Template          `json:"template"`
+		Condition core.TemplateCondition `json:"condition"`
+	}
 	nameArgs struct {
 		Name string `json:"name"` // or id
 	}

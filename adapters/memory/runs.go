@@ -36,7 +36,7 @@ func (s *Store) Create(ctx context.Context, run core.Run, scenario core.Scenario
 			order: d.created + 1, scenario: frozenScenario, name: scenario.Name, launcher: scenario.Launcher, template: scenario.TemplateID,
 			base: base, version: 1, home: home, created: now, updated: now,
 			beats: map[string]storedBeat{}, intervals: map[intervalKey]storedInterval{},
-			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{},
+			aggregates: map[aggregateKey]frozen[ports.RunInterval]{}, lines: map[lineKey]ports.LogLine{}, steps: map[stepKey]frozen[core.ControllerStep]{},
 		}
 		if err := r.replace(run); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (r *storedRun) summary(now time.Time) ports.RunSummary {
 		ID: run.ID, Name: r.name, Status: run.Status, Phase: run.Phase, Reason: run.Reason, Detail: run.Detail,
 		Launcher: r.launcher, Workers: len(run.Workers),
 		Owner: run.Owner, OwnerAlive: now.Before(run.OwnerLeaseUntil),
-		CreatedAt: r.created, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
+		CreatedAt: r.created, StartedAt: run.StartedAt, CheckAt: run.CheckAt, EndedAt: run.EndedAt,
 		TotalOps: r.progress.TotalOps, Errors: r.progress.Errors, QPS: r.progress.QPS,
 	}
 }

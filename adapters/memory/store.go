@@ -67,6 +67,7 @@ type storedRun struct {
 	aggregates map[aggregateKey]frozen[ports.RunInterval]
 	rollup     *storedRollup
 	lines      map[lineKey]ports.LogLine // plain values
+	steps      map[stepKey]frozen[core.ControllerStep]
 }
 
 // NewStore makes an empty store.

@@ -46,7 +46,11 @@ func (d *data) findTemplate(nameOrID string) (*storedTemplate, error) {
 	return nil, fmt.Errorf("%w: memory: template %q", core.ErrNotFound, nameOrID)
 }
 
-func (t templates) Put(ctx context.Context, template core.Template) (record ports.TemplateRecord, err error) {
+func (t templates) Put(ctx context.Context, template core.Template) (ports.TemplateRecord, error) {
+	return t.PutIf(ctx, template, core.TemplateCondition{})
+}
+
+func (t templates) PutIf(ctx context.Context, template core.Template, condition core.TemplateCondition) (record ports.TemplateRecord, err error) {
 	err = t.store.do(ctx, func(d *data) error {
 		text, err := freeze(template)
 		if err != nil {
@@ -54,6 +58,11 @@ func (t templates) Put(ctx context.Context, template core.Template) (record port
 		}
 		now := d.clock()
 		stored := d.templateNamed(template.Name)
+		old := cmp.Or(stored, &storedTemplate{})
+		equal := bytes.Equal(old.template.text, text.text)
+		if err := condition.Check(template.Name, stored != nil, old.version, old.used, equal); err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
 		switch {
 		case stored == nil:
 			d.putCount++
@@ -62,7 +71,7 @@ func (t templates) Put(ctx context.Context, template core.Template) (record port
 				template: text, version: 1, created: now, updated: now,
 			}
 			d.templates[stored.id] = stored
-		case !bytes.Equal(stored.template.text, text.text):
+		case !equal:
 			stored.template, stored.updated = text, now
 			stored.version++
 		}

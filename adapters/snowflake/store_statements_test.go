@@ -122,6 +122,10 @@ func TestStatementsOfACall(t *testing.T) {
 		{"AppendPolls", func() error {
 			return store.(ports.PollStore).AppendPolls(t.Context(), []core.WarehousePoll{{RunID: "run-1", Warehouse: "W", At: time.Now()}})
 		}, []string{"INSERT"}},
+		{"AppendSteps", func() error {
+			return store.AppendSteps(t.Context(), []core.ControllerStep{{RunID: "run-1", Type: core.StepFindMax, Number: 1, Start: time.Now()}})
+		}, []string{"INSERT"}},
+		{"Steps", func() error { _, err := store.Steps(t.Context(), "run-1"); return err }, []string{"SELECT"}},
 		{"PutRollup", func() error { return store.PutRollup(t.Context(), core.Rollup{RunID: "run-1"}, children(8)) }, []string{"SELECT", "MERGE", "SELECT"}},
 		{"PutRollup again", func() error { return store.PutRollup(t.Context(), core.Rollup{RunID: "run-1"}, children(8)) }, []string{"SELECT", "MERGE", "SELECT"}},
 		{"PutRollup with fewer children", func() error { return store.PutRollup(t.Context(), core.Rollup{RunID: "run-1"}, children(2)) },

@@ -64,6 +64,7 @@ func (s *Store) setRun(r *row, run core.Run, now time.Time) error {
 	r.set("OWNER", run.Owner)
 	r.set("OWNER_EPOCH", run.OwnerEpoch)
 	r.set("START_TIME", s.stamp(run.StartedAt))
+	r.set("CHECK_AT", s.stamp(run.CheckAt))
 	r.set("END_TIME", s.stamp(run.EndedAt))
 	r.set("UPDATED_AT", s.stamp(now))
 	s.setWorkerCounts(r, run)

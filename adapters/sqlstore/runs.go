@@ -186,6 +186,7 @@ type summaryRow struct {
 	LeaseUntil instant     `db:"OWNER_LEASE_UNTIL"`
 	CreatedAt  instant     `db:"CREATED_AT"`
 	StartedAt  instant     `db:"START_TIME"`
+	CheckAt    instant     `db:"CHECK_AT"`
 	EndedAt    instant     `db:"END_TIME"`
 	TotalOps   int64       `db:"TOTAL_OPS"`
 	Errors     int64       `db:"ERROR_COUNT"`
@@ -193,7 +194,7 @@ type summaryRow struct {
 }
 
 const summaryColumns = "RUN_ID, TEST_NAME, STATUS, PHASE, REASON, REASON_DETAIL, LAUNCHER, TOTAL_WORKERS_EXPECTED, OWNER, " +
-	"OWNER_LEASE_UNTIL, CREATED_AT, START_TIME, END_TIME, TOTAL_OPS, ERROR_COUNT, CURRENT_QPS"
+	"OWNER_LEASE_UNTIL, CREATED_AT, START_TIME, CHECK_AT, END_TIME, TOTAL_OPS, ERROR_COUNT, CURRENT_QPS"
 
 // List returns runs, newest first: INSERT_BASE rises with every run. After a run
 // that is not there comes nothing.
@@ -247,7 +248,7 @@ func (r *summaryRow) summary(now time.Time) ports.RunSummary {
 	return ports.RunSummary{
 		ID: r.ID, Name: r.Name, Status: r.Status, Phase: r.Phase, Reason: r.Reason, Detail: r.Detail,
 		Launcher: r.Launcher, Workers: r.Workers, Owner: r.Owner, OwnerAlive: now.Before(r.LeaseUntil.Time),
-		CreatedAt: r.CreatedAt.Time, StartedAt: r.StartedAt.Time, EndedAt: r.EndedAt.Time,
+		CreatedAt: r.CreatedAt.Time, StartedAt: r.StartedAt.Time, CheckAt: r.CheckAt.Time, EndedAt: r.EndedAt.Time,
 		TotalOps: r.TotalOps, Errors: r.Errors, QPS: r.QPS,
 	}
 }

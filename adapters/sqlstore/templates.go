@@ -43,7 +43,12 @@ func (t templates) record(r *templateRow) (record ports.TemplateRecord, err erro
 
 // Put creates a template or replaces the one of that name, if it is still the one
 // that was read.
-func (t templates) Put(ctx context.Context, template core.Template) (record ports.TemplateRecord, err error) {
+func (t templates) Put(ctx context.Context, template core.Template) (ports.TemplateRecord, error) {
+	return t.PutIf(ctx, template, core.TemplateCondition{})
+}
+
+// PutIf does so if the condition holds of that one.
+func (t templates) PutIf(ctx context.Context, template core.Template, condition core.TemplateCondition) (record ports.TemplateRecord, err error) {
 	s := t.store
 	config, err := s.encode("template "+template.Name, template)
 	if err != nil {
@@ -55,7 +60,7 @@ func (t templates) Put(ctx context.Context, template core.Template) (record port
 	}
 	err = s.durably(ctx, "storing template "+template.Name, func(q sqlx.ExtContext) error {
 		for range maxAttempts {
-			stored, done, err := t.put(ctx, q, template, config, tags)
+			stored, done, err := t.put(ctx, q, template, condition, config, tags)
 			if err != nil {
 				return err
 			}
@@ -71,12 +76,15 @@ func (t templates) Put(ctx context.Context, template core.Template) (record port
 
 // put is one attempt, and returns what is stored then; done is false when another
 // was faster.
-func (t templates) put(ctx context.Context, q sqlx.ExtContext, template core.Template, config, tags string) (stored templateRow, done bool, err error) {
+func (t templates) put(ctx context.Context, q sqlx.ExtContext, template core.Template, condition core.TemplateCondition, config, tags string) (stored templateRow, done bool, err error) {
 	found, err := get(ctx, q, &stored, t.selectText("WHERE TEMPLATE_NAME = ?"), template.Name)
 	if err != nil {
 		return stored, false, err
 	}
 	equal, err := t.equal(&stored, found, config)
+	if err == nil {
+		err = condition.Check(template.Name, found, stored.Version, stored.Used, equal)
+	}
 	if err != nil || equal {
 		return stored, equal, err
 	}
@@ -86,7 +94,7 @@ func (t templates) put(ctx context.Context, q sqlx.ExtContext, template core.Tem
 	}
 	var changed int64
 	if found {
-		changed, err = t.replace(ctx, q, template, stored, config, tags, now)
+		changed, err = t.replace(ctx, q, template, condition, stored, config, tags, now)
 	} else {
 		if stored.ID, err = newTemplateID(); err != nil {
 			return stored, false, err
@@ -135,11 +143,15 @@ func newTemplateID() (string, error) {
 	return "template-" + hex.EncodeToString(id[:]), nil
 }
 
-func (t templates) replace(ctx context.Context, q sqlx.ExtContext, template core.Template, old templateRow, config, tags string, now time.Time) (int64, error) {
+func (t templates) replace(ctx context.Context, q sqlx.ExtContext, template core.Template, condition core.TemplateCondition, old templateRow, config, tags string, now time.Time) (int64, error) {
 	s := t.store
+	unused := ""
+	if condition.Unused { // a use raises no version
+		unused = " AND USAGE_COUNT = 0"
+	}
 	result, err := q.ExecContext(ctx, s.write.Rebind("UPDATE "+s.d.Table("TEST_TEMPLATES")+
 		" SET DESCRIPTION = ?, VERSION = VERSION + 1, UPDATED_AT = "+s.mark("TEST_TEMPLATES", "UPDATED_AT")+
-		", TAGS = "+s.mark("TEST_TEMPLATES", "TAGS")+", CONFIG = "+s.mark("TEST_TEMPLATES", "CONFIG")+" WHERE TEMPLATE_ID = ? AND VERSION = ?"),
+		", TAGS = "+s.mark("TEST_TEMPLATES", "TAGS")+", CONFIG = "+s.mark("TEST_TEMPLATES", "CONFIG")+" WHERE TEMPLATE_ID = ? AND VERSION = ?"+unused),
 		template.Description, s.stamp(now), tags, config, old.ID, old.Version)
 	if err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package porttest_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type templateStore struct {
 	before func(*core.Template)
 	record func(*ports.TemplateRecord)
 	byName bool // only
+	putIf  func(ctx context.Context, s ports.TemplateStore, t core.Template, c core.TemplateCondition) (ports.TemplateRecord, error)
 }
 
 type brokenTemplates struct {
@@ -38,6 +40,31 @@ func (b brokenTemplates) Put(ctx context.Context, t core.Template) (ports.Templa
 		b.how.record(&r)
 	}
 	return r, err
+}
+
+func (b brokenTemplates) PutIf(ctx context.Context, t core.Template, c core.TemplateCondition) (ports.TemplateRecord, error) {
+	if b.how.putIf != nil {
+		return b.how.putIf(ctx, b.TemplateStore, t, c)
+	}
+	return b.TemplateStore.PutIf(ctx, t, c)
+}
+
+// judgedBefore judges, and lets others do what they like before it puts.
+func judgedBefore(ctx context.Context, s ports.TemplateStore, t core.Template, c core.TemplateCondition) (ports.TemplateRecord, error) {
+	before, err := s.Get(ctx, t.Name)
+	if err == nil {
+		err = c.Check(t.Name, true, before.Version, before.Used, false)
+	}
+	if err != nil {
+		return ports.TemplateRecord{}, err
+	}
+	for tries := 0; tries < 1000 && before.Used == 0; tries++ { // until the use that races it is stored
+		if before, err = s.Get(ctx, t.Name); err != nil {
+			return ports.TemplateRecord{}, err
+		}
+		runtime.Gosched()
+	}
+	return s.Put(ctx, t)
 }
 
 func (b brokenTemplates) Get(ctx context.Context, nameOrID string) (ports.TemplateRecord, error) {

@@ -30,6 +30,8 @@ func ResultStoreSuite() Suite[StoreHarness] {
 		{"an empty batch is nothing", emptyBatches},
 		{"executions are kept once", executionsOnce},
 		{"executions come in pages", executionPages},
+		{"steps are ordered and whole", stepsOrder},
+		{"of steps the first stays", stepsOnce},
 		{"the rollup is read back as it was", rollupBack},
 		{"the rollup is replaced as a whole", rollupReplaced},
 		{"a rollup that is not there is NotFound", rollupUnknown},
@@ -328,6 +330,9 @@ func resultContexts(t testing.TB, h StoreHarness) {
 		wantEnded(t, err, ctx, "Totals")
 		_, err = store.WorkerIntervals(ctx, "run-1", 0)
 		wantEnded(t, err, ctx, "WorkerIntervals")
+		wantEnded(t, store.AppendSteps(ctx, []core.ControllerStep{sampleStep("run-1", core.StepFindMax, 1)}), ctx, "AppendSteps")
+		_, err = store.Steps(ctx, "run-1")
+		wantEnded(t, err, ctx, "Steps")
 		_, err = store.Executions(ctx, "run-1", "", 0)
 		wantEnded(t, err, ctx, "Executions")
 	}

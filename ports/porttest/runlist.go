@@ -160,6 +160,36 @@ func listSummary(t testing.TB, h StoreHarness) {
 	}
 }
 
+func listChecks(t testing.TB, h StoreHarness) {
+	one, two := h.handles(t)
+	create(t, one, "run-1")
+	create(t, one, "run-2")
+	commit := func(ev core.Event) {
+		t.Helper()
+		record, err := one.Load(within(t), "run-1")
+		must(t, err, "Load")
+		next, events, err := record.Run.Fold(ev)
+		must(t, err, "Fold")
+		_, err = one.Commit(within(t), record.Version, next, events, ports.Progress{})
+		must(t, err, "Commit")
+	}
+	want := func(first time.Time) {
+		t.Helper()
+		runs, err := two.List(within(t), ports.RunFilter{})
+		must(t, err, "List")
+		for _, r := range runs {
+			if asked := map[string]time.Time{"run-1": first}[r.ID]; !r.CheckAt.Equal(asked) {
+				t.Errorf("the checks of %s were asked for at %s, want %s", r.ID, r.CheckAt, asked)
+			}
+		}
+	}
+	want(time.Time{})
+	commit(core.CheckRequested{At: at(1)})
+	want(at(1))
+	commit(core.PreflightFinished{At: at(2), Findings: []core.Finding{{ID: "a", Severity: core.SeverityOK}}})
+	want(time.Time{})
+}
+
 // listOwner uses leases that end an hour from the store's now, so that it need
 // not know more of the store's clock.
 func listOwner(t testing.TB, h StoreHarness) {
@@ -257,6 +287,7 @@ func fill(t testing.TB, store ports.Store, id string) {
 		[]ports.WorkerInterval{{RunID: id, WorkerID: "worker-0", Interval: sampleInterval(1)}},
 		[]ports.RunInterval{sampleAggregate(id, core.Measurement, 1, 1)}), "AppendSnapshots")
 	must(t, store.AppendExecutions(within(t), sampleExecutions(id, 7)), "AppendExecutions")
+	must(t, store.AppendSteps(within(t), []core.ControllerStep{sampleStep(id, core.StepFindMax, 1)}), "AppendSteps")
 	must(t, store.PutRollup(within(t), sampleRollup(id, "", 1), []core.Rollup{sampleRollup(id, "worker-0", 1)}), "PutRollup")
 	must(t, store.Logs().Append(within(t), []ports.LogLine{
 		{RunID: id, Sequence: 1, Time: at(1), Level: "INFO", Message: "one"},
@@ -286,6 +317,7 @@ func contents(t testing.TB, store ports.Store, id string) map[string]int {
 	executions, err := store.Executions(within(t), id, "", 0)
 	must(t, err, "Executions")
 	n["executions"] = len(executions)
+	n["steps"] = len(stepsOf(t, store, id))
 	lines, err := store.Logs().Read(within(t), id, "", time.Time{}, 0)
 	must(t, err, "Read")
 	n["lines"] = len(lines)

@@ -37,6 +37,7 @@ func RunStoreSuite() Suite[StoreHarness] {
 		{"List searches", listSearch},
 		{"List shows at most 100 unless told", listDefault},
 		{"List summarises", listSummary},
+		{"List knows which runs are to be checked", listChecks},
 		{"List knows whether the owner lives", listOwner},
 		{"Delete is for terminal runs", deleteRefused},
 		{"Delete removes everything", deleteAll},

@@ -3,6 +3,7 @@ package porttest_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -104,6 +105,13 @@ func brokenRuns() map[string]mutant {
 				}
 			}}
 		}},
+		"List never shows checks": {"List knows which runs are to be checked", func(s store) store {
+			return listOf{Store: s, list: func(list []ports.RunSummary) {
+				for i := range list {
+					list[i].CheckAt = time.Time{}
+				}
+			}}
+		}},
 		"a stop request erases the progress": {"List summarises", func(s store) store { return zeroProgress{s} }},
 		"Delete takes what still runs":       {"Delete is for terminal runs", func(s store) store { return eagerDelete{s} }},
 		"Delete leaves the logs":             {"Delete removes everything", func(s store) store { return &immortalLogs{Store: s} }},
@@ -198,6 +206,22 @@ func brokenResults() map[string]mutant {
 				return list
 			}}
 		}},
+		"steps know no unknown numbers": {"steps are ordered and whole", func(s store) store {
+			return stepStore{s, func(list []core.ControllerStep) {
+				for i := range list {
+					if list[i].TargetQPS == nil {
+						list[i].TargetQPS = new(float64)
+					}
+				}
+			}}
+		}},
+		"step 10 comes before step 2": {"steps are ordered and whole", func(s store) store {
+			return stepStore{s, func(list []core.ControllerStep) {
+				slices.SortFunc(list, func(a, b core.ControllerStep) int {
+					return cmp.Compare(fmt.Sprint(a.Type, a.Number), fmt.Sprint(b.Type, b.Number))
+				})
+			}}
+		}},
 		"snapshots lose a histogram": {"of worker intervals the first stays", func(s store) store {
 			return resultStore{Store: s, workers: func(list []ports.WorkerInterval) []ports.WorkerInterval {
 				for i := range list {
@@ -229,6 +253,14 @@ func brokenRest() map[string]mutant {
 	return map[string]mutant{
 		"a pool comes without its end": {"a pool is read as it was stored", func(s store) store {
 			return brokenPools{s, func(chunks []string) []string { return chunks[:min(len(chunks), 1)] }}
+		}},
+		"PutIf puts whatever the condition": {"PutIf puts what its condition allows", func(s store) store {
+			return templateStore{Store: s, putIf: func(ctx context.Context, s ports.TemplateStore, t core.Template, _ core.TemplateCondition) (ports.TemplateRecord, error) {
+				return s.Put(ctx, t)
+			}}
+		}},
+		"PutIf judges, and then puts": {"a use and a change do not pass each other", func(s store) store {
+			return templateStore{Store: s, putIf: judgedBefore}
 		}},
 		"a template changes each time it is put": {"Put of an equal template changes nothing", func(s store) store {
 			n := int64(0)

@@ -24,6 +24,8 @@ func TemplateStoreSuite() Suite[StoreHarness] {
 		{"templates are listed by name", templateList},
 		{"Delete by name and by id", templateDelete},
 		{"Used counts", templateUsed},
+		{"PutIf puts what its condition allows", templateIf},
+		{"a use and a change do not pass each other", templateLock},
 		{"templates that are not there are NotFound", templateUnknown},
 		{"templates alias nothing", templateAliasing},
 		{"ended contexts change no template", templateContexts},
@@ -232,6 +234,8 @@ func templateContexts(t testing.TB, h StoreHarness) {
 	for _, ctx := range endedContexts(t) {
 		_, err := store.Put(ctx, sampleTemplate("oltp", 2))
 		wantEnded(t, err, ctx, "Put")
+		_, err = store.PutIf(ctx, sampleTemplate("oltp", 2), core.TemplateCondition{Unused: true})
+		wantEnded(t, err, ctx, "PutIf")
 		_, err = store.Get(ctx, "oltp")
 		wantEnded(t, err, ctx, "Get")
 		_, err = store.List(ctx)

@@ -114,8 +114,8 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	root.AddCommand(
 		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.orRemote(a.runCommand(), a.remoteRun),
 		a.orchestratorCommand(), a.orRemote(a.stopCommand(), a.remoteStop), a.orRemote(a.watchCommand(), a.remoteWatch),
-		a.statusCommand(), a.orRemote(a.runsCommand(), a.remoteRuns),
-		a.orRemote(a.resultCommand(), a.remoteResult), a.compareCommand(), a.eventsCommand(), a.logsCommand(), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
+		a.orRemote(a.statusCommand(), a.remoteStatus), a.orRemote(a.runsCommand(), a.remoteRuns),
+		a.orRemote(a.resultCommand(), a.remoteResult), a.orRemote(a.compareCommand(), a.remoteCompare), a.orRemote(a.eventsCommand(), a.remoteEvents), a.orRemote(a.logsCommand(), a.remoteLogs), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

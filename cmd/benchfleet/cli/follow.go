@@ -95,17 +95,11 @@ func (a *app) indented(document []byte) error {
 
 // summariesOf are the runs of a list as a store has them.
 func summariesOf(list []client.RunSummary) []ports.RunSummary {
-	at := func(t *time.Time) time.Time {
-		if t == nil {
-			return time.Time{}
-		}
-		return *t
-	}
 	runs := make([]ports.RunSummary, len(list))
 	for i, r := range list {
 		runs[i] = ports.RunSummary{
 			ID: r.ID, Name: r.Name, Status: r.Status, Phase: r.Phase, Reason: r.Reason, Detail: r.Detail, Launcher: r.Launcher,
-			Workers: r.Workers, Owner: r.Owner, OwnerAlive: r.OwnerAlive, CreatedAt: r.CreatedAt, StartedAt: at(r.StartedAt), EndedAt: at(r.EndedAt),
+			Workers: r.Workers, Owner: r.Owner, OwnerAlive: r.OwnerAlive, CreatedAt: r.CreatedAt, StartedAt: moment(r.StartedAt), EndedAt: moment(r.EndedAt),
 			TotalOps: r.Operations, Errors: r.Errors, QPS: r.Throughput,
 		}
 	}

@@ -26,6 +26,7 @@ type servedSite struct {
 	url    string
 	client *client.Client
 	db     *sql.DB // looks into the store beside it
+	dir    string
 }
 
 func serveSite(t *testing.T) *servedSite {
@@ -52,7 +53,7 @@ func serveSite(t *testing.T) *servedSite {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "store.db")+"?mode=ro&_pragma=busy_timeout(5000)")
 	is.NoErr(err)
 	t.Cleanup(func() { db.Close() })
-	return &servedSite{t, server.URL, c, db}
+	return &servedSite{t, server.URL, c, db, dir}
 }
 
 // rows are how many rows each table of the store has.

@@ -75,14 +75,7 @@ func (a *app) remoteRuns(ctx context.Context, c *client.Client, cmd *cobra.Comma
 
 func (a *app) remoteResult(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
 	document, err := c.Result(ctx, args[0], a.output)
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return a.indented(document)
-	}
-	_, err = a.out.Write(document)
-	return err
+	return a.showDocument(document, err)
 }
 
 func (a *app) remoteWatch(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {

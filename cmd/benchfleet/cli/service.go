@@ -225,10 +225,11 @@ func (o *orchestrators) claim(ctx context.Context) error {
 	return nil
 }
 
-// claimable reports whether a run waits for an orchestrator that has one of these
+// claimable reports whether a run, to be driven or only checked, waits for an orchestrator that has one of these
 // launchers.
 func claimable(r ports.RunSummary, launchers []string) bool {
-	return !r.Status.Terminal() && !r.StartedAt.IsZero() && !r.OwnerAlive && slices.Contains(launchers, r.Launcher)
+	asked := !r.StartedAt.IsZero() || !r.CheckAt.IsZero()
+	return !r.Status.Terminal() && asked && !r.OwnerAlive && slices.Contains(launchers, r.Launcher)
 }
 
 // take reserves a run for this process.

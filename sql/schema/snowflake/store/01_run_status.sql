@@ -42,6 +42,7 @@ CREATE HYBRID TABLE IF NOT EXISTS {database}.{results}.RUN_STATUS (
   PENDING_EVENTS         VARCHAR,                                      -- JSON: control events that may not be in RUN_CONTROL_EVENTS yet
   CREATED_AT             TIMESTAMP_NTZ(6),
   UPDATED_AT             TIMESTAMP_NTZ(6),
+  CHECK_AT               TIMESTAMP_NTZ(6),                             -- checks alone were asked for, and are not made yet
   FIND_MAX_STATE         VARCHAR,                                      -- JSON
   FINDINGS               VARCHAR,                                      -- JSON: of preflight
   WORKER_HANDLES         VARCHAR,                                      -- JSON: worker id to its launcher's handle

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS RUN_STATUS (
   CURRENT_QPS            REAL    NOT NULL DEFAULT 0,
   CREATED_AT             TEXT,
   UPDATED_AT             TEXT,
+  CHECK_AT               TEXT,                                     -- checks alone were asked for, and are not made yet
   FIND_MAX_STATE         TEXT,                                     -- JSON
   FINDINGS               TEXT,                                     -- JSON: of preflight
   WORKER_HANDLES         TEXT,                                     -- JSON: worker id to its launcher's handle
