@@ -2,7 +2,6 @@ package core
 
 import (
 	"math"
-	"math/bits"
 	"time"
 )
 
@@ -21,17 +20,29 @@ const LateAfter = time.Millisecond
 
 // entryOrder is the order in which a load takes its connections: a permutation
 // of [0, connections) whose every stretch is spread over all of them, and so
-// evenly over workers, each of which keeps a contiguous range. It is that of
-// van der Corput's sequence: the indexes by their bits read backwards.
+// over workers, each of which keeps a contiguous range. It takes one of the lower
+// half, one of the upper, and so on; and likewise within each half.
 func entryOrder(connections int) []int32 {
-	order := make([]int32, 0, max(connections, 0))
-	width := bits.Len(uint(max(connections-1, 0)))
-	for i := range 1 << width {
-		if at := int(bits.Reverse64(uint64(i)) >> (64 - width)); at < connections {
-			order = append(order, int32(at))
-		}
+	order := make([]int32, max(connections, 0))
+	for i := range order {
+		order[i] = int32(entryAt(i, connections))
 	}
 	return order
+}
+
+// entryAt is the i-th of n.
+func entryAt(i, n int) int {
+	first := 0
+	for n > 1 {
+		lower := (n + 1) / 2
+		if i%2 == 1 {
+			first, n = first+lower, n-lower
+		} else {
+			n = lower
+		}
+		i /= 2
+	}
+	return first
 }
 
 // Arrival is one operation of an open loop: the connection whose stream makes
