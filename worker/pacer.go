@@ -2,6 +2,7 @@ package worker
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -74,15 +75,19 @@ const (
 
 // take is the next arrival that can still be started. Its arguments are copied
 // to the connection, since its stream may be asked again before they are used.
-func (p *pacer) take(schedule *core.LoadSchedule, c *connection) (a arrival, answer supply) {
+//
+// The clock is read before the schedule, here as everywhere in an open loop: a
+// switch that was published before its time is known to whoever is past it.
+func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (a arrival, answer supply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
+		now := p.clock.now()
+		schedule := newest.Load()
 		due, answer := p.head(schedule)
 		if answer != supplied {
 			return a, answer
 		}
-		now := p.clock.now()
 		late := p.lateness > 0 && now-due > p.lateness
 		if now >= schedule.End || late {
 			if !p.pass(schedule, due, late && now < schedule.End) {

@@ -25,8 +25,7 @@ func (c *connection) serve() (quotaDone bool) {
 	}
 	for c.healthy() {
 		change := c.load.change() // before the schedule, so that none is missed
-		schedule := c.load.schedule.Load()
-		a, answer := c.load.pacer.take(schedule, c)
+		a, answer := c.load.pacer.take(&c.load.schedule, c)
 		switch answer {
 		case supplied:
 			if !c.meet(a) {
@@ -36,7 +35,7 @@ func (c *connection) serve() (quotaDone bool) {
 		case notYet:
 			c.pauseFor(core.Never, change)
 		case usedUp:
-			c.load.quotaDone(c.lastOr(schedule.Begin()))
+			c.load.quotaDone(c.lastOr(c.load.schedule.Load().Begin()))
 			return c.settle()
 		case drained:
 			c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
@@ -67,8 +66,8 @@ func (c *connection) lastOr(other time.Duration) time.Duration {
 func (c *connection) meet(a arrival) bool {
 	for {
 		change := c.load.change()
-		schedule := c.load.schedule.Load()
 		now := c.load.clock.now()
+		schedule := c.load.schedule.Load()
 		switch {
 		case !a.belongs(schedule): // the load, or the warm-up, ends before it is due
 			return true
