@@ -9,7 +9,8 @@ import (
 )
 
 // The last part of a wait for an arrival is slept on an alarm, since a timer may
-// be a millisecond late, and the very last is spun, since waking up takes time.
+// be a millisecond late: it is set to end that much too early. The very last part is
+// spun, since waking up takes time.
 const (
 	alarmSpan = 2 * time.Millisecond
 	spinSpan  = 5 * time.Microsecond
@@ -90,7 +91,7 @@ func (c *connection) await(left time.Duration, change <-chan struct{}) bool {
 	case c.alarm == nil:
 		return c.pauseFor(left, change)
 	case left > alarmSpan:
-		return c.pauseFor(left-alarmSpan/2, change)
+		return c.pauseFor(left-alarmSpan, change)
 	case left > spinSpan:
 		return c.settle() && (c.alarm.sleep(left-spinSpan/2) || c.pauseFor(left, change))
 	default:
