@@ -100,3 +100,54 @@ func bareLookupsInMemory(ctx context.Context, session ports.Session, count int) 
 	}
 	return nil
 }
+
+// BenchmarkOpenLoop measures what an open loop costs for each operation beyond a
+// closed one, on the memory target: all arrivals are due at once, so nothing is
+// waited for. Then, at a rate that it can keep, how much of the schedule was
+// started, and how late.
+func BenchmarkOpenLoop(b *testing.B) {
+	const count = 500_000
+	ctx := context.Background()
+	target := memory.NewTarget(memory.TargetOptions{})
+	must(b, target.Create(ctx, table()))
+	must(b, target.Load(ctx, table(), func(int64) {}))
+	drive := func(load core.TemplateLoad) (total core.KindMetrics, perOperation float64) {
+		load.Workers = 1
+		s, err := core.Template{
+			Name: "loop", Target: core.TemplateTarget{Kind: "memory"}, Table: table(), Load: load,
+			Mix: []core.TemplateOp{{Kind: core.PointLookup, Weight: 100}},
+		}.Resolve(core.Resolution{Launcher: "memory", StartTimeout: time.Minute})
+		must(b, err)
+		if load.Rate != 0 && load.Operations > 0 {
+			s.Load.Rate = 1e12 // more than Resolve allows: all are due at once
+		}
+		report, err := worker.Drive(ctx, s, target)
+		must(b, err)
+		p := report.PhaseOf(core.Measurement)
+		total = core.Total(p.Kinds)
+		if total.Scheduled != total.Started+total.Skipped+total.Unserved {
+			b.Fatalf("%+v", total.Counts)
+		}
+		return total, p.Seconds * 1e9 / float64(total.OK)
+	}
+	var extra, open, closed, started, late, p50 []float64
+	for range b.N {
+		for range *rounds {
+			_, c := drive(core.TemplateLoad{Connections: 1, Operations: count})
+			_, o := drive(core.TemplateLoad{Connections: 1, Operations: count, Mode: core.ModeQPS, Rate: 1e6, CatchUp: true})
+			open, closed, extra = append(open, o), append(closed, c), append(extra, o-c)
+			paced, _ := drive(core.TemplateLoad{Connections: 8, Duration: core.Duration(time.Second), Mode: core.ModeQPS, Rate: 2000, CatchUp: true})
+			started = append(started, 100*float64(paced.Started)/float64(paced.Scheduled))
+			late = append(late, 100*float64(paced.Late)/float64(paced.Started))
+			p50 = append(p50, float64(paced.Response.Quantile(0.5)-paced.Service.Quantile(0.5))/1e3)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(open, 0.5), "open-ns")
+	b.ReportMetric(quantile(closed, 0.5), "closed-ns")
+	b.ReportMetric(quantile(extra, 0.5), "extra-ns")
+	b.ReportMetric(quantile(started, 0.5), "started-%")
+	b.ReportMetric(quantile(late, 0.5), "late-%")
+	b.ReportMetric(quantile(p50, 0.5), "p50-lag-µs")
+	b.Log("promised: extra ≤ 500 ns, started ≥ 99.9 %")
+}

@@ -17,6 +17,12 @@ type Counts struct {
 	Aborted   uint64 `json:"aborted,omitempty"` // cancelled by the stop
 	Lost      uint64 `json:"lost,omitempty"`    // in flight in a worker that never reported again
 	Rows      uint64 `json:"rows,omitempty"`    // read or affected
+
+	// Of those started in an open loop: more than LateAfter behind their time,
+	// and of these the ones for which a connection was waiting, so that nobody
+	// but the load generator was late.
+	Late      uint64 `json:"late,omitempty"`
+	Overslept uint64 `json:"overslept,omitempty"`
 }
 
 // Add adds other to c.
@@ -30,6 +36,8 @@ func (c *Counts) Add(other Counts) {
 	c.Aborted += other.Aborted
 	c.Lost += other.Lost
 	c.Rows += other.Rows
+	c.Late += other.Late
+	c.Overslept += other.Overslept
 }
 
 // Done is how many operations have ended, however they ended.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,8 +35,8 @@ const (
 func (v *resolver) load() ScenarioLoad {
 	t := &v.template.Load
 	load := ScenarioLoad{
-		Mode:       v.available("load.mode", t.Mode, ModeConcurrency, []string{"QPS", "FIND_MAX_CONCURRENCY", "FIND_MAX_QPS"}),
-		Scaling:    v.available("load.scaling", t.Scaling, ScalingFixed, []string{"BOUNDED", "AUTO"}),
+		Mode:       v.available("load.mode", t.Mode, []string{ModeConcurrency, ModeQPS}, []string{"FIND_MAX_CONCURRENCY", "FIND_MAX_QPS"}),
+		Scaling:    v.available("load.scaling", t.Scaling, []string{ScalingFixed}, []string{"BOUNDED", "AUTO"}),
 		Workers:    t.Workers,
 		Warmup:     v.duration("load.warmup", t.Warmup, 0),
 		Duration:   v.duration("load.duration", t.Duration, 0),
@@ -48,6 +49,7 @@ func (v *resolver) load() ScenarioLoad {
 	}
 	v.counts(&load)
 	v.bounds(&load)
+	v.pace(&load)
 	if load.Seed == 0 {
 		load.Seed = defaultSeed
 	}
@@ -61,12 +63,13 @@ func (v *resolver) load() ScenarioLoad {
 }
 
 // available is word for a field with values that this version does not have yet.
-func (v *resolver) available(field, value, only string, later []string) string {
+// The first of those that it has is the default.
+func (v *resolver) available(field, value string, now, later []string) string {
 	if slices.Contains(later, value) {
-		v.found.add(field, "is %q, which is not available in this version; allowed: %s", value, only)
+		v.found.add(field, "is %q, which is not available in this version; allowed: %s", value, strings.Join(now, ", "))
 		return value
 	}
-	return v.found.word(field, value, only, []string{only})
+	return v.found.word(field, value, now[0], now)
 }
 
 // counts checks how many workers and connections there are.

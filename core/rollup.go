@@ -68,6 +68,10 @@ type SLO struct {
 	Metric string  `json:"metric"`         // p50 p90 p95 p99 p999 max avg error_rate throughput
 	Less   bool    `json:"less"`           // < rather than >
 	Bound  float64 `json:"bound"`          // seconds, a fraction, or operations per second
+	// Abort ends the run once the objective has been missed for a time For without
+	// a break, interval by interval.
+	Abort bool     `json:"abort,omitempty"`
+	For   Duration `json:"for,omitempty"`
 }
 
 // SLOResult is an objective and what was measured.

@@ -20,6 +20,7 @@ const (
 // The names of modes, scalings and accesses.
 const (
 	ModeConcurrency = "CONCURRENCY"
+	ModeQPS         = "QPS"
 	ScalingFixed    = "FIXED"
 	AccessRead      = "READ"
 	AccessWrite     = "WRITE"
@@ -68,7 +69,20 @@ type ScenarioLoad struct {
 	Seed        int64    `json:"seed"`
 	Sampling    float64  `json:"sampling"` // percent of operations
 	Interval    Duration `json:"interval"`
+
+	// Of QPS: the highest rate of all workers together, in operations per second,
+	// uniform or poisson arrivals, and how late one may be started; MaxLateness 0
+	// means however late.
+	Rate        float64  `json:"rate,omitempty"`
+	Arrivals    string   `json:"arrivals,omitempty"`
+	MaxLateness Duration `json:"max_lateness,omitempty"`
+	// Ramp is how the rate, or the connections of a closed loop, change.
+	Ramp *Ramp `json:"ramp,omitempty"`
 }
+
+// OpenLoop reports whether operations are started at a rate, whatever the target
+// does.
+func (l ScenarioLoad) OpenLoop() bool { return l.Mode == ModeQPS }
 
 // Limits are the bounds of a run, all filled in.
 type Limits struct {

@@ -24,7 +24,8 @@ func sloMetrics() []string {
 //	p99 < 20ms                 latency, with a unit: p50 p90 p95 p99 p999 max avg
 //	POINT_LOOKUP p95 < 5ms     the same of one kind of operation
 //	error_rate < 0.1%          failed operations, in percent of those that ended
-//	throughput > 900           operations per second of the whole run
+//	throughput > 900           operations per second of the whole run; qps is the same
+//	p99 < 20ms for 10s abort   also ends the run when missed for 10 s without a break
 //
 // The error wraps ErrInvalid.
 func ParseSLO(text string) (SLO, error) {
@@ -33,8 +34,11 @@ func ParseSLO(text string) (SLO, error) {
 		return SLO{}, invalidSLO(text, "it has no < or >")
 	}
 	words := strings.Fields(text[:at])
-	bound := strings.TrimSpace(text[at+1:])
-	slo := SLO{Text: strings.Join(strings.Fields(text), " "), Less: text[at] == '<'}
+	bound, patience, abort, problem := parseAbort(text[at+1:])
+	if problem != "" {
+		return SLO{}, invalidSLO(text, problem)
+	}
+	slo := SLO{Abort: abort, For: Duration(patience), Text: strings.Join(strings.Fields(text), " "), Less: text[at] == '<'}
 	switch {
 	case strings.HasPrefix(bound, "="):
 		return SLO{}, invalidSLO(text, fmt.Sprintf("write %c without =", text[at]))
@@ -45,18 +49,40 @@ func ParseSLO(text string) (SLO, error) {
 	default:
 		return SLO{}, invalidSLO(text, "before < or > stands a metric, or a kind and a metric")
 	}
-	if slo.Metric == "p99.9" {
+	switch slo.Metric {
+	case "p99.9":
 		slo.Metric = "p999"
+	case "qps":
+		slo.Metric = metricThroughput
 	}
 	if !slices.Contains(sloMetrics(), slo.Metric) {
 		return SLO{}, invalidSLO(text, fmt.Sprintf("%q is no metric; allowed: %s%s",
 			slo.Metric, strings.Join(sloMetrics(), ", "), didYouMean(slo.Metric, sloMetrics())))
 	}
-	var problem string
 	if slo.Bound, problem = slo.parseBound(bound); problem != "" {
 		return SLO{}, invalidSLO(text, problem)
 	}
 	return slo, nil
+}
+
+// parseAbort splits "20ms for 10s abort" into bound and what follows it.
+func parseAbort(text string) (bound string, patience time.Duration, abort bool, problem string) {
+	words := strings.Fields(text)
+	if n := len(words); n > 0 && words[n-1] == "abort" {
+		abort, words = true, words[:n-1]
+	}
+	if n := len(words); n >= 2 && words[n-2] == "for" {
+		var err error
+		patience, err = time.ParseDuration(words[n-1])
+		switch {
+		case err != nil || patience <= 0 || patience > maxTime.Std():
+			return "", 0, false, fmt.Sprintf("%q after for is not a time above 0 with a unit, like 10s", words[n-1])
+		case !abort:
+			return "", 0, false, "for needs abort behind it: without one the objective is about the whole measurement"
+		}
+		words = words[:n-2]
+	}
+	return strings.Join(words, " "), patience, abort, ""
 }
 
 // parseBound reads the bound in the unit of the metric, or says what is wrong.

@@ -24,6 +24,9 @@ func TestParseSLO(t *testing.T) {
 		{"avg < 1s", core.SLO{Text: "avg < 1s", Metric: "avg", Less: true, Bound: 1}},
 		{"error_rate < 50%", core.SLO{Text: "error_rate < 50%", Metric: "error_rate", Less: true, Bound: 0.5}},
 		{"INSERT error_rate < 0.5 %", core.SLO{Text: "INSERT error_rate < 0.5 %", Kind: "INSERT", Metric: "error_rate", Less: true, Bound: 0.005}},
+		{"qps > 900", core.SLO{Text: "qps > 900", Metric: "throughput", Bound: 900}},
+		{"p99 < 20ms abort", core.SLO{Text: "p99 < 20ms abort", Metric: "p99", Less: true, Bound: 0.02, Abort: true}},
+		{"throughput > 900 for  10s abort", core.SLO{Text: "throughput > 900 for 10s abort", Metric: "throughput", Bound: 900, Abort: true, For: core.Duration(10 * time.Second)}},
 		{"throughput > 900", core.SLO{Text: "throughput > 900", Metric: "throughput", Bound: 900}},
 		{"throughput > 0.5/s", core.SLO{Text: "throughput > 0.5/s", Metric: "throughput", Bound: 0.5}},
 	} {
@@ -51,6 +54,11 @@ func TestParseSLO(t *testing.T) {
 		{"p99 < 0s", `the bound "0s" is not a time above 0 with a unit, like 20ms`},
 		{"p99 < -5ms", `the bound "-5ms" is not a time above 0 with a unit, like 20ms`},
 		{"p99 < 5ms < 6ms", `the bound "5ms < 6ms" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < 5ms for 10s", "for needs abort behind it: without one the objective is about the whole measurement"},
+		{"p99 < 5ms for 10 abort", `"10" after for is not a time above 0 with a unit, like 10s`},
+		{"p99 < 5ms for 0s abort", `"0s" after for is not a time above 0 with a unit, like 10s`},
+		{"p99 < for 5s abort", `the bound "" is not a time above 0 with a unit, like 20ms`},
+		{"p99 < 5ms abort for 5s", `for needs abort behind it: without one the objective is about the whole measurement`},
 		{"p99 > 5ms", "a latency needs <"},
 		{"error_rate > 5%", "error_rate needs <"},
 		{"error_rate < 0.1", `the bound "0.1" is not a percentage above 0% to 100%, like 0.1%`},
@@ -124,4 +132,75 @@ func TestEvaluateSLOs(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(core.EvaluateSLOs([]core.SLO{slo}, nil, 0)[0].Met, false)
 	})
+}
+
+// windowOf is one interval: ok operations that took latency, and errors.
+func windowOf(ok int, latency time.Duration, errors uint64) []core.KindMetrics {
+	k := core.KindMetrics{Kind: "A", Counts: core.Counts{Started: uint64(ok) + errors, OK: uint64(ok), Errors: errors}}
+	for range ok {
+		k.Service.Record(latency)
+	}
+	return []core.KindMetrics{k, {Kind: "B"}}
+}
+
+func TestSLOWatch(t *testing.T) {
+	good, slow, silent := windowOf(100, time.Millisecond, 0), windowOf(100, time.Second, 0), windowOf(0, 0, 0)
+	failing := windowOf(90, time.Millisecond, 10)
+	for _, c := range []struct {
+		name, slo string
+		windows   [][]core.KindMetrics
+		at        int // of the breach; -1: none
+		breach    string
+	}{
+		{"met", "p99 < 20ms for 2s abort", [][]core.KindMetrics{good, good, good}, -1, ""},
+		{"without a break", "p99 < 20ms for 2s abort", [][]core.KindMetrics{slow, good, slow, slow, slow}, 3,
+			`the objective "p99 < 20ms for 2s abort" was missed for 2.0 s, at last with 1s`},
+		{"a break", "p99 < 20ms for 2s abort", [][]core.KindMetrics{slow, good, slow, good}, -1, ""},
+		{"silence is no break and no miss", "p99 < 20ms for 2s abort", [][]core.KindMetrics{slow, silent, silent, slow}, 3,
+			`the objective "p99 < 20ms for 2s abort" was missed for 2.0 s, at last with 1s`},
+		{"at once", "p99 < 20ms abort", [][]core.KindMetrics{good, slow}, 1, `the objective "p99 < 20ms abort" was missed for 1.0 s, at last with 1s`},
+		{"silence is no throughput", "throughput > 50 for 2s abort", [][]core.KindMetrics{good, silent, silent}, 2,
+			`the objective "throughput > 50 for 2s abort" was missed for 2.0 s, at last with 0.0 per second`},
+		{"errors", "A error_rate < 1% abort", [][]core.KindMetrics{good, failing}, 1, `the objective "A error_rate < 1% abort" was missed for 1.0 s, at last with 10.0 %`},
+		{"another kind", "B error_rate < 1% abort", [][]core.KindMetrics{failing}, -1, ""},
+		{"no abort", "p99 < 20ms", [][]core.KindMetrics{slow, slow}, -1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			slo, err := core.ParseSLO(c.slo)
+			is.NoErr(err)
+			is.Equal(core.MayAbort([]core.SLO{slo}), slo.Abort)
+			var w core.SLOWatch
+			for i, window := range c.windows {
+				var breach string
+				before := w
+				w, breach = w.Observe([]core.SLO{slo}, window, 1)
+				_, again := before.Observe([]core.SLO{slo}, window, 1) // pure
+				is.Equal(again, breach)
+				if i == c.at {
+					is.Equal(breach, c.breach)
+					return
+				}
+				is.Equal(breach, "")
+			}
+			is.Equal(c.at, -1)
+		})
+	}
+}
+
+func TestContradictorySLOs(t *testing.T) {
+	for _, c := range []struct {
+		slos    []string
+		message string
+	}{
+		{[]string{"throughput > 500"}, `slos[0] is "throughput > 500", but load.rate starts only 500 operations per second; allowed: a bound below that`},
+		{[]string{"p99 < 5ms", "p99 < 9ms"}, `slos[1] is "p99 < 9ms", but slos[0] is "p99 < 5ms", which is about the same; leave one of them out`},
+	} {
+		template := paced()
+		template.SLOs = c.slos
+		wantProblem(is.New(t), template, c.message)
+	}
+	template := paced()
+	template.SLOs = []string{"p99 < 5ms", "INSERT p99 < 9ms", "p99 < 50ms for 3s abort", "throughput > 499"}
+	is.New(t).NoErr(template.Validate())
 }

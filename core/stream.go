@@ -203,30 +203,56 @@ func (s *Stream) N() int64 { return s.n }
 // run may insert 2^32-1 keys, counted as if every inserting operation inserted
 // as many as the greatest.
 func (s *Stream) Next() int {
-	g := s.g
-	operation := g.mix.At(s.start + uint64(s.n))
-	o, m := &g.operations[operation], &s.made[operation]
-	offset := int64(-1)
-	if o.inserts > 0 {
-		offset = (s.inserts*g.connections + s.connection) * g.insertKeys
-		if offset > insertHalf-g.insertKeys {
-			s.current = Exhausted
-			return Exhausted
-		}
-		offset += s.insertFrom
+	operation, offset := s.choose()
+	if operation == Exhausted {
+		return Exhausted
 	}
+	o, m := &s.g.operations[operation], &s.made[operation]
 	r := NewRand(s.seed, uint64(s.connection), uint64(s.n))
 	for i := range o.parameters {
 		s.make(&o.parameters[i], m, i, &r, offset)
 	}
-	if o.inserts > 0 {
-		s.inserts++
-		s.inserted = offset + int64(o.inserts) - 1
-	}
-	m.count++
-	s.n++
+	s.pass(operation, offset)
 	s.current = operation
 	return operation
+}
+
+// Skip passes the next operation over: nobody makes it, but what follows is as if
+// it had been made. It returns what Next would have; arguments and hash there are
+// none.
+func (s *Stream) Skip() int {
+	operation, offset := s.choose()
+	if operation != Exhausted {
+		s.pass(operation, offset)
+		s.current = Exhausted
+	}
+	return operation
+}
+
+// choose is the next operation, and the offset of the first key that it inserts,
+// or -1.
+func (s *Stream) choose() (operation int, offset int64) {
+	g := s.g
+	operation = g.mix.At(s.start + uint64(s.n))
+	if g.operations[operation].inserts == 0 {
+		return operation, -1
+	}
+	offset = (s.inserts*g.connections + s.connection) * g.insertKeys
+	if offset > insertHalf-g.insertKeys {
+		s.current = Exhausted
+		return Exhausted, -1
+	}
+	return operation, offset + s.insertFrom
+}
+
+// pass moves on behind an operation.
+func (s *Stream) pass(operation int, offset int64) {
+	if inserts := s.g.operations[operation].inserts; inserts > 0 {
+		s.inserts++
+		s.inserted = offset + int64(inserts) - 1
+	}
+	s.made[operation].count++
+	s.n++
 }
 
 // Args are the arguments of one statement of the current operation, counted from

@@ -12,7 +12,7 @@ type Template struct {
 	Table       TemplateTable     `json:"table"`
 	Load        TemplateLoad      `json:"load"`
 	Mix         []TemplateOp      `json:"mix" jsonschema:"description=Operations and their weights in percent; the weights sum to 100"`
-	SLOs        []string          `json:"slos,omitempty" jsonschema:"description=Objectives such as 'p99 < 20ms' or 'POINT_LOOKUP p95 < 5ms' or 'error_rate < 0.1%' or 'throughput > 900'"`
+	SLOs        []string          `json:"slos,omitempty" jsonschema:"description=Objectives such as 'p99 < 20ms' or 'POINT_LOOKUP p95 < 5ms' or 'error_rate < 0.1%' or 'throughput > 900'; with 'for 10s abort' behind it one ends the run when missed for that long"`
 	Limits      TemplateLimits    `json:"limits,omitzero"`
 }
 
@@ -35,7 +35,7 @@ type TemplateTable struct {
 
 // TemplateLoad says how much load is made, by how many workers, for how long.
 type TemplateLoad struct {
-	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (closed loop)"`
+	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (default): each connection starts its next operation when the last has ended. QPS: operations are started at a rate whatever the target does"`
 	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED"`
 	Workers     int      `json:"workers" jsonschema:"description=How many workers; FIXED needs it"`
 	Connections int      `json:"connections" jsonschema:"description=Connections of each worker; FIXED needs it"`
@@ -46,6 +46,22 @@ type TemplateLoad struct {
 	ThinkTime   Duration `json:"think_time,omitempty" jsonschema:"description=Pause of a connection between two operations"`
 	Seed        int64    `json:"seed,omitempty" jsonschema:"description=Seed of every random choice; default 1"`
 	Sampling    *float64 `json:"sampling,omitempty" jsonschema:"description=Share of operations stored one by one in percent; default 1"`
+
+	Rate        float64      `json:"rate,omitempty" jsonschema:"description=Operations per second of all workers together; with a ramp the highest. QPS needs it"`
+	Arrivals    string       `json:"arrivals,omitempty" jsonschema:"description=How operations of QPS follow each other: uniform (default) or poisson"`
+	MaxLateness Duration     `json:"max_lateness,omitempty" jsonschema:"description=Operations of QPS that could not be started within this time are skipped and counted; default 100ms"`
+	CatchUp     bool         `json:"catch_up,omitempty" jsonschema:"description=Start every operation of QPS however late it is (default false); a target that stalled gets all of them at once"`
+	Ramp        TemplateRamp `json:"ramp,omitzero" jsonschema:"description=How the rate (QPS) or the connections of each worker (CONCURRENCY) change from the beginning of the measurement"`
+}
+
+// TemplateRamp is how the load changes; the zero value means not at all.
+type TemplateRamp struct {
+	Shape  string   `json:"shape" jsonschema:"description=linear or steps; with QPS also sine or spike"`
+	From   float64  `json:"from,omitempty" jsonschema:"description=The lowest value; operations per second of all workers (QPS) or connections of each worker (CONCURRENCY)"`
+	Over   Duration `json:"over,omitempty" jsonschema:"description=linear and steps: time until the highest value. spike: its length"`
+	Steps  int      `json:"steps,omitempty" jsonschema:"description=steps: how many equal ones"`
+	At     Duration `json:"at,omitempty" jsonschema:"description=spike: when it begins"`
+	Period Duration `json:"period,omitempty" jsonschema:"description=sine: time from lowest to lowest. spike: time until it comes again; without it comes once"`
 }
 
 // TemplateOp is one operation of the mix: a built-in kind, one custom statement

@@ -13,9 +13,12 @@ const (
 	invalidCoverage   = 0.50
 	degradedErrorRate = 0.01 // share of operations that failed
 	invalidErrorRate  = 0.50
-	degradedShortfall = 0.95 // share of the planned time or operations
-	degradedPool      = 0.95 // share of the connections asked for
-	degradedCPU       = 90.0 // percent of what the load generator may use
+	degradedShortfall = 0.95  // share of the planned time or operations
+	degradedPool      = 0.95  // share of the connections asked for
+	degradedCPU       = 90.0  // percent of what the load generator may use
+	degradedMissed    = 0.001 // share of the open loop's schedule that was not started
+	invalidMissed     = 0.50
+	degradedOverslept = 0.01 // share of operations that the load generator started late
 	clockTolerance    = 50 * time.Millisecond
 	clockShare        = 0.01 // of the measured time
 )
@@ -62,6 +65,7 @@ func Judge(in VerdictInput) Verdict {
 	var j judgement
 	j.measured(in)
 	j.coverage(in)
+	j.schedule(in.Measured)
 	j.errors(in)
 	if in.Ledger.Problem != "" || !in.Ledger.Balanced {
 		j.degrade("the ledger does not balance: %s", in.Ledger.Problem)
@@ -127,6 +131,26 @@ func (j *judgement) coverage(in VerdictInput) {
 		j.invalidate("%s", text)
 	case in.Coverage < degradedCoverage:
 		j.degrade("%s", text)
+	}
+}
+
+// schedule looks at what an open loop has missed of its schedule. A closed loop
+// misses nothing.
+func (j *judgement) schedule(c Counts) {
+	if missed := c.Skipped + c.Unserved; missed > 0 {
+		rate := float64(missed) / float64(c.Scheduled)
+		text := fmt.Sprintf("%d of %d scheduled operations were not started (%s): %d skipped, since no connection was free in time, and %d still due when the load ended. "+
+			"The percentiles lack them; more connections, or a lower rate, let all start", missed, c.Scheduled, share(rate), c.Skipped, c.Unserved)
+		switch {
+		case rate > invalidMissed:
+			j.invalidate("%s", text)
+		case rate > degradedMissed:
+			j.degrade("%s", text)
+		}
+	}
+	if c.Started > 0 && float64(c.Overslept) > degradedOverslept*float64(c.Started) {
+		j.degrade("%d of %d operations were started more than %s late though a connection was waiting (%s): the load generator missed its schedule",
+			c.Overslept, c.Started, LateAfter, share(float64(c.Overslept)/float64(c.Started)))
 	}
 }
 

@@ -60,6 +60,21 @@ func TestJudge(t *testing.T) {
 		{"coverage 49 %", func(in *input) { in.Coverage = 0.49 }, core.InvalidRun, "the workers made 49.0 % of the load: they were at work for that share of the measurement"},
 		{"coverage unknown", func(in *input) { in.Coverage = math.NaN() }, core.InvalidRun, "the workers made an unknown share of the load: they were at work for that share of the measurement"},
 
+		{"missed 0.1 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped = 1001, 1 }, core.Valid, ""},
+		{"missed 0.2 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped, in.Measured.Unserved = 1002, 1, 1 }, core.Degraded,
+			"2 of 1002 scheduled operations were not started (0.2 %): 1 skipped, since no connection was free in time, and 1 still due when the load ended. " +
+				"The percentiles lack them; more connections, or a lower rate, let all start"},
+		{"missed 50 %", func(in *input) { in.Measured.Scheduled, in.Measured.Unserved = 2000, 1000 }, core.Degraded,
+			"1000 of 2000 scheduled operations were not started (50.0 %): 0 skipped, since no connection was free in time, and 1000 still due when the load ended. " +
+				"The percentiles lack them; more connections, or a lower rate, let all start"},
+		{"missed more", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped = 2001, 1001 }, core.InvalidRun,
+			"1001 of 2001 scheduled operations were not started (50.0 %): 1001 skipped, since no connection was free in time, and 0 still due when the load ended. " +
+				"The percentiles lack them; more connections, or a lower rate, let all start"},
+		{"late behind others", func(in *input) { in.Measured.Late = 900 }, core.Valid, ""},
+		{"overslept 1 %", func(in *input) { in.Measured.Late, in.Measured.Overslept = 10, 10 }, core.Valid, ""},
+		{"overslept more", func(in *input) { in.Measured.Late, in.Measured.Overslept = 11, 11 }, core.Degraded,
+			"11 of 1000 operations were started more than 1ms late though a connection was waiting (1.1 %): the load generator missed its schedule"},
+
 		{"errors 1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 990, 10 }, core.Valid, ""},
 		{"errors 1.1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 989, 11 }, core.Degraded, "11 of 1000 operations failed (1.1 %)"},
 		{"errors 50 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 500, 500 }, core.Degraded, "500 of 1000 operations failed (50.0 %)"},

@@ -140,6 +140,12 @@ func planned(load core.ScenarioLoad) string {
 	if load.Warmup > 0 {
 		text += ", warmup " + Span(load.Warmup.Std())
 	}
+	if load.OpenLoop() {
+		text += ", open loop at " + offered(&load)
+	}
+	if load.Ramp != nil {
+		text += ", ramp " + ramp(&load)
+	}
 	if load.ThinkTime > 0 {
 		text += ", think time " + Latency(load.ThinkTime.Std())
 	}
@@ -287,6 +293,9 @@ func (p *page) ledger(parent *core.Rollup) {
 	l := &parent.Ledger
 	text := fmt.Sprintf("%s scheduled = %s started + %s skipped + %s unserved; started = %s ok + %s errors + %s aborted + %s lost",
 		Count(l.Scheduled), Count(l.Started), Count(l.Skipped), Count(l.Unserved), Count(l.OK), Count(l.Errors), Count(l.Aborted), Count(l.Lost))
+	if l.Late > 0 {
+		text += fmt.Sprintf("; %s of those started were more than %s late", Count(l.Late), core.LateAfter)
+	}
 	if !l.Balanced {
 		text = p.paint(bad, "NOT BALANCED") + ": " + Clean(l.Problem)
 	}

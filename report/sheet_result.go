@@ -174,6 +174,10 @@ func ledgerBlocks(p *core.Rollup) []block {
 	} {
 		t.add(row.name, Count(row.n))
 	}
+	if l.Late > 0 {
+		t.add("of the started, more than "+core.LateAfter.String()+" late", Count(l.Late))
+		t.add("of these, though a connection was waiting", Count(l.Overslept))
+	}
 	return []block{balance, tableBlock(t), factsBlock(core.Fact{Name: "operation hash", Value: fmt.Sprintf("%016x", p.Hash)})}
 }
 

@@ -47,6 +47,9 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "mode", Value: Clean(load.Mode)},
 		core.Fact{Name: "workers", Value: fmt.Sprintf("%s (%s)", Count(load.Workers), Clean(load.Scaling))},
 		core.Fact{Name: "connections", Value: Count(load.Connections) + " over all workers"},
+		core.Fact{Name: "rate", Value: offered(load)},
+		core.Fact{Name: "skipped when later than", Value: length(load.MaxLateness)},
+		core.Fact{Name: "ramp", Value: ramp(load)},
 		core.Fact{Name: "warmup", Value: Span(load.Warmup.Std())},
 		core.Fact{Name: "duration", Value: length(load.Duration)},
 		core.Fact{Name: "cooldown", Value: Span(load.Cooldown.Std())},
@@ -61,6 +64,40 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "on loss of a worker", Value: Clean(string(limits.OnLoss))},
 	)
 	return []block{what, tableBlock(mixTable(s.Operations))}
+}
+
+// offered is the rate of an open loop.
+func offered(load *core.ScenarioLoad) string {
+	if !load.OpenLoop() {
+		return ""
+	}
+	return Rate(load.Rate) + "/s, " + Clean(load.Arrivals)
+}
+
+// ramp is how the load changes, in words.
+func ramp(load *core.ScenarioLoad) string {
+	r := load.Ramp
+	if r == nil {
+		return ""
+	}
+	lowest, highest, unit := Count(int64(r.From)), Count(load.Connections), " connections"
+	if load.OpenLoop() {
+		lowest, highest, unit = Rate(r.From), Rate(load.Rate), "/s"
+	}
+	text := fmt.Sprintf("%s, %s to %s%s", Clean(r.Shape), lowest, highest, unit)
+	if r.Steps > 0 {
+		text += " in " + plural(r.Steps, "step")
+	}
+	if r.At > 0 {
+		text += " at " + Span(r.At.Std())
+	}
+	if r.Over > 0 {
+		text += " over " + Span(r.Over.Std())
+	}
+	if r.Period > 0 {
+		text += " each " + Span(r.Period.Std())
+	}
+	return text
 }
 
 func onlyIf(yes bool, text string) string {

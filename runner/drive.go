@@ -68,6 +68,7 @@ type driver struct {
 	beats    []core.Beat // the newest of each worker, with its last report
 	counts   map[string]int64
 	measured *series
+	watch    core.SLOWatch
 	effects  *effects
 	poll     time.Duration
 	stops    <-chan core.StopRequested

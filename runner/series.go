@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -32,7 +33,8 @@ type series struct {
 	queued  map[string]int64 // per worker: the last sequence that was queued or stored
 	window  map[slot][]ports.WorkerInterval
 	order   []slot
-	latest  *ports.RunInterval // newest that every worker is in
+	latest  *ports.RunInterval  // newest that every worker is in
+	fresh   []ports.RunInterval // those that became the latest and were not looked at yet
 	// horizon is the offset, in milliseconds, up to which the store may hold more
 	// of a slot than the window does.
 	horizon int64
@@ -150,6 +152,7 @@ func (s *series) stored(b batch) {
 	s.unsent = slices.DeleteFunc(s.unsent, func(w ports.WorkerInterval) bool {
 		return w.Interval.Sequence <= b.acknowledged[w.GroupID]
 	})
+	slices.SortStableFunc(b.aggregates, func(a, b ports.RunInterval) int { return cmp.Compare(a.Offset, b.Offset) })
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
 		full := len(workersIn(s.window[slotOfRun(*a)])) >= b.health.healthy+b.health.ended
@@ -157,6 +160,7 @@ func (s *series) stored(b batch) {
 		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
 		if full && !short && (s.latest == nil || later(a, s.latest)) {
 			s.latest = a
+			s.fresh = append(s.fresh, *a)
 		}
 	}
 }

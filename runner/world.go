@@ -113,7 +113,27 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	for i := range d.run.Workers {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
 	}
-	return facts
+	return append(facts, d.objectives(now)...)
+}
+
+// objectives ends a run that misses what it was to be ended for. Every interval
+// that all workers are in is looked at once, in order; a successor begins anew.
+func (d *driver) objectives(now time.Time) (facts []core.Event) {
+	fresh := d.measured.fresh
+	d.measured.fresh = nil
+	if !core.MayAbort(d.scenario.SLOs) || d.run.Status != core.Running {
+		return nil
+	}
+	for i := range fresh {
+		if fresh[i].Phase != core.Measurement {
+			continue
+		}
+		var breach string
+		if d.watch, breach = d.watch.Observe(d.scenario.SLOs, fresh[i].Kinds, fresh[i].Seconds); breach != "" {
+			return []core.Event{core.StopRequested{At: now, Reason: core.SLOAbort, Detail: breach}}
+		}
+	}
+	return nil
 }
 
 // keep takes the beats that are new; of the others only their age is news.

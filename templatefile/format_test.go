@@ -143,3 +143,27 @@ func TestSchema(t *testing.T) {
 	_, err = os.Stat("testdata/schema.json")
 	is.NoErr(err)
 }
+
+// The keys of an open loop are written and read as the others are, and set one by
+// one.
+func TestFormatOpenLoop(t *testing.T) {
+	is := is.New(t)
+	open := full()
+	open.Tags = nil // some are wrong on purpose
+	second := core.Duration(time.Second)
+	open.Load.Mode, open.Load.ThinkTime = core.ModeQPS, 0
+	open.Load.Rate, open.Load.Arrivals, open.Load.MaxLateness = 12.5, core.ArrivalsPoisson, second
+	open.Load.Ramp = core.TemplateRamp{Shape: core.ShapeSpike, From: 0.5, Over: second, At: 2 * second, Period: 5 * second}
+	is.NoErr(open.Validate())
+	text, err := templatefile.Format(open)
+	is.NoErr(err)
+	is.True(strings.Contains(string(text), "  rate: 12.5\n  arrivals: poisson\n  max_lateness: 1s\n  ramp:\n    shape: spike\n    from: 0.5\n    over: 1s\n    at: 2s\n    period: 5s\n"))
+	is.Equal(asJSON(t, parseOne(t, "open.yaml", string(text))), asJSON(t, open))
+
+	closed := full()
+	closed.Tags = nil
+	set, err := templatefile.Set(closed, []string{"load.ramp.shape=steps", "load.ramp.steps=3", "load.ramp.over=2s", "load.ramp.from=1"})
+	is.NoErr(err)
+	is.NoErr(set.Validate())
+	is.Equal(set.Load.Ramp, core.TemplateRamp{Shape: core.ShapeSteps, From: 1, Over: 2 * second, Steps: 3})
+}

@@ -105,16 +105,20 @@ func restrict(s *jsonschema.Schema, path string) {
 	case "table.type":
 		words("STANDARD", "HYBRID", "INTERACTIVE")
 	case "load.mode":
-		words(core.ModeConcurrency)
+		words(core.ModeConcurrency, core.ModeQPS)
 	case "load.scaling":
 		words(core.ScalingFixed)
+	case "load.arrivals":
+		words(core.ArrivalsUniform, core.ArrivalsPoisson)
+	case "load.ramp.shape":
+		words(core.ShapeLinear, core.ShapeSteps, core.ShapeSine, core.ShapeSpike)
 	case "mix[].access":
 		words(core.AccessRead, core.AccessWrite)
 	case "table.rows", "load.workers", "load.connections":
 		s.Minimum = "1"
 	case "mix[].weight", "load.sampling":
 		s.Minimum, s.Maximum = "0", "100"
-	case "load.operations", "mix[].theta", "mix[].span":
+	case "load.operations", "load.rate", "load.ramp.from", "load.ramp.steps", "mix[].theta", "mix[].span":
 		s.Minimum = "0"
 	case "mix[].kind":
 		for _, kind := range core.Kinds() {

@@ -40,13 +40,19 @@ type connection struct {
 	index   int             // within the worker
 	global  int64           // within the run
 	ctx     context.Context // of operations; renewed only after a cancel
-	stream  *core.Stream
-	session ports.Session // nil while none is open
+	stream  *core.Stream    // nil in an open loop
+	session ports.Session   // nil while none is open
 
 	op    int // the operation at hand
 	phase int // it belongs to
 	hash  uint64
 	args  [][]any // by statement
+
+	due       time.Duration // its intended start; 0 in a closed loop
+	overslept bool          // the connection was waiting for that, should it be late
+	lane, n   int64         // whose stream has made it, and its place there
+	entry     time.Duration // into a closed loop with a ramp, since the measurement began
+	alarm     *alarm        // for the last part of waits; nil: the timer has to do
 
 	schedule *core.LoadSchedule // as last seen
 	until    time.Duration      // the phase holds up to this stamp, by that schedule
@@ -62,8 +68,14 @@ type connection struct {
 
 func (l *load) newConnection(index int, global int64) *connection {
 	c := &connection{
-		load: l, index: index, global: global, stream: l.generator.Connection(global),
+		load: l, index: index, global: global, lane: global,
 		args: make([][]any, l.longest), phase: noPhase, left: math.MaxInt64,
+	}
+	if l.pacer == nil {
+		c.stream = l.generator.Connection(global)
+	}
+	if l.entries != nil {
+		c.entry = l.entries[index]
 	}
 	if l.quotas {
 		c.left = core.Quota(l.scenario.Load.Operations, int64(l.scenario.Load.Connections), global)
@@ -106,6 +118,9 @@ const (
 // run makes operations until the load ends, and reports whether its quota is
 // done.
 func (c *connection) run() (quotaDone bool) {
+	if c.load.pacer != nil {
+		return c.serve()
+	}
 	for drawn := false; ; {
 		if !drawn && !c.draw() {
 			break
@@ -151,7 +166,7 @@ func (c *connection) draw() bool {
 		c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
 		return false
 	}
-	c.hash = c.stream.Hash()
+	c.hash, c.n = c.stream.Hash(), c.stream.N()-1
 	for i := range c.load.operations[c.op].statements {
 		c.args[i] = c.stream.Args(i)
 	}
@@ -168,6 +183,11 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 		return turnOver
 	case c.phase == noPhase:
 		if !c.pause(schedule.Begin() - start) {
+			return turnOver
+		}
+		return turnAgain
+	case c.entry > 0 && !c.entered(schedule, start):
+		if !c.enter(schedule, start) {
 			return turnOver
 		}
 		return turnAgain
@@ -208,7 +228,7 @@ func phaseSpan(s *core.LoadSchedule, at time.Duration) (phase int, until time.Du
 // perform executes the operation at hand and records it. It is false when the
 // connection was abandoned meanwhile.
 func (c *connection) perform(start time.Duration) bool {
-	if !c.begin(start, c.hash, c.op, c.phase) && !(c.settle() && c.begin(start, c.hash, c.op, c.phase)) {
+	if !c.publish(start) && !(c.settle() && c.publish(start)) {
 		return false
 	}
 	rows, err := c.execute(&c.load.operations[c.op])
@@ -226,6 +246,12 @@ func (c *connection) perform(start time.Duration) bool {
 		c.sample(start, rows, nil, "")
 	}
 	return !full || c.settle()
+}
+
+// publish says that the operation at hand is in flight.
+func (c *connection) publish(start time.Duration) bool {
+	c.intend(c.due, c.overslept)
+	return c.begin(start, c.hash, c.op, c.phase)
 }
 
 // execute calls the target: one statement, or a transaction.
@@ -306,25 +332,6 @@ func (c *connection) fail(start time.Duration, err error) bool {
 		c.sample(start, 0, err, class)
 	}
 	return true
-}
-
-// pause waits with nothing in flight. It is false when the load has been
-// stopped.
-func (c *connection) pause(d time.Duration) bool { return c.settle() && c.wait(d) }
-
-func (c *connection) wait(d time.Duration) bool {
-	if c.timer == nil {
-		c.timer = time.NewTimer(d)
-	} else {
-		c.timer.Reset(d)
-	}
-	defer c.timer.Stop()
-	select {
-	case <-c.timer.C:
-		return true
-	case <-c.load.stop:
-		return false
-	}
 }
 
 // The pauses before a broken session is replaced: none at first, then doubling.

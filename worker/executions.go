@@ -61,11 +61,12 @@ func (s sampler) chooses(connection, n int64, measured bool) bool {
 
 // sampled is one chosen operation as the connection hands it over.
 type sampled struct {
-	connection int64
+	connection int64 // whose stream has made it
 	n          int64
 	kind       string
 	measured   bool
 	phase      int
+	due        time.Duration // 0 in a closed loop
 	start, end time.Duration
 	rows       int64
 	queryID    string
@@ -76,12 +77,11 @@ type sampled struct {
 // sample hands the operation that has just ended over, if it is chosen. It never
 // waits.
 func (c *connection) sample(start time.Duration, rows int64, err error, class string) {
-	n := c.stream.N() - 1
-	if !c.load.sampler.chooses(c.global, n, c.measured) {
+	if !c.load.sampler.chooses(c.lane, c.n, c.measured) {
 		return
 	}
 	s := sampled{
-		connection: c.global, n: n, kind: c.load.operations[c.op].kind, measured: c.measured, phase: c.phase,
+		connection: c.lane, n: c.n, due: c.due, kind: c.load.operations[c.op].kind, measured: c.measured, phase: c.phase,
 		start: start, end: c.ended, rows: rows, queryID: c.session.QueryID(), err: err, class: class,
 	}
 	select {
@@ -188,6 +188,10 @@ func wait(ctx context.Context, d time.Duration) {
 // execution is a sampled operation as it is stored.
 func (w *executionWriter) execution(s sampled) core.Execution {
 	zero := w.clock.origin()
+	intended := s.start
+	if s.due != 0 {
+		intended = s.due
+	}
 	part := "w"
 	if s.measured {
 		part = "m"
@@ -200,9 +204,9 @@ func (w *executionWriter) execution(s sampled) core.Execution {
 		QueryID:    s.queryID,
 		Kind:       s.kind,
 		Start:      zero.Add(s.start),
-		Intended:   zero.Add(s.start),
+		Intended:   zero.Add(intended),
 		Service:    s.end - s.start,
-		Response:   s.end - s.start,
+		Response:   s.end - intended,
 		Rows:       s.rows,
 		Success:    s.err == nil,
 		ErrorClass: s.class,

@@ -124,7 +124,7 @@ func (f *fleet) launch(ctx context.Context, index, epoch int) {
 func (f *fleet) worker(ctx context.Context, index, epoch int) Exit {
 	return Run(ctx, Config{
 		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: f.scenario.Load.Workers,
-		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index], Observe: f.observe,
+		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index], Observe: f.observe, CoarseTimers: true,
 	}, Ports{
 		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage,
 		Target: func(context.Context, core.ScenarioTarget) (ports.Target, error) { return f.open, nil },
@@ -283,6 +283,8 @@ func differ(a, b []core.KindMetrics) string {
 			return fmt.Sprintf("%s %+v and %s %+v", a[i].Kind, a[i].Counts, b[i].Kind, b[i].Counts)
 		case !a[i].Service.Equal(&b[i].Service):
 			return a[i].Kind + ": histograms"
+		case (a[i].Response == nil) != (b[i].Response == nil) || a[i].Response != nil && !a[i].Response.Equal(b[i].Response):
+			return a[i].Kind + ": histograms of the response time"
 		case !slices.EqualFunc(a[i].Statements, b[i].Statements, func(a, b core.StatementMetrics) bool {
 			return a.Name == b.Name && a.Service.Equal(&b.Service)
 		}):

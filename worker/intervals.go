@@ -177,6 +177,19 @@ func (c *collector) gather() {
 		c.absorb(full, schedule, now)
 		c.spare = full
 	}
+	if c.load.pacer != nil {
+		c.load.pacer.collect(schedule, now, c.miss)
+	}
+}
+
+// miss counts operations of an open loop that were never started.
+func (c *collector) miss(phase, operation int, skipped, unserved uint64) {
+	t := &c.open[phase]
+	if t.kinds == nil {
+		t.kinds = c.noKinds()
+	}
+	t.any = true
+	t.kinds[operation].Counts.Add(core.Counts{Scheduled: skipped + unserved, Skipped: skipped, Unserved: unserved})
 }
 
 // absorb adds a buffer to what is open and empties it. Memory of a phase that
@@ -211,8 +224,15 @@ func (t *tally) add(from *phaseBuffer, noKinds func() []core.KindMetrics) {
 		to := &t.kinds[i]
 		to.Counts.Add(core.Counts{
 			Scheduled: k.started, Started: k.started, OK: k.ok, Errors: k.errors, Aborted: k.aborted, Lost: k.lost, Rows: k.rows,
+			Late: k.late, Overslept: k.overslept,
 		})
 		to.Service.Merge(&k.service)
+		if k.response != nil {
+			if to.Response == nil {
+				to.Response = &core.Histogram{}
+			}
+			to.Response.Merge(k.response)
+		}
 		if k.ok > 0 {
 			to.Statements = core.MergeStatements(to.Statements, k.statements)
 		}
@@ -228,7 +248,7 @@ func (t *tally) add(from *phaseBuffer, noKinds func() []core.KindMetrics) {
 func (c *collector) emit(markAt, now time.Duration, offset float64) {
 	schedule := c.load.schedule.Load()
 	zero := c.clock.origin()
-	connections := c.load.openCount()
+	connections, target := c.load.openCount(), c.load.targetAt(now-1, c.target)
 	for p := range phaseCount {
 		start, end := schedule.Window(phaseName(p))
 		if start >= markAt && start < end {
@@ -248,7 +268,7 @@ func (c *collector) emit(markAt, now time.Duration, offset float64) {
 		c.sequence++
 		c.list = append(c.list, core.Interval{
 			Sequence: c.sequence, Phase: phaseName(p), Start: zero.Add(from), Seconds: (to - from).Seconds(), Offset: offset,
-			Kinds: kinds, Connections: connections, Target: c.target, CPU: c.gauge.cpu, Memory: c.gauge.memory,
+			Kinds: kinds, Connections: connections, Target: target, CPU: c.gauge.cpu, Memory: c.gauge.memory,
 		})
 	}
 	c.lastCut = now
@@ -367,5 +387,5 @@ func (c *collector) sampleUsage(now time.Duration) {
 func (c *collector) gauges() (target int, cpu, memory float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.target, c.gauge.cpu, c.gauge.memory
+	return c.load.targetAt(c.load.clock.now(), c.target), c.gauge.cpu, c.gauge.memory
 }

@@ -42,9 +42,13 @@ type load struct {
 
 	target      ports.Target
 	connections []*connection
+	pacer       *pacer          // of an open loop; nil in a closed one
+	entries     []time.Duration // into a closed loop with a ramp, by connection; nil: none waits
+	coarse      bool            // waits by the runtime's timers alone
 	schedule    atomic.Pointer[core.LoadSchedule]
-	stop        chan struct{} // closed when the load is over before its time
-	cancelling  chan struct{} // closed when operations are to be cancelled
+	changed     atomic.Pointer[chan struct{}] // closed when the schedule is another one
+	stop        chan struct{}                 // closed when the load is over before its time
+	cancelling  chan struct{}                 // closed when operations are to be cancelled
 	stopOnce    sync.Once
 	cancelOnce  sync.Once
 
@@ -96,7 +100,15 @@ func newLoad(ctx context.Context, clock clock, s core.Scenario, pools []core.Val
 		})
 		l.longest = max(l.longest, len(op.Statements))
 	}
+	changed := make(chan struct{})
+	l.changed.Store(&changed)
 	first, count := core.Connections(s.Load.Connections, s.Load.Workers, worker)
+	if s.Load.OpenLoop() {
+		l.pacer = newPacer(clock, s, worker, generator)
+	}
+	if entries := core.Entries(s.Load); entries != nil {
+		l.entries = entries[first : first+count]
+	}
 	for i := range count {
 		l.connections = append(l.connections, l.newConnection(i, int64(first+i)))
 	}
@@ -195,11 +207,29 @@ func (l *load) quotaDone(at time.Duration) {
 	}
 }
 
-// publish gives the connections a schedule, if it is another one.
+// publish gives the connections a schedule, if it is another one, and wakes those
+// that wait for one. One goroutine at a time may call it.
 func (l *load) publish(s core.LoadSchedule) {
 	if *l.schedule.Load() != s {
 		l.schedule.Store(&s)
+		changed := make(chan struct{})
+		close(*l.changed.Swap(&changed))
 	}
+}
+
+// change is closed when the schedule becomes another one than it is now.
+func (l *load) change() <-chan struct{} { return *l.changed.Load() }
+
+// targetAt is how many of target connections a ramp has let in.
+func (l *load) targetAt(now time.Duration, target int) int {
+	if l.entries == nil {
+		return target
+	}
+	since := time.Duration(0) // in the warm-up too
+	if from := l.schedule.Load().Measurement; from < now {
+		since = now - from
+	}
+	return min(target, core.Entered(l.entries, since))
 }
 
 // end lets no further operation start and wakes whoever pauses. The schedule

@@ -58,6 +58,7 @@ func (w *worker) prepare(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return core.ExitRefused, err
 	}
+	w.load.coarse = w.config.CoarseTimers
 	w.collector = newCollector(w.load, w.store, w.ports.Usage)
 	if w.load.samples != nil && w.ports.Results != nil {
 		w.executions = &executionWriter{

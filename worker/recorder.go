@@ -56,7 +56,9 @@ type phaseBuffer struct {
 
 type kindBuffer struct {
 	started, ok, errors, aborted, lost, rows uint64
+	late, overslept                          uint64 // of those started, in an open loop
 	service                                  core.Histogram
+	response                                 *core.Histogram         // nil in a closed loop
 	statements                               []core.StatementMetrics // of a transaction; nil until one has succeeded
 	failures                                 []core.ErrorCount
 }
@@ -88,17 +90,21 @@ func (k *kindBuffer) reset() {
 		return
 	}
 	k.service.Reset()
+	if k.response != nil {
+		k.response.Reset()
+	}
 	for i := range k.statements {
 		k.statements[i].Service.Reset()
 	}
-	*k = kindBuffer{service: k.service, statements: k.statements}
+	*k = kindBuffer{service: k.service, response: k.response, statements: k.statements}
 }
 
 // An entry is one operation in the log of a recorder. What begin writes is never
 // written again until the entry is absorbed, so others may read it while the
 // operation is in flight.
 type entry struct {
-	start time.Duration // written by begin, as are hash, kind and phase
+	start time.Duration // written by begin, as are all but end, rows and window
+	due   time.Duration // the intended start; 0 in a closed loop
 	hash  uint64
 	end   time.Duration
 	rows  int64
@@ -106,6 +112,8 @@ type entry struct {
 	phase int8
 	// window is the phase in whose window it ended; noPhase: in none.
 	window int8
+	// overslept says that its connection waited for its time, and missed it.
+	overslept bool
 }
 
 // The log of a recorder: its position fits the low bits of the state.
@@ -169,6 +177,14 @@ func (r *recorder) begin(start time.Duration, hash uint64, kind, phase int) bool
 	return true
 }
 
+// intend says of the operation that is begun next when it is due, and whether
+// its connection had been waiting for that. It is for open loops, and comes
+// before each begin: those of closed loops leave the zero values.
+func (r *recorder) intend(due time.Duration, overslept bool) {
+	e := &r.log[r.tail&logMask]
+	e.due, e.overslept = due, overslept
+}
+
 // resume says that something new is in flight for a cancelled operation: its
 // undoing, under another context.
 func (r *recorder) resume(now time.Duration) {
@@ -227,7 +243,7 @@ func (r *recorder) absorb(tail int) {
 	if r.counted { // while it was in flight; the loop counts it again
 		e := &r.log[r.head&logMask]
 		p := r.buffer.phase(int(e.phase), r.kinds)
-		p.kinds[e.kind].started--
+		p.kinds[e.kind].countStart(e, -1)
 		p.hash -= e.hash
 	}
 	var p *phaseBuffer
@@ -240,10 +256,13 @@ func (r *recorder) absorb(tail int) {
 		}
 		p.hash += e.hash
 		k := &p.kinds[e.kind]
-		k.started++
+		k.countStart(e, 1)
 		k.ok++
 		k.rows += uint64(e.rows)
 		k.service.Record(e.end - e.start)
+		if e.due != 0 {
+			k.respond(e.end - e.due)
+		}
 		if e.window == at {
 			p.completed++
 		} else if e.window != noPhase {
@@ -258,6 +277,25 @@ func (r *recorder) absorb(tail int) {
 	r.head, r.counted = tail, false
 }
 
+// countStart counts the start of an operation, or takes it back with -1.
+func (k *kindBuffer) countStart(e *entry, n int) {
+	k.started += uint64(n)
+	if e.due != 0 && e.start-e.due > core.LateAfter {
+		k.late += uint64(n)
+		if e.overslept {
+			k.overslept += uint64(n)
+		}
+	}
+}
+
+// respond records a response time.
+func (k *kindBuffer) respond(d time.Duration) {
+	if k.response == nil {
+		k.response = &core.Histogram{}
+	}
+	k.response.Record(d)
+}
+
 // countStart counts the entry at head as started, once. The lock must be held.
 func (r *recorder) countStart() *kindBuffer {
 	e := &r.log[r.head&logMask]
@@ -265,7 +303,7 @@ func (r *recorder) countStart() *kindBuffer {
 	k := &p.kinds[e.kind]
 	if !r.counted {
 		r.counted = true
-		k.started++
+		k.countStart(e, 1)
 		p.hash += e.hash
 		r.buffer.lastStart = e.start
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// Signals are the platform's requests to end: the first drains, the second
 	// gives up what is in flight. May be nil.
 	Signals <-chan struct{}
+	// CoarseTimers makes an open loop wait by the runtime's timers alone, which on
+	// an idle host are up to a millisecond late: for tests on virtual time.
+	CoarseTimers bool
 	// Observe is called at every turn of the machine, at least once per interval,
 	// from its goroutine. It must return soon. May be nil.
 	Observe func(Observation)

@@ -161,6 +161,9 @@ func assignments(cmd *cobra.Command) ([]string, error) {
 	if flags.Changed("operations") && !flags.Changed("duration") {
 		set = append(set, "load.duration=0s") // bounded by operations alone
 	}
+	if flags.Changed("rate") {
+		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
+	}
 	for _, f := range overrideFlags {
 		if flags.Changed(f.name) {
 			set = append(set, f.key+"="+flags.Lookup(f.name).Value.String())

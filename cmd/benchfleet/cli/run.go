@@ -99,7 +99,9 @@ result and the stop certificate are stored and shown. A second Ctrl-C kills the
 workers at once.
 
 Flags change the template for this run only. --operations takes the place of the
-template's duration; given both, the run ends with whichever comes first.
+template's duration; given both, the run ends with whichever comes first. --rate
+takes the place of its load mode and think time: operations are started at that
+rate, whatever the target does, and response times count from when they should have.
 
 With --output json, stdout holds the result, or the findings of a refusal if there
 is no run yet.
@@ -108,6 +110,7 @@ is no run yet.
 		Example: `  benchfleet run oltp
   benchfleet run oltp --workers 5 --connections 8 --duration 1m --seed 7
   benchfleet run oltp --operations 100000 --warmup 0s
+  benchfleet run oltp --rate 500 --set load.arrivals=poisson
   benchfleet run oltp --set load.think_time=0s --set mix[0].keys=uniform
   benchfleet run oltp --detach                     # then: watch, status, logs, stop
   benchfleet run oltp --output json > result.json`,

@@ -30,6 +30,7 @@ type overrides struct {
 var overrideFlags = []struct{ name, key, help string }{
 	{"workers", "load.workers", "start `N` workers"},
 	{"connections", "load.connections", "keep `N` connections in each worker"},
+	{"rate", "load.rate", "start `N` operations per second in all workers together, whatever the target does"},
 	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
 	{"duration", "load.duration", "measure for a `TIME` like 30s"},
 	{"operations", "load.operations", "measure `N` operations"},
@@ -46,7 +47,7 @@ func (o *overrides) add(cmd *cobra.Command) {
 }
 
 // apply changes the template. --operations alone bounds the run by operations
-// only.
+// only; --rate takes the place of the mode and the think time.
 func (o *overrides) apply(t core.Template) (core.Template, error) {
 	given := map[string]bool{}
 	for _, f := range overrideFlags {
@@ -57,6 +58,9 @@ func (o *overrides) apply(t core.Template) (core.Template, error) {
 	}
 	if given["warmup"] && !given["operations"] && t.Load.Duration == 0 && t.Load.Operations == 0 {
 		t.Load.Duration = core.DefaultDuration // else the default warm-up would come with it
+	}
+	if given["rate"] {
+		t.Load.Mode, t.Load.ThinkTime = core.ModeQPS, 0
 	}
 	for _, f := range overrideFlags {
 		if !given[f.name] {

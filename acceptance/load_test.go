@@ -1,0 +1,36 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// TestAcceptanceOpenLoop: --rate starts operations by one schedule that all
+// workers share, and what is due is started or accounted for.
+func TestAcceptanceOpenLoop(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	o := s.must("run", "short", "--rate", "600", "--duration", "2s", "--output", "json", "--set", "load.catch_up=true")
+	d := o.result(t)
+	is.Equal(d.Status, "COMPLETED")
+	var more struct {
+		Ledger struct{ Scheduled, Started, Skipped, Unserved int64 }
+	}
+	is.NoErr(json.Unmarshal([]byte(o.stdout), &more))
+	is.True(d.Ledger.Balanced)
+	is.True(math.Abs(float64(more.Ledger.Scheduled)-600*2.3) <= 6) // of each worker one may lie on the edge of a phase
+	is.Equal(more.Ledger.Skipped, int64(0))
+	is.Equal(more.Ledger.Scheduled, more.Ledger.Started+more.Ledger.Unserved)
+	is.True(math.Abs(float64(d.Total.Operations+more.Ledger.Unserved)-1200) <= 3)
+	is.Equal(s.number(s.db(), "SELECT COUNT(*) FROM RUN_STATUS WHERE SCENARIO_CONFIG ->> '$.load.mode' = 'QPS'"), int64(1))
+
+	refused := s.do("run", "short", "--rate", "0.01")
+	is.True(refused.code != 0)
+	is.True(strings.Contains(refused.stderr, "load.rate is 0.01, which makes 0.02 operations in the load.duration of 2s"))
+}

@@ -1,0 +1,213 @@
+package worker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// pacer hands the arrivals of an open loop to the connections of a worker, in
+// order. A connection takes its arrival before that is due and waits for it, so
+// the time between choosing an operation and starting it costs nothing; what is
+// due while no connection is free stays here, as the place of the next arrival
+// and nothing else: there is no queue that could grow.
+//
+// Every arrival that is due before the load ends is started by the connection
+// that took it, or skipped, or unserved.
+type pacer struct {
+	clock    clock
+	lateness time.Duration // beyond which an arrival is skipped; 0: never
+	first    int           // global index of the worker's first connection
+
+	mu       sync.Mutex
+	streams  []*core.Stream // by connection of the worker
+	arrivals *core.Arrivals // of the phase at hand
+	measured *core.Arrivals // of the next phase; nil once it has begun
+	base     time.Duration  // stamp at which the phase at hand began
+	based    bool
+	next     core.Arrival // not taken yet; At is since base
+	left     bool         // there is a next
+
+	missed [phaseCount][]missedCount // by operation, not collected yet
+	any    bool
+}
+
+type missedCount struct{ skipped, unserved uint64 }
+
+// An arrival is one operation that a connection has taken.
+type arrival struct {
+	operation int
+	due       time.Duration
+	measured  bool  // made by the measurement's streams
+	stream    int64 // global index of its connection's stream
+	n         int64 // its place in that
+	early     bool  // it was not due yet when it was taken
+}
+
+func newPacer(clock clock, s core.Scenario, worker int, generator *core.Generator) *pacer {
+	p := &pacer{
+		clock: clock, lateness: s.Load.MaxLateness.Std(),
+		arrivals: core.NewArrivals(s.Load, worker, false), measured: core.NewArrivals(s.Load, worker, true),
+	}
+	var count int
+	p.first, count = core.Connections(s.Load.Connections, s.Load.Workers, worker)
+	for i := range count {
+		p.streams = append(p.streams, generator.Connection(int64(p.first+i)))
+	}
+	for phase := range p.missed {
+		p.missed[phase] = make([]missedCount, len(s.Operations))
+	}
+	return p
+}
+
+// What a connection gets when it asks for an arrival.
+type supply int
+
+const (
+	supplied supply = iota
+	notYet          // ask again when the schedule changes
+	usedUp          // the bound of operations leaves none
+	over            // none that is still to come is due before the load ends
+	drained         // a stream has no key left to insert
+)
+
+// take is the next arrival that can still be started. Its arguments are copied
+// to the connection, since its stream may be asked again before they are used.
+//
+// The clock is read before the schedule, here as everywhere in an open loop: a
+// switch that was published before its time is known to whoever is past it.
+func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (a arrival, answer supply) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		now := p.clock.now()
+		schedule := newest.Load()
+		due, answer := p.head(schedule)
+		if answer != supplied {
+			return a, answer
+		}
+		late := p.lateness > 0 && now-due > p.lateness
+		if now >= schedule.End || late {
+			if !p.pass(schedule, due, late && now < schedule.End) {
+				return a, drained
+			}
+			continue
+		}
+		lane := p.next.Connection - p.first
+		stream := p.streams[lane]
+		a = arrival{operation: stream.Next(), due: due, measured: p.measured == nil, stream: int64(p.next.Connection), n: stream.N() - 1, early: now < due}
+		if a.operation == core.Exhausted {
+			return a, drained
+		}
+		c.copyArgs(stream, a.operation)
+		p.advance()
+		return a, supplied
+	}
+}
+
+// head is when the next arrival is due, as far as it comes before the end. It
+// follows the schedule from the warm-up into the measurement.
+func (p *pacer) head(schedule *core.LoadSchedule) (due time.Duration, answer supply) {
+	if !p.based {
+		if schedule.Begin() == core.Never {
+			return 0, notYet
+		}
+		p.based, p.base = true, schedule.Begin()
+		p.advance()
+	}
+	if m := schedule.Measurement; p.measured != nil && m != core.Never && (p.stamp() >= m || schedule.Warmup >= m) {
+		p.arrivals, p.measured, p.base = p.measured, nil, schedule.Measurement
+		for _, s := range p.streams {
+			s.Measure()
+		}
+		p.advance()
+	}
+	switch due = p.stamp(); {
+	case !p.left && p.measured == nil:
+		return 0, usedUp
+	case due == core.Never && schedule.End == core.Never:
+		return 0, notYet
+	case due >= schedule.End:
+		return 0, over
+	default:
+		return due, supplied
+	}
+}
+
+func (p *pacer) advance() { p.next, p.left = p.arrivals.Next() }
+
+// stamp is when the next arrival is due.
+func (p *pacer) stamp() time.Duration {
+	if p.next.At >= core.Never-p.base {
+		return core.Never
+	}
+	return p.base + p.next.At
+}
+
+// pass counts the next arrival as skipped, or as unserved.
+func (p *pacer) pass(schedule *core.LoadSchedule, due time.Duration, skipped bool) bool {
+	operation := p.streams[p.next.Connection-p.first].Skip()
+	if operation == core.Exhausted {
+		return false
+	}
+	p.count(schedule, due, operation, skipped)
+	p.advance()
+	return true
+}
+
+func (p *pacer) count(schedule *core.LoadSchedule, due time.Duration, operation int, skipped bool) {
+	phase := phaseIndex(schedule.PhaseAt(due))
+	if phase == noPhase {
+		return // it is not due in any phase: nobody scheduled it
+	}
+	p.any = true
+	if skipped {
+		p.missed[phase][operation].skipped++
+	} else {
+		p.missed[phase][operation].unserved++
+	}
+}
+
+// giveUp takes back an arrival that its connection could not start before the
+// load ended. One that turned out not to be due before the end, or to belong to
+// a warm-up that was over before, counts nowhere.
+func (p *pacer) giveUp(schedule *core.LoadSchedule, a arrival) {
+	if a.belongs(schedule) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.count(schedule, a.due, a.operation, false)
+	}
+}
+
+// belongs reports whether an arrival is due in a phase that its stream is for.
+func (a *arrival) belongs(schedule *core.LoadSchedule) bool {
+	phase := schedule.PhaseAt(a.due)
+	return phase != "" && (phase == core.Warmup) != a.measured
+}
+
+// collect hands over what was missed since it was last called. After the end of
+// the load that is also everything that was due and nobody took.
+func (p *pacer) collect(schedule *core.LoadSchedule, now time.Duration, miss func(phase, operation int, skipped, unserved uint64)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for now >= schedule.End {
+		due, answer := p.head(schedule)
+		if answer != supplied || !p.pass(schedule, due, false) {
+			break
+		}
+	}
+	if !p.any {
+		return
+	}
+	p.any = false
+	for phase, operations := range p.missed {
+		for operation, n := range operations {
+			if n != (missedCount{}) {
+				miss(phase, operation, n.skipped, n.unserved)
+				operations[operation] = missedCount{}
+			}
+		}
+	}
+}
