@@ -60,6 +60,7 @@ func (b *browser) imports(file string) {
 	b.click(".empty a")
 	b.click(".head .primary")
 	b.shows("#valid", "valid")
+	b.until("the whole page", func() bool { return value[string](b, `document.readyState`) == "complete" })
 	b.do("write nonsense", chromedp.SetValue(chromedp.CSS("#text"), "name: x\nloads: {}\n"), chromedp.SendKeys(chromedp.CSS("#text"), kb.End))
 	value[bool](b, `document.getElementById("text").dispatchEvent(new Event("input"))`)
 	b.shows("#problems", "line 2")

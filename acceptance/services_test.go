@@ -83,7 +83,8 @@ func (s *site) createServices() string {
 		for _, name := range []string{controllerService, orchestratorService} {
 			s.tidy("DROP SERVICE IF EXISTS " + s.services + "." + name)
 		}
-		s.tidy("ALTER COMPUTE POOL BENCHFLEET_SERVICES STOP ALL", "DROP COMPUTE POOL BENCHFLEET_SERVICES", "DROP COMPUTE POOL BENCHFLEET_WORKERS")
+		until(s.t, 60*time.Second, "the services are gone", func() bool { return len(s.show("SHOW SERVICES IN SCHEMA "+s.services)) == 0 })
+		s.tidy("DROP COMPUTE POOL BENCHFLEET_SERVICES", "DROP COMPUTE POOL BENCHFLEET_WORKERS")
 	})
 	for _, statement := range s.examples() {
 		in := admin
@@ -195,7 +196,7 @@ func TestAcceptanceSPCSRoles(t *testing.T) {
 	is.True(cert.Clean)
 	is.Equal(cert.RequestedBy, s.cloud().User)
 	s.checkConserved(t, db, run)
-	s.withoutGap(c, run)
+	s.withoutGap(c, run, 14)
 	is.Equal(len(s.show("SHOW JOB SERVICES IN SCHEMA "+s.services)), 0)
 	rollup, err := c.Rollup(t.Context(), run)
 	is.NoErr(err)
