@@ -152,7 +152,6 @@ func TestAcceptanceRolesApart(t *testing.T) {
 // TestAcceptanceRolesByCommand: the command does through a controller what it does
 // by itself, and ends with the same exit codes.
 func TestAcceptanceRolesByCommand(t *testing.T) {
-	atHand(t)
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
@@ -162,7 +161,8 @@ func TestAcceptanceRolesByCommand(t *testing.T) {
 	front.says("the controller serves")
 	at := strings.TrimSuffix(servesAt.FindStringSubmatch(front.stderr.String())[1], "/")
 	is.Equal(s.do("runs", "--controller", at).code, 2) // without a token
-	s.with("BENCHFLEET_CONTROLLER="+at, "BENCHFLEET_CONTROLLER_TOKEN="+token)
+	// Where workers run is the controller's to say: it alone knows the path of a plugin.
+	s.with("BENCHFLEET_CONTROLLER="+at, "BENCHFLEET_CONTROLLER_TOKEN="+token, "BENCHFLEET_LAUNCHER=")
 
 	o := s.must("run", "short", "--duration", "1s", "--workers", "3", "--output", "json")
 	var result struct {
@@ -255,7 +255,6 @@ func TestAcceptanceRolesArbitrate(t *testing.T) {
 
 // TestAcceptanceRolesRefused: what an orchestrator cannot open is said by the run.
 func TestAcceptanceRolesRefused(t *testing.T) {
-	atHand(t)
 	is := is.New(t)
 	s := newSite(t)
 	_, c := s.controller()
