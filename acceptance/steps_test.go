@@ -17,7 +17,7 @@ import (
 //
 //	open ADDRESS
 //	press WHAT IS WRITTEN ON A BUTTON OR LINK
-//	write BEGINNING OF A LABEL = TEXT
+//	write BEGINNING OF A LABEL = TEXT ⏎ TEXT OF THE NEXT LINE
 //	see TEXT
 func TestRunbookSteps(t *testing.T) {
 	if os.Getenv(envSteps) == "" {
@@ -47,7 +47,7 @@ func (b *browser) step(line string) {
 	case "write":
 		label, text, _ := strings.Cut(rest, " = ")
 		b.mark(line, fmt.Sprintf(`(e) => [...e.labels].some((l) => l.textContent.trim().startsWith(%q))`, label), "input:not([type=hidden]), textarea")
-		b.do(line, chromedp.SendKeys(chromedp.CSS("[data-walked]"), text))
+		b.do(line, chromedp.SendKeys(chromedp.CSS("[data-walked]"), strings.ReplaceAll(text, " ⏎ ", "\n")))
 	case "see":
 		b.until(line, func() bool {
 			return strings.Contains(strings.ToUpper(value[string](b, `document.body?.innerText ?? ""`)), strings.ToUpper(rest))
