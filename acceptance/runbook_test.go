@@ -52,7 +52,7 @@ func walk(text string) (script string, commands int, err error) {
 			case "sql":
 				out.WriteString("\"$WALK_SELF\" > walked <<'END_OF_SQL'\n")
 			case "browser":
-				fmt.Fprintf(&out, "%s=1 \"$WALK_SELF\" -test.run '^TestRunbookSteps$' <<END_OF_STEPS\n", envSteps)
+				fmt.Fprintf(&out, "%s=1 \"$WALK_SELF\" -test.run '^TestRunbookSteps$' -test.v <<END_OF_STEPS\n", envSteps)
 			}
 		case isFence:
 			switch language {
