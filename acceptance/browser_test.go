@@ -31,6 +31,9 @@ type browser struct {
 	t    *testing.T
 	ctx  context.Context
 	base string // address of the controller, with a slash at its end
+	user string // who the controller takes it for
+
+	quick bool // how pages look is another test's business
 
 	mu       sync.Mutex
 	console  []string
@@ -53,7 +56,7 @@ func newBrowser(t *testing.T, base string) *browser {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox)
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, end := chromedp.NewContext(ctx)
-	b := &browser{t: t, ctx: ctx, base: base}
+	b := &browser{t: t, ctx: ctx, base: base, user: "local"}
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(wide, height)); err != nil {
 		t.Fatal("the browser does not start:", err)
 	}
@@ -168,6 +171,9 @@ func (b *browser) until(what string, holds func() bool) {
 // picture of each.
 func (b *browser) look(name string) {
 	b.t.Helper()
+	if b.quick {
+		return
+	}
 	for _, view := range []struct {
 		name, scheme string
 		width        int64

@@ -33,6 +33,9 @@ func setUpSPCS(undo []func()) ([]func(), error) {
 	}
 	fleet.witness, fleet.env, fleet.patience = jobs{}, nil, jobPatience
 	cloud.Options.Containers = true
+	cloud.Options.Config = map[string]any{"Roles": []any{map[string]any{"Name": readers}}, "Users": []any{
+		map[string]any{"Name": reader, "Tokens": []string{readerToken}, "Roles": []string{readers}, "DefaultRole": readers},
+	}}
 	return undo, nil
 }
 

@@ -60,6 +60,7 @@ func (b *browser) imports(file string) {
 	b.click(".empty a")
 	b.click(".head .primary")
 	b.shows("#valid", "valid")
+	b.until("the whole page", func() bool { return value[string](b, `document.readyState`) == "complete" })
 	b.do("write nonsense", chromedp.SetValue(chromedp.CSS("#text"), "name: x\nloads: {}\n"), chromedp.SendKeys(chromedp.CSS("#text"), kb.End))
 	value[bool](b, `document.getElementById("text").dispatchEvent(new Event("input"))`)
 	b.shows("#problems", "line 2")
@@ -133,14 +134,14 @@ func (b *browser) stops(run string) {
 	b.write("#stop-dialog [name=reason]", "seen enough <b>of it</b>")
 	b.click("#stop-dialog .danger")
 	b.shows("#status", "CANCELLING")
-	b.shows("#ending", "Stop requested by local: seen enough <b>of it</b>")
+	b.shows("#ending", "Stop requested by "+b.user+": seen enough <b>of it</b>")
 	b.keep("run-cancelling")
 	b.shows(".sub .status", "CANCELLED")
 	b.until("the certificate", func() bool {
 		return strings.Contains(value[string](b, `document.querySelector("[aria-labelledby=stop]")?.textContent ?? ""`), "Clean")
 	})
 	certificate := value[string](b, `document.querySelector("[aria-labelledby=stop]").textContent`)
-	for _, text := range []string{"worker-0", "worker-1", "worker-2", "USER_REQUESTED", "by local"} {
+	for _, text := range []string{"worker-0", "worker-1", "worker-2", "USER_REQUESTED", "by " + b.user} {
 		if !strings.Contains(certificate, text) {
 			b.t.Errorf("the stop certificate does not say %q: %s", text, certificate)
 		}

@@ -30,13 +30,16 @@ const (
 	// envSQL makes this test binary a client that executes what it reads: it holds
 	// the DSN of its session.
 	envSQL = "ACCEPTANCE_TEST_SQL"
+	// envSteps makes it a browser that does what it reads.
+	envSteps = "ACCEPTANCE_TEST_STEPS"
 )
 
-// walk makes one shell script of a runbook: its commands as they stand, and its
-// SQL by a client. What is for the reader alone is left out.
+// walk makes one shell script of a runbook: its commands as they stand, its SQL by a
+// client, and what is done in a browser by one. What is for the reader alone is left
+// out. An ingress_url that SQL shows is where the page is from then on.
 func walk(text string) (script string, commands int, err error) {
 	var out strings.Builder
-	out.WriteString("set -euxo pipefail\ntrap 'test -z \"${run:-}\" || benchfleet stop \"$run\" --kill >&2 || true' EXIT\n")
+	out.WriteString("set -euxo pipefail\ntrap 'test -z \"${run:-}\" || benchfleet stop \"$run\" --kill >&2 || true; kill $(jobs -p) 2>/dev/null || true' EXIT\n")
 	language := ""
 	for line := range strings.Lines(text) {
 		fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
@@ -45,15 +48,21 @@ func walk(text string) (script string, commands int, err error) {
 			if language = fence; language == "" {
 				return "", 0, fmt.Errorf("a block has no language: %q", line)
 			}
-			if language == "sql" {
-				out.WriteString("\"$WALK_SQL\" <<'END_OF_SQL'\n")
+			switch language {
+			case "sql":
+				out.WriteString("\"$WALK_SELF\" > walked <<'END_OF_SQL'\n")
+			case "browser":
+				fmt.Fprintf(&out, "%s=1 \"$WALK_SELF\" -test.run '^TestRunbookSteps$' -test.v <<END_OF_STEPS\n", envSteps)
 			}
 		case isFence:
-			if language == "sql" {
-				out.WriteString("END_OF_SQL\n")
+			switch language {
+			case "sql":
+				out.WriteString("END_OF_SQL\nif grep ^ingress_url= walked; then PAGE=http://$(sed -n 's/^ingress_url=//p' walked); fi\n")
+			case "browser":
+				out.WriteString("END_OF_STEPS\n")
 			}
 			language = ""
-		case language == "sh" || language == "sql":
+		case language == "sh" || language == "sql" || language == "browser":
 			out.WriteString(line)
 			commands++
 		}
@@ -85,7 +94,9 @@ func TestRunbooks(t *testing.T) {
 			script, commands, err := walk(string(text))
 			is.NoErr(err)
 			is.True(commands > 10)
-			variables := tt.ready(t)
+			self, err := os.Executable()
+			is.NoErr(err)
+			variables := append(tt.ready(t), "WALK_SELF="+self)
 			dir := filepath.Join(t.TempDir(), "clone")
 			out, err := exec.Command("git", "clone", "--quiet", "--no-hardlinks", "..", dir).CombinedOutput()
 			is.NoErr(err)
@@ -119,10 +130,8 @@ func readyNode(t *testing.T) []string {
 func readySPCS(t *testing.T) []string {
 	dockertest.Require(t)
 	server := snowflaketest.Start(t, snowflaketest.Options{Containers: true})
-	self, err := os.Executable()
-	is.New(t).NoErr(err)
 	return []string{
-		"WALK_SQL=" + self, envSQL + "=" + server.DSN(snowflaketest.In{Role: "ACCOUNTADMIN"}),
+		`INSIDE=\&protocol=http`, envSQL + "=" + server.DSN(snowflaketest.In{Role: "ACCOUNTADMIN"}),
 		fmt.Sprintf("AT=%s:%s@%s:%d", server.User, server.Password, server.Host, server.Port), "HOW=account=" + server.Account + "&protocol=http",
 	}
 }
@@ -152,11 +161,40 @@ func executeSQL(dsn string, from io.Reader) error {
 		return err
 	}
 	for _, statement := range statements {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
+		if err := executeOne(ctx, conn, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
 	return nil
+}
+
+// executeOne executes a statement, and writes each column of each row that it
+// returns as a line NAME=VALUE.
+func executeOne(ctx context.Context, conn *sql.Conn, statement string) error {
+	rows, err := conn.QueryContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values, into := make([]sql.NullString, len(names)), make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		for i, name := range names {
+			if values[i].Valid {
+				fmt.Printf("%s=%s\n", name, values[i].String)
+			}
+		}
+	}
+	return rows.Err()
 }
 
 // statementsOf are the statements of a text, each up to a semicolon at the end of

@@ -13,13 +13,14 @@ const sessionCookie = "benchfleet_session"
 // loginPage is all that a browser is shown before it has shown a token.
 var loginPage = template.Must(template.New("login").Parse(`<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>benchfleet: log in</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>benchfleet: log in</title><link rel="icon" href="data:,"></head>
 <body>
 <main>
 <h1>benchfleet</h1>
 {{if .Wrong}}<p role="alert">This token lets nobody in.</p>{{end}}
 <form method="post" action="{{.Prefix}}/login">
 <input type="hidden" name="next" value="{{.Next}}">
+<input name="user" autocomplete="username" value="benchfleet" hidden>
 <p><label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
 <p><button type="submit">Log in</button></p>
 </form>

@@ -33,7 +33,7 @@ type containers struct {
 func newContainers(ctx context.Context, folder string, c config, account string) (*containers, error) {
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	m, err := spcs.New(ctx, spcs.Options{
-		Folder: folder, Account: account, Grace: seconds(c.GraceSeconds), Token: seconds(c.TokenSeconds), Rotate: seconds(c.RotateSeconds),
+		Folder: folder, Account: account, Visitor: defaultUser, Grace: seconds(c.GraceSeconds), Token: seconds(c.TokenSeconds), Rotate: seconds(c.RotateSeconds),
 		Log: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "snowlocal: "+format+"\n", args...) },
 	})
 	if err != nil {

@@ -25,3 +25,23 @@ func (e *Engine) UserByToken(ctx context.Context, token string) (User, bool, err
 	var u User
 	return u, true, json.Unmarshal(def, &u)
 }
+
+// HasRole reports whether the account has a role.
+func (e *Engine) HasRole(ctx context.Context, role string) (bool, error) {
+	return e.exists(ctx, "ROLE", role)
+}
+
+// UserHolds reports whether a user has one of some roles, by itself or by what was
+// granted to its roles.
+func (e *Engine) UserHolds(ctx context.Context, user string, roles ...string) (bool, error) {
+	held, err := e.userRoles(ctx, user)
+	if err != nil {
+		return false, err
+	}
+	for _, role := range roles {
+		if held[role] {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -76,6 +76,11 @@ func (m *Manager) proxy(s *service, endpoint string) http.Handler {
 			http.Error(w, r.Method+" is not allowed", http.StatusMethodNotAllowed)
 			return
 		}
+		user, status, why := m.visitor(s, endpoint, r)
+		if status != 0 {
+			http.Error(w, why, status)
+			return
+		}
 		address, port := m.ready(s, endpoint)
 		if address == "" {
 			http.Error(w, "no instance of the service is ready", http.StatusServiceUnavailable)
@@ -85,7 +90,8 @@ func (m *Manager) proxy(s *service, endpoint string) http.Handler {
 			Transport: transport,
 			Rewrite: func(p *httputil.ProxyRequest) {
 				p.SetURL(&url.URL{Scheme: "http", Host: net.JoinHostPort(address, strconv.Itoa(port))})
-				p.Out.Header.Set("Sf-Context-Current-User", "BENCH")
+				p.Out.Header.Del("Authorization") // the platform's, and not the service's
+				p.Out.Header.Set("Sf-Context-Current-User", user)
 			},
 			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 				http.Error(w, err.Error(), http.StatusBadGateway)

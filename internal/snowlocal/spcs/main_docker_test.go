@@ -77,7 +77,7 @@ func start(t *testing.T, change func(*spcs.Options)) *standIn {
 	t.Helper()
 	host := dockertest.Require(t)
 	pg := shared.Server(t)
-	o := spcs.Options{Folder: t.TempDir(), Account: "STANDIN", Grace: testGrace, Log: t.Logf}
+	o := spcs.Options{Folder: t.TempDir(), Account: "STANDIN", Visitor: "BENCH", Grace: testGrace, Log: t.Logf}
 	if change != nil {
 		change(&o)
 	}
@@ -91,7 +91,7 @@ func start(t *testing.T, change func(*spcs.Options)) *standIn {
 			Name: "STANDIN", Databases: []string{"DB"}, Roles: []engine.Role{{Name: "RUNNER"}, {Name: "NOBODY"}},
 			Users: []engine.User{
 				{Name: "BENCH", Password: password, DefaultRole: "SYSADMIN", Roles: []string{"SYSADMIN", "ACCOUNTADMIN"}},
-				{Name: "RUNS", Password: password, DefaultRole: "RUNNER", Roles: []string{"RUNNER", "NOBODY"}},
+				{Name: "RUNS", Password: password, Tokens: []string{"runs-token"}, DefaultRole: "RUNNER", Roles: []string{"RUNNER", "NOBODY"}},
 			},
 			Warehouses: []engine.Warehouse{{Name: "WH"}},
 		},

@@ -38,6 +38,9 @@ type Options struct {
 	// SIGKILL, how long a token is valid, and how often it is replaced; 0: as
 	// Snowflake does.
 	Grace, Token, Rotate time.Duration
+	// Visitor is the user whose browser comes to public endpoints: nobody here asks
+	// for a login. "": only those come in who show a token.
+	Visitor string
 	// Log is told what nobody waits for; nil: nobody is.
 	Log func(format string, args ...any)
 }
@@ -204,7 +207,8 @@ func (m *Manager) Handlers() map[string]engine.Handler {
 		"CREATE SERVICE":      m.createService,
 		"ALTER SERVICE":       m.alterService,
 		"DROP SERVICE":        m.dropService,
-		"SHOW SERVICES":       m.showServices, "SHOW JOB SERVICES": m.showServices,
+		"GRANT SERVICE ROLE":  m.grantServiceRole, "REVOKE SERVICE ROLE": m.grantServiceRole,
+		"SHOW SERVICES": m.showServices, "SHOW JOB SERVICES": m.showServices,
 		"SHOW SERVICE INSTANCES":  m.showInstances,
 		"SHOW SERVICE CONTAINERS": m.showContainers,
 		"SHOW ENDPOINTS":          m.showEndpoints,

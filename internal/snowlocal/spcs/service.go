@@ -37,6 +37,7 @@ type serviceDef struct {
 	EAIs      []string
 	Comment   string
 	Suspended bool
+	Granted   map[string][]string // by service role: the roles that have it
 }
 
 // service is a service or a job. The manager's lock guards it.

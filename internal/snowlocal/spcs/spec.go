@@ -29,6 +29,13 @@ type specification struct {
 		Endpoints  []endpoint      `json:"endpoints"`
 		Volumes    []volume        `json:"volumes"`
 	} `json:"spec"`
+	ServiceRoles []serviceRole `json:"serviceRoles"`
+}
+
+// serviceRole lets those to whom it is granted in by some endpoints.
+type serviceRole struct {
+	Name      string   `json:"name"`
+	Endpoints []string `json:"endpoints"`
 }
 
 type containerSpec struct {

@@ -71,6 +71,13 @@ func (s *specification) checkEndpoints() error {
 		}
 		names[e.Name] = true
 	}
+	for _, role := range s.ServiceRoles {
+		for _, name := range role.Endpoints {
+			if !names[name] || role.Name == "" {
+				return invalidSpec("service role '%s' names no endpoint: '%s'", role.Name, name)
+			}
+		}
+	}
 	return nil
 }
 

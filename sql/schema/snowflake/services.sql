@@ -1,7 +1,8 @@
 -- EXAMPLES, to be reviewed and run by hand. Nothing of benchfleet executes this
 -- file; every line is a comment until you make it none. It runs the controller (the
--- pages and the API) and an orchestrator, which drives a run, inside Snowpark
--- Container Services.
+-- pages and the API) and the orchestrators, which drive the runs that are started
+-- there, as services of Snowpark Container Services. Names of pools, of the image and
+-- in the addresses of BENCHFLEET_STORE and BENCHFLEET_ENDPOINT_LOCAL are examples.
 --
 -- 1. A place for the image, and the image: built for linux/amd64 and pushed with
 --    `docker push` to the repository's URL (SHOW IMAGE REPOSITORIES), the host in
@@ -30,50 +31,64 @@
 -- GRANT CREATE SERVICE ON SCHEMA {database}.SERVICES TO ROLE {orchestrator};
 -- GRANT BIND SERVICE ENDPOINT ON ACCOUNT TO ROLE {orchestrator};
 --
--- 4. An orchestrator, for a run that is PREPARED (`benchfleet run --detach` begins
---    one) or whose orchestrator has died: a job of its own for each run, which ends
---    with the run. Two may overlap; the owner's lease in RUN_STATUS keeps them apart.
---    SIGTERM comes 30 seconds before the end. The session token of the service
---    logs in: account and host are injected, and must not be set. --health names
---    an address that the readiness probe reaches; RUN is the run's id.
+-- 4. Orchestrators: two, so that one goes on when the other dies; the owner's lease in
+--    RUN_STATUS keeps them apart. To be created by the orchestrator's role, which owns
+--    the jobs of the workers then. The session token of the service logs in: account
+--    and host are injected, and must not be set. An endpoint NAME of a template is
+--    BENCHFLEET_ENDPOINT_NAME here; one with a password in its address comes from a
+--    secret object (secrets, envVarName). --health is where the readiness probe asks.
+--    An end by ALTER SERVICE … SUSPEND leaves runs to a successor, which has to come
+--    within the lease of the workers, 60 seconds.
 --
--- EXECUTE JOB SERVICE
+-- CREATE SERVICE {database}.SERVICES.BENCHFLEET_ORCHESTRATOR
 --   IN COMPUTE POOL BENCHFLEET_SERVICES
---   NAME = {database}.SERVICES.BENCHFLEET_ORCHESTRATOR
---   ASYNC = TRUE
---   QUERY_WAREHOUSE = {control_warehouse}
 --   FROM SPECIFICATION $$
 -- spec:
 --   containers:
 --   - name: orchestrator
 --     image: /unistore_benchmark/services/images/benchfleet:1.0.0
---     args: ["orchestrator", "--run", "RUN", "--health", "0.0.0.0:8081"]
+--     args: ["orchestrator", "--health", "0.0.0.0:8081", "--dir", "/data"]
 --     env:
---       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK/TEST_RESULTS?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--       BENCHFLEET_ENDPOINT_LOCAL: "/UNISTORE_BENCHMARK/BENCH?authenticator=OAUTH&warehouse=BENCHFLEET_WH"
+--       BENCHFLEET_LAUNCHER: spcs
+--       BENCHFLEET_LAUNCHER_OPTION: "pool=BENCHFLEET_WORKERS\nschema=UNISTORE_BENCHMARK.SERVICES\nimage=/unistore_benchmark/services/images/benchfleet:1.0.0\nwarehouse=BENCHFLEET_CONTROL_WH"
 --     readinessProbe: { port: 8081, path: /health }
---     resources: { requests: { cpu: "0.5", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
+--     resources: { requests: { cpu: "0.25", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
+--     volumeMounts: [ { name: data, mountPath: /data } ]
+--   volumes: [ { name: data, source: memory, size: 64Mi } ]
 --   logExporters: { eventTableConfig: { logLevel: INFO } }
--- $$;
+-- $$
+--   MIN_INSTANCES = 2 MAX_INSTANCES = 2
+--   QUERY_WAREHOUSE = {control_warehouse};
 --
--- 5. The controller: one, with a public page behind Snowflake's login. For an image
---    whose `benchfleet --help` lists the command; before that there is no controller.
+-- 5. The controller: one, with a public page behind Snowflake's login. Whoever has the
+--    service role of step 6 may read; the users whom --operator names may also write
+--    templates, and start, stop and delete runs. Name each of them, or "*" when all who
+--    have the service role may. Without --operator nobody may stop a run here.
 --
 -- CREATE SERVICE {database}.SERVICES.BENCHFLEET_CONTROLLER
 --   IN COMPUTE POOL BENCHFLEET_SERVICES
---   MIN_INSTANCES = 1 MAX_INSTANCES = 1
---   QUERY_WAREHOUSE = {control_warehouse}
 --   FROM SPECIFICATION $$
 -- spec:
 --   containers:
 --   - name: controller
 --     image: /unistore_benchmark/services/images/benchfleet:1.0.0
---     args: ["controller"]
+--     args: ["controller", "--no-orchestrator", "--operator", "BENCH"]
 --     env:
---       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK/TEST_RESULTS?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--       BENCHFLEET_STORE: "snowflake:/UNISTORE_BENCHMARK?authenticator=OAUTH&warehouse=BENCHFLEET_CONTROL_WH"
+--       BENCHFLEET_LAUNCHER: spcs
+--       BENCHFLEET_LAUNCHER_OPTION: "pool=BENCHFLEET_WORKERS\nschema=UNISTORE_BENCHMARK.SERVICES\nimage=/unistore_benchmark/services/images/benchfleet:1.0.0\nwarehouse=BENCHFLEET_CONTROL_WH"
 --     readinessProbe: { port: 8080, path: /health }
---     resources: { requests: { cpu: "0.5", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
+--     resources: { requests: { cpu: "0.25", memory: 512Mi }, limits: { cpu: "1", memory: 1Gi } }
 --   endpoints: [ { name: page, port: 8080, public: true, protocol: HTTP } ]
 --   logExporters: { eventTableConfig: { logLevel: INFO } }
 -- serviceRoles: [ { name: page_user, endpoints: [page] } ]
--- $$;
+-- $$
+--   MIN_INSTANCES = 1 MAX_INSTANCES = 1
+--   QUERY_WAREHOUSE = {control_warehouse};
+--
+-- 6. Who comes to the page, besides the role that owns the service; its address is the
+--    ingress_url of SHOW ENDPOINTS IN SERVICE {database}.SERVICES.BENCHFLEET_CONTROLLER.
+--
 -- GRANT SERVICE ROLE {database}.SERVICES.BENCHFLEET_CONTROLLER!page_user TO ROLE {viewer};

@@ -18,6 +18,9 @@ func (p *parser) admin(t Token) Node {
 		p.at++
 		return p.explain()
 	case "GRANT", "REVOKE":
+		if p.is(t.Text, "SERVICE", "ROLE") {
+			return p.other()
+		}
 		p.at++
 		return p.grant(t.Text == "REVOKE")
 	case "BEGIN", "START":
