@@ -158,6 +158,7 @@ func (v *Watcher) Close() {
 // page, which goes on from the frame's ID.
 func (s *Service) Look(ctx context.Context, id string) (client.Frame, error) {
 	p := newPublisher(s, id)
+	p.back = shown
 	if err := p.read(ctx); err != nil {
 		return client.Frame{}, err
 	}

@@ -23,6 +23,8 @@ const (
 	// viewer may have missed that comes back from another one. Who was away for
 	// longer is told that something is missing, and reads the course anew.
 	readBack = 60
+	// shown is how many a first paint looks back for the newest one.
+	shown = 10
 	// settleFor is how long a stored interval may still change: the last worker's
 	// part of it may come late. It is read again for so long.
 	settleFor = 5 * time.Second
@@ -37,6 +39,7 @@ type publisher struct {
 	id      string
 	viewers int       // guarded by live
 	left    time.Time // when the last viewer left; guarded by live
+	back    int       // intervals that are read at first
 
 	// What is known of the run, of run's goroutine alone.
 	record    ports.RunRecord
@@ -77,7 +80,7 @@ type stampedLine struct {
 }
 
 func newPublisher(s *Service, id string) *publisher {
-	return &publisher{service: s, id: id, changed: make(chan struct{}), counts: map[string]int64{}, seen: map[string]int64{}, left: time.Now()}
+	return &publisher{service: s, id: id, changed: make(chan struct{}), counts: map[string]int64{}, seen: map[string]int64{}, left: time.Now(), back: readBack}
 }
 
 func (p *publisher) ended() bool {
@@ -197,7 +200,7 @@ func (p *publisher) intervalsAfter(record ports.RunRecord) float64 {
 	if !run.GoneAt.IsZero() {
 		end = run.GoneAt
 	}
-	return (end.Sub(run.Origin) - readBack*interval).Seconds()
+	return (end.Sub(run.Origin) - time.Duration(p.back)*interval).Seconds()
 }
 
 func (p *publisher) linesAfter(record ports.RunRecord) time.Time {
