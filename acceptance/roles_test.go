@@ -77,11 +77,26 @@ func TestAcceptanceRolesOneProcess(t *testing.T) {
 	stopped, err := c.CreateRun(ctx, client.NewRun{Template: "short", Set: []string{"load.duration=1m"}}, "")
 	is.NoErr(err)
 	is.Equal(stopped.Status, core.Prepared)
+	_, err = c.CheckRun(ctx, stopped.ID) // by the orchestrator, and nothing else
+	is.NoErr(err)
+	until(t, 20*time.Second, "the checks are made", func() bool {
+		stopped, err = c.Run(ctx, stopped.ID)
+		is.NoErr(err)
+		return stopped.CheckedAt != nil
+	})
+	is.Equal(stopped.Status, core.Prepared)
+	is.Equal(core.Refusal(stopped.Findings), "")
+	is.True(stopped.Owner == "" && stopped.Sequence == 0)
 	_, err = c.StartRun(ctx, stopped.ID, "")
 	is.NoErr(err)
 	_, err = c.StartRun(ctx, stopped.ID, "")
 	is.Equal(core.CodeOf(err), core.Refused)
 	s.reaches(db, "RUNNING", "MEASUREMENT")
+	until(t, 20*time.Second, "what a living worker logs is stored", func() bool {
+		lines, err := c.Logs(ctx, stopped.ID, "worker-0", "", 100)
+		is.NoErr(err)
+		return len(lines.Items) > 0
+	})
 	_, err = c.StopRun(ctx, stopped.ID, client.StopRun{Reason: "seen enough"})
 	is.NoErr(err)
 	s.endsAs(c, stopped.ID, core.Cancelled)

@@ -89,6 +89,14 @@ type LogLine struct {
 	Message  string    `json:"message"`
 }
 
+// Measured is what all workers together have measured so far.
+type Measured struct {
+	OK      uint64  `json:"ok"`
+	Errors  uint64  `json:"errors"`
+	Aborted uint64  `json:"aborted,omitempty"`
+	Latency Latency `json:"latency"`
+}
+
 // Step is one step of an orchestrator that sets the load by what it sees. Latencies
 // are in milliseconds; what could not be told is absent.
 type Step struct {
@@ -125,6 +133,7 @@ type Frame struct {
 	Run     RunState `json:"run"`
 	Workers []Worker `json:"workers"`
 
+	Measured  *Measured           `json:"measured,omitempty" doc:"In MEASUREMENT so far; absent before it"`
 	Intervals []Interval          `json:"intervals,omitempty" doc:"New or corrected"`
 	Events    []core.ControlEvent `json:"events,omitempty" doc:"New control events"`
 	Logs      []LogLine           `json:"logs,omitempty" doc:"New lines of the log"`

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 
@@ -75,21 +74,13 @@ func makeExamples() map[string]example {
 		"list-executions": {answered: client.List[core.Execution]{Items: []core.Execution{execution}}},
 		"get-scenario":    {answered: record.Scenario}, "get-certificate": {answered: record.Run.Certificate()},
 		"get-rollup": {answered: client.Rollup{Run: core.Rollup{RunID: run.ID, Name: run.Name, Status: run.Status}, Workers: []core.Rollup{}}},
-		"get-result": {answered: report.Document(result)}, "get-status": {answered: statusExample(status)},
+		"get-result": {answered: report.Document(result)}, "get-status": {answered: report.StatusOf(status)},
 		"compare-runs": {answered: report.ComparisonOf(report.Comparison{})},
 	}
 	for id, e := range made { // as it is sent, once
 		made[id] = example{encoded(e.sent), encoded(e.answered)}
 	}
 	return made
-}
-
-func statusExample(s report.Status) any {
-	var text bytes.Buffer
-	if err := report.StatusJSON(&text, s); err != nil {
-		return nil
-	}
-	return json.RawMessage(text.Bytes())
 }
 
 func encoded(v any) any {

@@ -30,3 +30,14 @@ func stateOf(record ports.RunRecord, now time.Time) client.RunState {
 	}
 	return s
 }
+
+// measuredOf is what was measured so far; nil before MEASUREMENT.
+func measuredOf(beats []core.Beat) *client.Measured {
+	total := core.Total(core.Measured(beats))
+	if total.Counts == (core.Counts{}) {
+		return nil
+	}
+	m := &client.Measured{OK: total.OK, Errors: total.Errors, Aborted: total.Aborted, Latency: latencyOf(total.Latency())}
+	m.Latency.Avg, m.Latency.P90, m.Latency.P999 = 0, 0, 0
+	return m
+}

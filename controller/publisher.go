@@ -239,6 +239,7 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	p.version++
 	p.before = p.at
 	p.level = client.Frame{Run: stateOf(p.record, now), Workers: workersOf(p.record, p.beats, now), Findings: p.record.Run.Findings}
+	p.level.Measured = measuredOf(p.beats)
 	for i := range p.level.Workers {
 		slimWorker(&p.level.Workers[i])
 	}

@@ -23,7 +23,7 @@ func (s *Service) StatusDocument(ctx context.Context, id, form string) (Document
 	d := Document{Media: "application/json", Name: "status-" + fileName(id) + "." + extension(form)}
 	switch form {
 	case "json":
-		err = report.StatusJSON(&body, status)
+		err = escapedJSON.Marshal(&body, report.StatusOf(status))
 	case "text":
 		d.Media, err = "text/plain; charset=utf-8", report.StatusText(&body, status)
 	default:

@@ -59,7 +59,10 @@ type WorkerStatus struct {
 }
 
 // StatusJSON writes a StatusDocument.
-func StatusJSON(w io.Writer, s Status) error {
+func StatusJSON(w io.Writer, s Status) error { return writeJSON(w, StatusOf(s)) }
+
+// StatusOf is a status as it is written.
+func StatusOf(s Status) StatusDocument {
 	run := s.Run
 	stage := StageOf(run, s.Now)
 	d := StatusDocument{
@@ -87,7 +90,7 @@ func StatusJSON(w io.Writer, s Status) error {
 		c := run.Certificate()
 		d.Certificate = stopDocument(&c)
 	}
-	return writeJSON(w, d)
+	return d
 }
 
 func workerStatus(h core.WorkerHealth) WorkerStatus {

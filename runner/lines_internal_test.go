@@ -14,7 +14,9 @@ func spoken(worker, epoch int, texts ...string) *core.Beat {
 	return &core.Beat{Key: core.WorkerKey{RunID: "run", WorkerID: core.WorkerID(worker), Epoch: epoch}, Report: core.Report{Lines: texts}}
 }
 
-func said(n int, message string) string { return fmt.Sprintf(`{"seq":%d,"level":"INFO","msg":%q}`, n, message) }
+func said(n int, message string) string {
+	return fmt.Sprintf(`{"seq":%d,"level":"INFO","msg":%q}`, n, message)
+}
 
 // A line comes in several beats, and is stored once, without a secret.
 func TestHeardLines(t *testing.T) {

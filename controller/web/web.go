@@ -69,6 +69,7 @@ func (s *site) routes() http.Handler {
 	on("GET /runs/{run}/points", s.points)
 	on("GET /runs/{run}/stop", s.askStop)
 	on("POST /runs/{run}/start", s.start)
+	on("POST /runs/{run}/check", s.checkRun)
 	on("POST /runs/{run}/stop", s.stop)
 	on("POST /runs/{run}/delete", s.deleteRun)
 	on("GET /runs/{run}/logs", s.logs)

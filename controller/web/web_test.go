@@ -183,3 +183,26 @@ func TestLongReason(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(run.Status, core.Prepared)
 }
+
+// TestCheckButton: a prepared run can be checked, and says that it is being checked.
+func TestCheckButton(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	text, err := controller.BuiltInText("oltp")
+	is.NoErr(err)
+	template, err := controller.ParseTemplate(text)
+	is.NoErr(err)
+	_, err = s.service.CreateTemplate(t.Context(), template)
+	is.NoErr(err)
+	run, err := s.service.CreateRun(t.Context(), client.NewRun{Template: "oltp"}, "ada", "")
+	is.NoErr(err)
+	page := s.get("/runs/" + run.ID).Body.String()
+	is.True(strings.Contains(page, ">Check</button>"))
+	posted := s.post("/runs/"+run.ID+"/check", nil)
+	is.Equal(posted.Code, http.StatusSeeOther)
+	page = s.get("/runs/" + run.ID).Body.String()
+	is.True(strings.Contains(page, "disabled") && strings.Contains(page, ">Checking…</button>"))
+	_, err = s.service.StartRun(t.Context(), run.ID, "ada", "")
+	is.NoErr(err)
+	is.True(s.post("/runs/"+run.ID+"/check", nil).Code >= http.StatusBadRequest) // the start makes them
+}

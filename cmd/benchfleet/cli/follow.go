@@ -5,12 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
-	"github.com/benchfleet/benchfleet/report"
 )
 
 // received is one frame of a stream, or why there is none.
@@ -19,9 +17,15 @@ type received struct {
 	err   error
 }
 
-// follow shows a run as its controller tells of it, a line for each interval, until
-// it ends. Requests to stop it are handed on.
-func (a *app) follow(ctx context.Context, c *client.Client, id string, stops <-chan core.StopRequested) (client.Frame, error) {
+// follow shows a run as its controller tells of it, until it ends, and takes away what
+// shows it. Requests to stop it are handed on.
+func (a *app) follow(ctx context.Context, c *client.Client, id string, display *Display, stops <-chan core.StopRequested) (client.Frame, error) {
+	defer display.Close()
+	scenario, err := c.Scenario(ctx, id)
+	if err != nil {
+		return client.Frame{}, err
+	}
+	far := &farRun{scenario: scenario}
 	ctx, cancel := context.WithCancel(ctx)
 	frames := make(chan received)
 	ended := make(chan struct{})
@@ -47,13 +51,13 @@ func (a *app) follow(ctx context.Context, c *client.Client, id string, stops <-c
 		case stop := <-stops:
 			request := client.StopRun{Reason: "interrupted: " + stop.By, Kill: stop.Rung >= core.Kill}
 			if _, err := c.StopRun(ctx, id, request); err != nil {
-				fmt.Fprintln(a.err, "benchfleet: the run could not be stopped:", err)
+				fmt.Fprintln(display, "benchfleet: the run could not be stopped:", err)
 			}
 		case r := <-frames:
 			if r.err != nil {
 				return before, r.err
 			}
-			a.showFrame(before, r.frame)
+			showFrame(display, far, r.frame)
 			if before = r.frame; r.frame.End {
 				return before, nil
 			}
@@ -63,23 +67,13 @@ func (a *app) follow(ctx context.Context, c *client.Client, id string, stops <-c
 	}
 }
 
-// showFrame says what is new.
-func (a *app) showFrame(before, f client.Frame) {
-	if f.Run.Status != before.Run.Status {
-		fmt.Fprintf(a.err, "the run is %s\n", f.Run.Status)
+// showFrame shows what is new, as the live view of a run that is driven here.
+func showFrame(display *Display, far *farRun, f client.Frame) {
+	for _, o := range far.observe(f) {
+		display.Observe(o)
 	}
-	if before.Run.OwnerAlive && !f.Run.OwnerAlive && !f.Run.Status.Terminal() {
-		fmt.Fprintln(a.err, "nobody drives the run: an orchestrator has to take it over")
-	}
-	for _, w := range f.Workers {
-		if w.Health == core.Lost {
-			fmt.Fprintf(a.err, "%s is LOST: its newest word is %.0f s old\n", report.Clean(w.ID), w.Age)
-		}
-	}
-	for _, i := range f.Intervals {
-		fmt.Fprintf(a.err, "%-11s  %9s  %9s op/s  p50 %.3g ms  p95 %.3g ms  p99 %.3g ms  %d errors  %d workers healthy\n",
-			report.Clean(string(i.Phase)), report.Span(time.Duration(i.Elapsed*float64(time.Second)).Round(100*time.Millisecond)),
-			report.Rate(i.Throughput), i.Latency.P50, i.Latency.P95, i.Latency.P99, i.Errors, i.Healthy)
+	if f.Run.Owner != "" && !f.Run.OwnerAlive && !f.Run.Status.Terminal() {
+		display.Note("nobody drives the run: an orchestrator has to take it over")
 	}
 }
 

@@ -79,7 +79,7 @@ func (a *app) remoteResult(ctx context.Context, c *client.Client, _ *cobra.Comma
 }
 
 func (a *app) remoteWatch(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
-	last, err := a.follow(ctx, c, args[0], nil)
+	last, err := a.follow(ctx, c, args[0], a.newDisplay(), nil)
 	if err != nil && ctx.Err() != nil {
 		return exitWith(ExitCancelled, fmt.Errorf("watching ends; run %s goes on", args[0]))
 	}
@@ -105,7 +105,7 @@ func (a *app) remoteStop(ctx context.Context, c *client.Client, cmd *cobra.Comma
 	if noWait {
 		return a.stopPublished(core.Run{ID: run.ID, Status: run.Status})
 	}
-	if _, err := a.follow(ctx, c, run.ID, nil); err != nil {
+	if _, err := a.follow(ctx, c, run.ID, a.newDisplay(), nil); err != nil {
 		if ctx.Err() != nil {
 			return exitWith(ExitCancelled, fmt.Errorf("the stop of run %s is published and goes on without this command", run.ID))
 		}
@@ -142,9 +142,11 @@ func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Comman
 	a.drives = true // an interrupt stops the run
 	watching, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
-	stops := Interrupts(a.err, func() stage { return working }, leave)
+	display := a.newDisplay()
+	defer display.Close()
+	stops := Interrupts(display, display.at, leave)
 	defer stops.Close()
-	last, err := a.follow(watching, c, run.ID, stops.C)
+	last, err := a.follow(watching, c, run.ID, display, stops.C)
 	if err != nil && watching.Err() != nil {
 		return exitWith(ExitCancelled, fmt.Errorf("left run %s, which goes on: benchfleet watch %s --controller %s", run.ID, run.ID, a.controller))
 	}

@@ -114,7 +114,14 @@
       root.dataset.status = state.status;
       document.title = state.status + " · " + document.title.replace(/^[A-Z]+ · /, "");
     }
-    if ($("start")) $("start").hidden = state.status !== "PREPARED" || Boolean(state.started_at);
+    const startable = state.status === "PREPARED" && !state.started_at;
+    if ($("start")) $("start").hidden = !startable;
+    if ($("check")) {
+      $("check").hidden = !startable;
+      const button = $("check").querySelector("button");
+      button.disabled = Boolean(state.check_at);
+      button.textContent = state.check_at ? "Checking…" : "Check";
+    }
     if ($("stop")) $("stop").hidden = Boolean(state.end);
     const ending = $("ending");
     ending.hidden = !state.stop_at;
