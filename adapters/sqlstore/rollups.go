@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -28,15 +29,19 @@ func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []co
 		if err != nil {
 			return err
 		}
+		at := record.Now
+		if s.d.Remote != nil {
+			at = apart(at)
+		}
 		rows := make([]row, 0, 1+len(children))
 		for _, child := range children {
-			r, err := s.rollupRow(child, record.Scenario, workerPlace(record.Run, child.WorkerID), record.Now)
+			r, err := s.rollupRow(child, record.Scenario, workerPlace(record.Run, child.WorkerID), at)
 			if err != nil {
 				return err
 			}
 			rows = append(rows, r)
 		}
-		last, err := s.rollupRow(parent, record.Scenario, -1, record.Now)
+		last, err := s.rollupRow(parent, record.Scenario, -1, at)
 		if err != nil {
 			return err
 		}
@@ -48,8 +53,14 @@ func (s *Store) PutRollup(ctx context.Context, parent core.Rollup, children []co
 		if err := s.insertRows(ctx, q, results, batch{results, rows}.each()); err != nil {
 			return err
 		}
-		return s.removeOldRollups(ctx, q, parent.RunID, rows, record.Now)
+		return s.removeOldRollups(ctx, q, parent.RunID, rows, at)
 	})
+}
+
+// apart moves a time within its millisecond. A clock of milliseconds gives two
+// writers one time, and the rows of two results of one time would be mixed.
+func apart(t time.Time) time.Time {
+	return t.Truncate(time.Millisecond).Add(time.Duration(rand.IntN(1000)) * time.Microsecond)
 }
 
 // removeOldRollups removes rows of a run that its result of that time does not name.
