@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/matryer/is"
@@ -18,7 +19,11 @@ import (
 func createRun(t testing.TB, store ports.Store) ports.RunRecord {
 	t.Helper()
 	scenario := core.Scenario{Name: "race", Launcher: "local", Load: core.ScenarioLoad{Workers: 2, Connections: 4}}
-	record, err := store.Create(t.Context(), core.NewRun("run-1", scenario.Plan()), scenario, ports.Home{Host: "host"})
+	run, _, err := core.NewRun("run-1", scenario.Plan()).Apply(core.StartRequested{At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := store.Create(t.Context(), run, scenario, ports.Home{Host: "host"})
 	if err != nil {
 		t.Fatal(err)
 	}
