@@ -167,6 +167,12 @@ func TestIdempotency(t *testing.T) {
 	theirs, err := s.service.CreateRun(t.Context(), ask, "somebody else", "twice")
 	is.NoErr(err)
 	is.True(theirs.ID != other.ID) // keys are each caller's own
+	timed, err := s.client.CreateRun(t.Context(), ask, "20261128-211046-3f9a1c")
+	is.NoErr(err)
+	is.True(strings.HasPrefix(timed.ID, "20261128-211046-")) // as other ids of runs
+	again, err := s.client.CreateRun(t.Context(), ask, "20261128-211046-3f9a1c")
+	is.NoErr(err)
+	is.Equal(again.ID, timed.ID)
 }
 
 // A connection that a browser has opened in advance and not used holds nothing up.

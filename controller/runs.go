@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -52,9 +53,16 @@ func (s *Service) CreateRun(ctx context.Context, n client.NewRun, by, key string
 	return runOf(record), nil
 }
 
-// keyedID is the id of the run that a caller makes with a key.
+// timedKey is a key that begins as ids of runs do.
+var timedKey = regexp.MustCompile(`^\d{8}-\d{6}-`)
+
+// keyedID is the id of the run that a caller makes with a key. It begins with the
+// time that the key begins with, if it does.
 func keyedID(by, key string) string {
 	hash := sha256.Sum256([]byte(by + "\x00" + key))
+	if from := timedKey.FindString(key); from != "" {
+		return from + hex.EncodeToString(hash[:6])
+	}
 	return "key-" + hex.EncodeToString(hash[:12])
 }
 

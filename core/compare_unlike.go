@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -79,7 +80,7 @@ func unlikeMix(base, other []Operation, add func(what, a, b string)) {
 		add("share of "+a.Kind, weight(a), weight(b))
 		if b != nil {
 			add("statements of "+a.Kind, statementsOf(a), statementsOf(b))
-			add("parameters of "+a.Kind, fmt.Sprintf("%+v", a.Parameters), fmt.Sprintf("%+v", b.Parameters))
+			add("parameters of "+a.Kind, parametersOf(a), parametersOf(b))
 		}
 	}
 	for i := range other {
@@ -130,4 +131,13 @@ func reservations(sides []*side, others []RunComparison, known int) (list []stri
 		list = append(list, fmt.Sprintf("of %d comparisons, about %.0f would show a difference by chance alone", known, chance))
 	}
 	return list
+}
+
+// parametersOf are the parameters of an operation as its scenario has them.
+func parametersOf(o *Operation) string {
+	text, err := json.Marshal(o.Parameters)
+	if err != nil { // a value that no template can have
+		return err.Error()
+	}
+	return string(text)
 }

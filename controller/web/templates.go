@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,7 +47,7 @@ func (s *site) showTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Text, p.Key, p.Launchers = string(text), rand.Text(), s.service.Version().Launchers
+	p.Text, p.Key, p.Launchers = string(text), s.service.NewRunID(), s.service.Version().Launchers
 	return s.show(w, r, http.StatusOK, "template", frame{Title: p.Name, Section: "templates", Body: p})
 }
 
