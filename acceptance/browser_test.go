@@ -174,6 +174,7 @@ func (b *browser) look(name string) {
 	if b.quick {
 		return
 	}
+	b.until("the page has its style sheets", func() bool { return value[string](b, `document.readyState`) == "complete" })
 	for _, view := range []struct {
 		name, scheme string
 		width        int64

@@ -259,3 +259,55 @@ func TestAcceptancePagesPrepared(t *testing.T) {
 	b.shows("main h1", "Not found")
 	b.look("problem")
 }
+
+// TestAcceptancePagesLogin: who has no token sees how to come in, a viewer sees
+// everything and changes nothing, an operator may stop; and twenty workers fit on a
+// page.
+func TestAcceptancePagesLogin(t *testing.T) {
+	atHand(t)
+	needs(t, launcherFlag, "local", "pages do not know launchers")
+	is := is.New(t)
+	s := newSite(t)
+	tokens := filepath.Join(s.dir, "tokens")
+	operator := strings.TrimSpace(s.must("token", "ada", "--token-file", tokens).stdout)
+	viewer := strings.TrimSpace(s.must("token", "wall", "--role", "viewer", "--token-file", tokens).stdout)
+	service := s.start("controller", "--listen", "127.0.0.1:0", "--token-file", tokens, "--prefix", "/bench")
+	service.says("the controller serves")
+	base := servesAt.FindStringSubmatch(service.stderr.String())[1]
+	c, err := client.New(base, client.Options{Token: operator})
+	is.NoErr(err)
+	run, err := c.CreateRun(t.Context(), client.NewRun{Template: "short", Start: true, Set: []string{"load.duration=1m", "load.workers=20", "load.connections=1", "load.think_time=20ms"}}, "")
+	is.NoErr(err)
+
+	b := newBrowser(t, base)
+	b.expected = "status of 40"
+	b.open("runs/" + run.ID)
+	b.look("login")
+	b.write("#token", viewer+"x")
+	b.click("form button")
+	b.shows("[role=alert]", "lets nobody in")
+	b.look("login-wrong")
+	b.write("#token", viewer)
+	b.click("form button")
+	b.shows("#status", "RUNNING") // the page that was asked for
+	b.shows("#f-workers", "20 / 20")
+	is.Equal(value[int](b, `document.querySelectorAll("#stop, #start, #check").length`), 0)
+	b.look("run-live-20-viewer")
+	b.open("runs/" + run.ID + "/stop")
+	b.look("stop-viewer")
+	is.Equal(value[int](b, `document.querySelectorAll("form[action*=stop]").length`), 0)
+	b.open("templates/short")
+	b.look("template-viewer")
+	b.click(".who button")
+	b.write("#token", operator)
+	b.click("form button")
+	b.shows("main h1", "Runs")
+	b.open("runs/" + run.ID)
+	b.click("#stop")
+	b.write("#stop-dialog [name=reason]", "seen by both")
+	b.click("#stop-dialog .danger")
+	b.shows(".sub .status", "CANCELLED")
+	ended, err := c.Run(t.Context(), run.ID)
+	is.NoErr(err)
+	is.Equal(ended.StopBy, "ada")
+}

@@ -13,17 +13,24 @@ const sessionCookie = "benchfleet_session"
 // loginPage is all that a browser is shown before it has shown a token.
 var loginPage = template.Must(template.New("login").Parse(`<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>benchfleet: log in</title><link rel="icon" href="data:,"></head>
-<body>
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<title>Log in · benchfleet</title>
+<link rel="icon" href="{{.Prefix}}/assets/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{{.Prefix}}/assets/report.css"><link rel="stylesheet" href="{{.Prefix}}/assets/app.css">
+</head>
+<body class="login">
 <main>
 <h1>benchfleet</h1>
-{{if .Wrong}}<p role="alert">This token lets nobody in.</p>{{end}}
+{{if .Wrong}}<p class="problems" role="alert">This token lets nobody in.</p>{{end}}
 <form method="post" action="{{.Prefix}}/login">
 <input type="hidden" name="next" value="{{.Next}}">
 <input name="user" autocomplete="username" value="benchfleet" hidden>
-<p><label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button type="submit">Log in</button></p>
+<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
+<button class="primary" type="submit">Log in</button>
 </form>
+<p class="empty">Whoever runs this controller makes tokens: <code>benchfleet token NAME</code>.</p>
 </main>
 </body>
 </html>

@@ -301,17 +301,18 @@ func TestCompareByKind(t *testing.T) {
 func TestUnlike(t *testing.T) {
 	is := is.New(t)
 	s := Scenario{Name: "oltp", Target: ScenarioTarget{Kind: "sqlite"}, Load: ScenarioLoad{Workers: 3, Connections: 12}, InsertBase: 1, Operations: []Operation{
-		{Kind: "POINT_LOOKUP", Weight: 8000, Statements: []Statement{{SQL: "SELECT 1"}}}, {Kind: "UPDATE", Weight: 2000},
+		{Kind: "POINT_LOOKUP", Weight: 8000, Statements: []Statement{{SQL: "SELECT 1"}}, Parameters: []Parameter{{Type: ParamLiteral, Value: 4_000_000}}}, {Kind: "UPDATE", Weight: 2000},
 	}}
 	o := s
 	o.InsertBase, o.Load.Connections = 2, 24
-	o.Operations = []Operation{{Kind: "POINT_LOOKUP", Weight: 7550, Statements: []Statement{{SQL: "SELECT 2"}}}, {Kind: "DELETE", Weight: 2450}}
+	o.Operations = []Operation{{Kind: "POINT_LOOKUP", Weight: 7550, Statements: []Statement{{SQL: "SELECT 2"}}, Parameters: []Parameter{{Type: ParamLiteral, Value: 1000}}}, {Kind: "DELETE", Weight: 2450}}
 	a := Rollup{RunID: "a", Status: Completed, Verdict: Verdict{Level: Valid}, Scenario: &s, Environment: []Fact{{"target", "sqlite 3.45"}, {"x", "1"}}}
 	b := Rollup{RunID: "b", Status: Cancelled, Verdict: Verdict{Level: Degraded, Reasons: []string{"too hot"}}, Scenario: &o, Environment: []Fact{{"target", "sqlite 3.46"}}}
 	c, err := Compare([]Compared{{Result: a}, {Result: b}})
 	is.NoErr(err)
 	is.Equal(c.Others[0].Unlike, []Unlikeness{
 		{"connections", "12", "24"}, {"share of POINT_LOOKUP", "80 %", "75.5 %"}, {"statements of POINT_LOOKUP", "SELECT 1", "SELECT 2"},
+		{"parameters of POINT_LOOKUP", `[{"type":"literal","value":4000000}]`, `[{"type":"literal","value":1000}]`},
 		{"share of UPDATE", "20 %", "none"}, {"share of DELETE", "none", "24.5 %"}, {"target", "sqlite 3.45", "sqlite 3.46"},
 	})
 	is.Equal(c.Reservations, []string{
