@@ -118,7 +118,8 @@ func TestPages(t *testing.T) {
 	is.Equal(w.Header().Get("Location"), "/bench/templates/short")
 	w = s.post("/templates", url.Values{"text": {"name: x\nloads: {}\n"}, "do": {"save"}})
 	is.Equal(w.Code, http.StatusUnprocessableEntity)
-	is.True(strings.Contains(w.Body.String(), `data-line="2"`)) // said inline, beside the text
+	is.True(strings.Contains(w.Body.String(), `data-line="2"`))                    // said inline, beside the text
+	is.True(strings.Contains(w.Body.String(), `</button> target.kind is missing`)) // and once
 	w = s.post("/templates", url.Values{"text": {short}, "do": {"save"}})
 	is.Equal(w.Code, http.StatusConflict) // there is one already
 	s.page("/templates", 200)

@@ -173,7 +173,7 @@
       const health = li.querySelector(".health");
       health.className = "health " + (w.health || "").toLowerCase();
       set(health, (w.health || w.life || "READY") + (w.beat_age_seconds > 0 ? " " + Math.round(w.beat_age_seconds) + " s" : ""));
-      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), Math.round(w.cpu_percent) + "%", count(w.errors || 0)];
+      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), w.state ? Math.round(w.cpu_percent) + "%" : "–", count(w.errors || 0)];
       li.querySelectorAll("dd").forEach((dd, i) => set(dd, values[i]));
       set(li.querySelector(".last"), w.ending || w.last_error || "");
     }
