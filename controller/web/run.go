@@ -93,6 +93,9 @@ func (s *site) live(ctx context.Context, run client.Run) (livePage, error) {
 		p.Newest = &p.Frame.Intervals[n-1]
 	}
 	p.Charts = []chart.Chart{report.ThroughputChart(course.Points, nil), report.LatencyChart(course.Points, nil)}
+	for i := range p.Charts {
+		p.Charts[i].Empty = "nothing is measured yet"
+	}
 	p.Logs = p.Frame.Logs
 	p.Startable = state.Status == core.Prepared && state.StartedAt == nil
 	p.Stoppable = !state.Status.Terminal()

@@ -115,6 +115,9 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) error {
 // askStop is the question whether a run is to be stopped, for browsers without
 // scripts.
 func (s *site) askStop(w http.ResponseWriter, r *http.Request) error {
+	if err := mayWrite(r); err != nil {
+		return err
+	}
 	run, err := s.service.Run(r.Context(), r.PathValue("run"))
 	if err != nil {
 		return err

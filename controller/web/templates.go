@@ -112,6 +112,9 @@ type editPage struct {
 }
 
 func (s *site) newTemplate(w http.ResponseWriter, r *http.Request) error {
+	if err := mayWrite(r); err != nil {
+		return err
+	}
 	p := editPage{New: true, Text: blank}
 	from := r.URL.Query().Get("from")
 	for _, name := range controller.BuiltIn() {
@@ -149,6 +152,9 @@ mix:
 `
 
 func (s *site) editTemplate(w http.ResponseWriter, r *http.Request) error {
+	if err := mayWrite(r); err != nil {
+		return err
+	}
 	t, err := s.service.Template(r.Context(), r.PathValue("template"))
 	if err != nil {
 		return err

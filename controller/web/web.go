@@ -157,5 +157,13 @@ func (s *site) to(w http.ResponseWriter, r *http.Request, path string) error {
 	return nil
 }
 
+// mayWrite refuses viewers a page on which there is only something to do.
+func mayWrite(r *http.Request) error {
+	if c := controller.CallerOf(r.Context()); c.Role != controller.Operator {
+		return fmt.Errorf("%w: %s is a %s, who may only read", core.ErrDenied, c.Name, c.Role)
+	}
+	return nil
+}
+
 // by is who asks.
 func by(ctx context.Context) string { return controller.CallerOf(ctx).Name }

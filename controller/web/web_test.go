@@ -33,13 +33,14 @@ type site struct {
 	t       *testing.T
 	handler http.Handler
 	service *controller.Service
+	store   *memory.Store
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
 	is := is.New(t)
-	runs := 0
-	service, err := controller.New(memory.NewStore(memory.Options{}), controller.Options{
+	runs, store := 0, memory.NewStore(memory.Options{})
+	service, err := controller.New(store, controller.Options{
 		Launchers: []controller.Launcher{{Resolution: core.Resolution{Launcher: "local", StartTimeout: time.Minute}}},
 		NewRunID:  func() string { runs++; return fmt.Sprintf("run-%d", runs) },
 		Build:     core.Build{ID: "build-1"}, Location: "memory",
@@ -50,7 +51,7 @@ func newSite(t *testing.T) *site {
 	is.NoErr(err)
 	handler, err := controller.Handler(service, controller.ServerOptions{Prefix: "/bench", Pages: pages})
 	is.NoErr(err)
-	return &site{t: t, handler: handler, service: service}
+	return &site{t: t, handler: handler, service: service, store: store}
 }
 
 func (s *site) get(path string) *httptest.ResponseRecorder {
@@ -117,7 +118,8 @@ func TestPages(t *testing.T) {
 	is.Equal(w.Header().Get("Location"), "/bench/templates/short")
 	w = s.post("/templates", url.Values{"text": {"name: x\nloads: {}\n"}, "do": {"save"}})
 	is.Equal(w.Code, http.StatusUnprocessableEntity)
-	is.True(strings.Contains(w.Body.String(), `data-line="2"`)) // said inline, beside the text
+	is.True(strings.Contains(w.Body.String(), `data-line="2"`))                    // said inline, beside the text
+	is.True(strings.Contains(w.Body.String(), `</button> target.kind is missing`)) // and once
 	w = s.post("/templates", url.Values{"text": {short}, "do": {"save"}})
 	is.Equal(w.Code, http.StatusConflict) // there is one already
 	s.page("/templates", 200)

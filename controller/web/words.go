@@ -58,6 +58,7 @@ func (s *site) functions() template.FuncMap {
 		"clock":   clock,
 		"tone":    func(status any) string { return strings.ToLower(fmt.Sprint(status)) },
 		"fixed":   func(x float64, decimals int) string { return fmt.Sprintf("%.*f", decimals, x) },
+		"named":   func(field, message string) bool { return strings.HasPrefix(message, field+" ") },
 		"list":    func(all ...any) []any { return all },
 	}
 }

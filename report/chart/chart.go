@@ -29,6 +29,7 @@ type Chart struct {
 	ID      string // of the element; unique on its page: letters, digits and dashes
 	Title   string
 	Summary string // what the chart says, in a sentence or two
+	Empty   string // what it says without any point; default "nothing was measured"
 	X, Y    Axis
 	Series  []Series
 	Bands   []Band

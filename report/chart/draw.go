@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"math"
@@ -60,7 +61,7 @@ func (d *drawing) plot() {
 	_, high, some := span(c.heights)
 	xLow, xHigh, _ := span(c.places)
 	if !some {
-		d.printf(`<text class="chart-none" x="%s" y="%s" text-anchor="middle">nothing was measured</text>`, num(d.width/2), num(d.height/2))
+		d.printf(`<text class="chart-none" x="%s" y="%s" text-anchor="middle">%s</text>`, num(d.width/2), num(d.height/2), escape(cmp.Or(c.Empty, "nothing was measured")))
 		return
 	}
 	low, _, _ := span(c.heights)

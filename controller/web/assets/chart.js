@@ -65,7 +65,7 @@ const Charts = (() => {
     svg.querySelector("desc").textContent = c.summary;
     const values = c.series.flatMap((s) => s.points.map((p) => p[1]).filter((y) => y !== null));
     if (values.length === 0) {
-      el(svg, "text", { class: "chart-none", x: w / 2, y: h / 2, "text-anchor": "middle" }, "nothing was measured");
+      el(svg, "text", { class: "chart-none", x: w / 2, y: h / 2, "text-anchor": "middle" }, "nothing is measured yet");
       return;
     }
     let high = -Infinity, positive = Infinity, last = 1;

@@ -32,7 +32,7 @@
         Object.assign(place.dataset, { line: p.line, column: p.column || 1 });
         li.append(place, " ");
       }
-      if (p.location) {
+      if (p.location && !p.message.startsWith(p.location + " ")) { // else the message names it
         const code = document.createElement("code");
         code.textContent = p.location;
         li.append(code, " ");

@@ -173,7 +173,7 @@
       const health = li.querySelector(".health");
       health.className = "health " + (w.health || "").toLowerCase();
       set(health, (w.health || w.life || "READY") + (w.beat_age_seconds > 0 ? " " + Math.round(w.beat_age_seconds) + " s" : ""));
-      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), Math.round(w.cpu_percent) + "%", count(w.errors || 0)];
+      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), w.state ? Math.round(w.cpu_percent) + "%" : "–", count(w.errors || 0)];
       li.querySelectorAll("dd").forEach((dd, i) => set(dd, values[i]));
       set(li.querySelector(".last"), w.ending || w.last_error || "");
     }
@@ -210,6 +210,8 @@
         li.append(clock(e.at), " ", make("b", "", e.event_type), " ", make("span", "", words.filter(Boolean).join(" ")));
         list.append(li);
       }
+      list.hidden = list.children.length === 0;
+      $("no-events").hidden = !list.hidden;
       while (list.children.length > MAX_EVENTS) list.firstElementChild.remove();
     });
   }
@@ -226,8 +228,27 @@
         list.append(li);
         li.dispatchEvent(new Event("line", { bubbles: true }));
       }
+      list.hidden = list.children.length === 0;
+      $("no-lines").hidden = !list.hidden;
       while (list.children.length > MAX_LINES) list.firstElementChild.remove();
     });
+  }
+  // addSteps shows the steps of a search; one replaces what was known of it.
+  function addSteps(steps) {
+    const body = $("step-table").tBodies[0];
+    for (const s of steps) {
+      const key = s.step_type + "/" + s.step_number, row = make("tr"), head = make("th", "", s.step_number);
+      head.scope = "row";
+      row.dataset.step = key;
+      const throughput = make("td", "n", rate(s.ops_per_second) + " op/s"), outcome = make("td", "", s.outcome || "");
+      if (s.target_ops_per_second !== undefined) throughput.append(" ", make("small", "", "of " + rate(s.target_ops_per_second)));
+      for (const text of [s.queue_detected && "queueing", s.stop_reason]) if (text) outcome.append(" ", make("small", "", text));
+      row.append(head, make("td", "n", s.from_connections + " → " + s.to_connections), throughput,
+        ...[s.p50_ms, s.p95_ms, s.p99_ms].map((ms) => make("td", "n", millis(ms))), make("td", "n", count(s.errors)), outcome);
+      const old = [...body.rows].find((r) => r.dataset.step === key);
+      if (old) old.replaceWith(row); else body.append(row);
+    }
+    $("step-section").hidden = body.rows.length === 0;
   }
   function showFindings(findings) {
     $("no-findings").hidden = findings.length > 0;
@@ -250,6 +271,7 @@
     showWorkers(frame.workers || []);
     if (frame.intervals) drawCharts();
     if (frame.events) addEvents(frame.events);
+    if (frame.steps) addSteps(frame.steps);
     if (frame.logs) addLines(frame.logs);
     if (frame.findings) showFindings(frame.findings);
   }
