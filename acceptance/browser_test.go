@@ -18,6 +18,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // screens is where pictures of pages are kept for people to look at.
@@ -188,6 +189,27 @@ func (b *browser) look(name string) {
 	}
 	b.scheme("light")
 	b.do("resize", chromedp.EmulateViewport(wide, height))
+}
+
+// tabs goes through the page by the keyboard: what is gone to shows it, in the order
+// in which it is read.
+func (b *browser) tabs(stops int) {
+	b.t.Helper()
+	value[bool](b, `document.activeElement.blur() || window.getSelection().removeAllRanges() || window.scrollTo(0, 0)`)
+	for range stops {
+		b.do("press Tab", chromedp.KeyEvent(kb.Tab))
+		complaint := value[string](b, `(() => {
+			const e = document.activeElement, style = getComputedStyle(e), before = window.tabbed;
+			window.tabbed = e;
+			if (e === document.body) return "";
+			if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 1) return e.outerHTML.slice(0, 80) + " does not show that it has the focus";
+			if (before?.isConnected && before !== document.body && before !== e && !(before.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING)) return e.outerHTML.slice(0, 80) + " comes after what it stands before";
+			return "";
+		})()`)
+		if complaint != "" {
+			b.t.Error(complaint)
+		}
+	}
 }
 
 func (b *browser) scheme(name string) {

@@ -245,6 +245,7 @@ func TestAcceptancePagesPrepared(t *testing.T) {
 	b.open("runs/" + run.ID)
 	b.shows("#status", "PREPARED")
 	b.look("run-prepared")
+	b.tabs(9)
 	b.click("#start button")
 	b.shows("#status", "RUNNING")
 	b.open("runs/" + run.ID + "/stop") // as without scripts
@@ -293,6 +294,7 @@ func TestAcceptancePagesLogin(t *testing.T) {
 	b.shows("#f-workers", "20 / 20")
 	is.Equal(value[int](b, `document.querySelectorAll("#stop, #start, #check").length`), 0)
 	b.look("run-live-20-viewer")
+	b.tabs(8)
 	b.open("runs/" + run.ID + "/stop")
 	b.look("stop-viewer")
 	is.Equal(value[int](b, `document.querySelectorAll("form[action*=stop]").length`), 0)

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/benchfleet/benchfleet/client"
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/templatefile"
 )
@@ -25,6 +26,12 @@ type ServerOptions struct {
 	// requests without the prefix, after all checks, and asks CallerOf who it is.
 	// It may set headers of its own, such as one that lets a browser keep a file.
 	Pages http.Handler
+}
+
+// Refuser is what Pages may be: it writes the page that tells people why a request was
+// not let in. Without it they see the problem as programs do.
+type Refuser interface {
+	Refuse(w http.ResponseWriter, r *http.Request, p *client.Problem)
 }
 
 // maxBody bounds the body of a request: a template, and what is around it.
@@ -59,6 +66,7 @@ type server struct {
 	gate   *Gate
 	health *health
 	inside http.Handler // the API and the pages
+	pages  Refuser      // nil: nothing refuses on a page
 	log    *slog.Logger
 }
 
@@ -90,6 +98,7 @@ func Handler(s *Service, o ServerOptions) (http.Handler, error) {
 		gate = &Gate{Hosts: LoopbackHosts()}
 	}
 	v := &server{prefix: prefix, gate: gate, health: own, inside: inside, log: s.Logger}
+	v.pages, _ = o.Pages.(Refuser)
 	sameSite := http.NewCrossOriginProtection()
 	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(string(core.Denied), "requests from other sites are refused"))
@@ -159,7 +168,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) {
 		s.logout(w, r)
 		return
 	case !caller.Role.May(r.Method):
-		writeProblem(w, problem(string(core.Denied), fmt.Sprintf("%s is a %s, who may only read", caller.Name, caller.Role)))
+		s.refuse(w, r.WithContext(withCaller(r.Context(), caller)), problem(string(core.Denied), fmt.Sprintf("%s is a %s, who may only read", caller.Name, caller.Role)))
 		return
 	}
 	r = r.WithContext(withCaller(r.Context(), caller))
@@ -173,7 +182,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request) {
 
 // stranger answers somebody who may not come in: a browser is sent to log in.
 func (s *server) stranger(w http.ResponseWriter, r *http.Request) {
-	if s.gate.Tokens != nil && safe(r.Method) && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if s.gate.Tokens != nil && safe(r.Method) && forPeople(r) {
 		next := s.prefix + "/login"
 		if r.URL.Path != "/" {
 			next += "?next=" + url.QueryEscape(r.URL.RequestURI())
@@ -184,5 +193,23 @@ func (s *server) stranger(w http.ResponseWriter, r *http.Request) {
 	if s.gate.Tokens != nil {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="benchfleet"`)
 	}
-	writeProblem(w, problem(codeUnauthenticated, "a token is needed, in the header Authorization: Bearer TOKEN"))
+	why := "a token is needed, in the header Authorization: Bearer TOKEN"
+	if s.gate.Tokens == nil {
+		why = "Snowflake does not say who you are: come through the endpoint of the service"
+	}
+	s.refuse(w, r, problem(codeUnauthenticated, why))
+}
+
+// refuse says why a request is not let in, to people on a page.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, p *client.Problem) {
+	if s.pages != nil && forPeople(r) {
+		s.pages.Refuse(w, r, p)
+		return
+	}
+	writeProblem(w, p)
+}
+
+// forPeople reports whether a browser shows the answer.
+func forPeople(r *http.Request) bool {
+	return !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // How many runs one comparison may be of.
@@ -291,7 +292,7 @@ func (s *side) variation(kind string, m metric, whole float64) variation {
 		case m.name == metricErrorRate:
 			return errorRate(k.Counts), ""
 		case float64(k.Latency().Count())*(1-m.quantile) < beyondQuantile:
-			return 0, "too few operations for the " + m.name
+			return 0, "too few operations for the " + strings.Replace(m.name, "p999", "p99.9", 1)
 		default:
 			return m.latency(k.Latency()), ""
 		}

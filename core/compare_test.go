@@ -234,7 +234,7 @@ func TestCompareSaysWhatItDoesNotKnow(t *testing.T) {
 		why    string
 	}{
 		{"too short", short.run(), metricThroughput, "the measurement has too few intervals"},
-		{"too few operations", long.run(), "p999", "too few operations for the p999"},
+		{"too few operations", long.run(), "p999", "too few operations for the p99.9"},
 		{"all fail", failing.run(), "p50", "no operation succeeded"},
 		{"all fail", failing.run(), metricThroughput, "one of the runs has none"},
 		{"nothing", none, metricThroughput, "nothing was measured"},

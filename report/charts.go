@@ -40,11 +40,18 @@ func lastings(points []Point) []lasting {
 }
 
 // Phases are the bands of a chart over the time of a run: the stretches in which
-// most operations were of one phase. The measurement is named and not shaded.
+// most operations were of one phase. The measurement is named and not shaded. A phase
+// that is over does not come back: what ends late is of the phase that it began in.
 func Phases(points []Point) []chart.Band {
 	var bands []chart.Band
+	order, newest := core.LoadPhases(), -1
 	for i, at := range lastings(points) {
 		phase := points[i].Phase
+		if place := slices.Index(order[:], phase); place < newest {
+			phase = order[newest]
+		} else {
+			newest = place
+		}
 		if last := len(bands) - 1; last >= 0 && bands[last].Name == string(phase) {
 			bands[last].To = at.to
 			continue

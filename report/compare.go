@@ -64,6 +64,9 @@ func metricValue(metric string, v float64) string {
 	case "error_rate":
 		return percent(v)
 	default:
+		if v == 0 { // no operation succeeded
+			return "-"
+		}
 		return Latency(seconds(v))
 	}
 }

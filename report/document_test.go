@@ -332,3 +332,18 @@ func TestReadInPages(t *testing.T) {
 	_, err = report.ReadTotals(t.Context(), pages{err: core.ErrUnavailable}, "run")
 	is.True(errors.Is(err, core.ErrUnavailable))
 }
+
+// TestPhaseOver: a phase that is over does not come back in a chart.
+func TestPhaseOver(t *testing.T) {
+	is := is.New(t)
+	var points []report.Point
+	for i, phase := range []core.Phase{core.Warmup, core.Measurement, core.Warmup, core.Measurement, core.Cooldown, core.Warmup} {
+		points = append(points, report.Point{Elapsed: float64(i + 1), Seconds: 1, Phase: phase, OK: 1})
+	}
+	var names []string
+	for _, b := range report.Phases(points) {
+		names = append(names, b.Name)
+	}
+	is.Equal(names, []string{"WARMUP", "MEASUREMENT", "COOLDOWN"})
+	is.Equal(report.Phases(points)[1].To, 4.0)
+}

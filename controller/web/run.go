@@ -170,6 +170,9 @@ func timer(state client.RunState) (text string, share float64) {
 	}
 	gone := max(0, state.Now.Sub(*state.StageFrom))
 	text = minutes(gone)
+	if state.StopAt != nil {
+		text = "stopping " + text
+	}
 	if state.StageUntil != nil && !state.StageByDeadline {
 		if whole := state.StageUntil.Sub(*state.StageFrom); whole > 0 {
 			return text + " / " + minutes(whole), min(1, gone.Seconds()/whole.Seconds())

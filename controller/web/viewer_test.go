@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -48,6 +49,40 @@ func TestViewer(t *testing.T) {
 	record, err := s.service.Run(t.Context(), strings.TrimPrefix(run, "/runs/"))
 	is.NoErr(err)
 	is.Equal(record.Status, core.Prepared)
+}
+
+// TestRefused: people are told on a page why they were not let in, programs as they
+// are used to.
+func TestRefused(t *testing.T) {
+	is := is.New(t)
+	s := newSite(t)
+	pages, err := web.New(s.service, web.Options{Prefix: "/bench"})
+	is.NoErr(err)
+	handler, err := controller.Handler(s.service, controller.ServerOptions{Prefix: "/bench", Pages: pages, Gate: &controller.Gate{Ingress: true}})
+	is.NoErr(err)
+	ask := func(method, path, user, accept string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "http://localhost/bench"+path, nil)
+		r.Header.Set("Accept", accept)
+		if user != "" {
+			r.Header.Set("Sf-Context-Current-User", user)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	viewer := ask(http.MethodPost, "/runs/x/stop", "<i>EVE", "text/html,*/*")
+	is.Equal(viewer.Code, http.StatusForbidden)
+	is.True(strings.Contains(viewer.Body.String(), "<h1>Not allowed</h1>"))
+	is.True(strings.Contains(viewer.Body.String(), "&lt;i&gt;EVE is a viewer, who may only read"))
+	is.True(strings.Contains(viewer.Body.String(), `href="/bench/runs/x"`)) // back to the run
+	nobody := ask(http.MethodGet, "/runs", "", "text/html,*/*")
+	is.Equal(nobody.Code, http.StatusUnauthorized)
+	is.True(strings.Contains(nobody.Body.String(), "Snowflake does not say who you are"))
+	for _, w := range []*httptest.ResponseRecorder{
+		ask(http.MethodPost, "/runs/x/stop", "EVE", "application/json"), ask(http.MethodPost, "/api/v1/runs", "EVE", "text/html"), ask(http.MethodGet, "/runs", "", "*/*"),
+	} {
+		is.Equal(w.Header().Get("Content-Type"), "application/problem+json")
+	}
 }
 
 // TestLocked: the form of a template that was used can send nothing.

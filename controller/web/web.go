@@ -37,7 +37,10 @@ type site struct {
 	assets  map[string]asset
 	pages   map[string]*template.Template
 	results kept
+	mux     http.Handler
 }
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // New returns the pages of a service. They expect requests that are without the
 // prefix and have passed the checks of controller.Handler.
@@ -47,7 +50,8 @@ func New(service *controller.Service, o Options) (http.Handler, error) {
 	if s.pages, err = s.parse(); err != nil {
 		return nil, fmt.Errorf("%w: the templates of pages: %w", core.ErrInternal, err)
 	}
-	return s.routes(), nil
+	s.mux = s.routes()
+	return s, nil
 }
 
 // handle answers one request, or says why it cannot.
@@ -137,11 +141,16 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Code == string(core.Internal) {
 		s.service.Logger.Error("a page failed", "path", r.URL.Path, "error", err.Error())
 	}
+	s.Refuse(w, r, p)
+}
+
+// Refuse is a page that says what went wrong, and leads back to where it makes sense.
+func (s *site) Refuse(w http.ResponseWriter, r *http.Request, p *client.Problem) {
 	back := s.prefix + "/runs"
 	if strings.HasPrefix(r.URL.Path, "/templates") {
 		back = s.prefix + "/templates"
 	}
-	if id := r.PathValue("run"); id != "" && p.Code != string(core.NotFound) {
+	if id, below, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/runs/"), "/"); below != "" && p.Code != string(core.NotFound) {
 		back = s.path("runs", id)
 	}
 	f := frame{Title: p.Title, Body: problemPage{p, back}}

@@ -65,6 +65,7 @@
     }
     return p;
   }
+  const order = ["WARMUP", "MEASUREMENT", "COOLDOWN"]; // what ends late is of the phase that it began in
   const tones = { MEASUREMENT: 0, WARMUP: 1 };
   function drawCharts() {
     const rates = [], lines = { p50: [], p95: [], p99: [] }, bands = [];
@@ -74,8 +75,8 @@
       if (newest && from > end + p.seconds / 2) for (const line of [rates, ...Object.values(lines)]) line.push([(end + from) / 2, null]);
       rates.push([x, p.seconds > 0 ? p.ok / p.seconds : 0]);
       for (const q in lines) lines[q].push([x, p.ok > 0 ? p[q] / 1000 : null]);
-      const band = bands.at(-1);
-      if (band?.name === p.phase) band.to = at; else bands.push({ name: p.phase, from: band ? Math.max(band.to, from) : from, to: at, tone: tones[p.phase] ?? 2 });
+      const band = bands.at(-1), late = band && order.indexOf(p.phase) < order.indexOf(band.name);
+      if (late || band?.name === p.phase) band.to = at; else bands.push({ name: p.phase, from: band ? Math.max(band.to, from) : from, to: at, tone: tones[p.phase] ?? 2 });
       newest = p; end = at;
     }
     if (!newest) return;
@@ -151,7 +152,7 @@
       let text = li.dataset.planned, share = is === "done" ? 1 : 0;
       if (is === "now" && state.stage_from) {
         const gone = Date.now() + skew - time(state.stage_from), whole = time(state.stage_until) - time(state.stage_from);
-        text = minutes(gone);
+        text = (state.stop_at ? "stopping " : "") + minutes(gone);
         if (whole > 0 && !state.stage_by_deadline) {
           text = minutes(Math.min(gone, whole)) + " / " + minutes(whole);
           share = Math.min(1, Math.max(0, gone / whole));
@@ -172,10 +173,13 @@
       if (li.dataset.health !== (w.health || "")) li.dataset.health = w.health || "";
       const health = li.querySelector(".health");
       health.className = "health " + (w.health || "").toLowerCase();
-      set(health, (w.health || w.life || "READY") + (w.beat_age_seconds > 0 ? " " + Math.round(w.beat_age_seconds) + " s" : ""));
-      const values = [w.state || "–", w.connections + " / " + wanted, rate(w.ops_per_second), millis(w.p95_ms), w.state ? Math.round(w.cpu_percent) + "%" : "–", count(w.errors || 0)];
+      const ended = ["COMPLETED", "DEAD"].includes(w.state) && w.state;
+      set(health, (w.health || ended || w.life || "READY") + (w.beat_age_seconds > 0 ? " · " + Math.round(w.beat_age_seconds) + " s ago" : ""));
+      const silent = w.health === "STALE" || w.health === "LOST"; // what it does now is not known
+      const values = [w.state || "–", w.connections + " / " + wanted, ...silent ? ["–", "–", "–"] : [rate(w.ops_per_second), millis(w.p95_ms), w.state ? Math.round(w.cpu_percent) + "%" : "–"], count(w.errors || 0)];
       li.querySelectorAll("dd").forEach((dd, i) => set(dd, values[i]));
-      set(li.querySelector(".last"), w.ending || w.last_error || "");
+      const last = w.ending || w.last_error; // what was last stays, so that cards do not jump
+      if (last) set(li.querySelector(".last"), last);
     }
     set($("f-connections"), open + " / " + target);
     set($("f-workers"), healthy + " / " + workers.length);
