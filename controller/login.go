@@ -30,7 +30,7 @@ var loginPage = template.Must(template.New("login").Parse(`<!DOCTYPE html>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button class="primary" type="submit">Log in</button>
 </form>
-<p class="empty">Whoever runs this controller makes tokens: <code>benchfleet token NAME</code>.</p>
+<p class="empty">Tokens are made where the controller is: <code>benchfleet token NAME</code>.</p>
 </main>
 </body>
 </html>
