@@ -3,15 +3,9 @@ package controller
 import (
 	"bytes"
 	"context"
-	"slices"
 
-	"github.com/benchfleet/benchfleet/core"
-	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/report"
 )
-
-// statusReach is how far back the newest interval is looked for, in seconds.
-const statusReach = 30
 
 // StatusDocument says where a run stands in one of the forms json, text.
 func (s *Service) StatusDocument(ctx context.Context, id, form string) (Document, error) {
@@ -39,31 +33,6 @@ func (s *Service) status(ctx context.Context, id string) (report.Status, error) 
 	if err != nil {
 		return report.Status{}, err
 	}
-	beats, now, err := s.store.Beats(ctx, id, nil)
-	if err != nil {
-		return report.Status{}, err
-	}
-	interval := record.Scenario.Load.Interval.Std()
-	after := 0.0
-	if !record.Run.Origin.IsZero() && !record.Run.Status.Terminal() {
-		after = max(0, now.Sub(record.Run.Origin).Seconds()-statusReach)
-	}
-	intervals, err := s.store.Aggregates(ctx, id, after)
-	return report.Status{
-		Run: record.Run, Scenario: record.Scenario, Now: now, Workers: core.HealthOf(record.Run, beats, now, interval),
-		Interval: newestWhole(intervals, interval.Seconds()/2),
-	}, err
-}
-
-// newestWhole is the last interval that is long enough to show, or the last at all.
-func newestWhole(intervals []ports.RunInterval, seconds float64) *ports.RunInterval {
-	for i := range slices.Backward(intervals) {
-		if intervals[i].Seconds >= seconds {
-			return &intervals[i]
-		}
-	}
-	if len(intervals) == 0 {
-		return nil
-	}
-	return &intervals[len(intervals)-1]
+	status, _, err := report.ReadStatus(ctx, s.store, record)
+	return status, err
 }

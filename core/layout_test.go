@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -106,4 +107,19 @@ func TestReplaceTables(t *testing.T) {
 	is := is.New(t)
 	got := core.ReplaceTables("INSERT INTO {table.history} SELECT * FROM {table} -- {table.tellers}\n WHERE A = '{table}'", func(part string) string { return "<" + part + ">" })
 	is.Equal(got, "INSERT INTO <history> SELECT * FROM <> -- {table.tellers}\n WHERE A = '{table}'")
+}
+
+func TestFillTables(t *testing.T) {
+	is := is.New(t)
+	table := core.TemplateTable{Name: "T", Layout: core.LayoutTPCB, Rows: 1}
+	quoted := func(t core.TemplateTable) (string, error) { return "<" + t.Name + ">", nil }
+	got, err := core.FillTables("SELECT * FROM {table} JOIN {table.tellers}", table, quoted)
+	is.NoErr(err)
+	is.Equal(got, "SELECT * FROM <"+table.PartName("")+"> JOIN <"+table.PartName("tellers")+">")
+	n := 0
+	_, err = core.FillTables("{table}{table.tellers}", table, func(core.TemplateTable) (string, error) {
+		n++
+		return "", fmt.Errorf("%w: name %d", core.ErrInvalid, n)
+	})
+	is.Equal(err.Error(), "invalid: name 1") // the first
 }

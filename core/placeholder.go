@@ -317,3 +317,17 @@ func ReplaceTables(sql string, identifier func(part string) string) string {
 		}
 	}
 }
+
+// FillTables replaces each {table} and {table.PART} by the identifier that quote
+// makes of that part's name. The error is the first of quote's.
+func FillTables(sql string, table TemplateTable, quote func(TemplateTable) (string, error)) (string, error) {
+	var problem error
+	text := ReplaceTables(sql, func(part string) string {
+		name, err := quote(TemplateTable{Name: table.PartName(part)})
+		if problem == nil {
+			problem = err
+		}
+		return name
+	})
+	return text, problem
+}

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +19,44 @@ type Status struct {
 	Now      time.Time // the store's clock
 	Workers  []core.WorkerHealth
 	Interval *ports.RunInterval // the newest; nil before the first
+}
+
+// statusReach is how far back the newest interval is looked for, in seconds.
+const statusReach = 30
+
+// ReadStatus reads where a run stands, from the store alone, with its newest beats.
+func ReadStatus(ctx context.Context, store ports.Store, record ports.RunRecord) (Status, []core.Beat, error) {
+	run := record.Run
+	beats, now, err := store.Beats(ctx, run.ID, nil)
+	if err != nil {
+		return Status{}, nil, err
+	}
+	after := 0.0
+	if !run.Origin.IsZero() && !run.Status.Terminal() {
+		after = max(0, now.Sub(run.Origin).Seconds()-statusReach)
+	}
+	intervals, err := store.Aggregates(ctx, run.ID, after)
+	if err != nil {
+		return Status{}, nil, err
+	}
+	interval := record.Scenario.Load.Interval.Std()
+	return Status{
+		Run: run, Scenario: record.Scenario, Now: now, Workers: core.HealthOf(run, beats, now, interval),
+		Interval: newestWhole(intervals, interval.Seconds()/2),
+	}, beats, nil
+}
+
+// newestWhole is the last interval that is long enough to show, or the last at all.
+func newestWhole(intervals []ports.RunInterval, seconds float64) *ports.RunInterval {
+	for i := range slices.Backward(intervals) {
+		if intervals[i].Seconds >= seconds {
+			return &intervals[i]
+		}
+	}
+	if len(intervals) == 0 {
+		return nil
+	}
+	return &intervals[len(intervals)-1]
 }
 
 // StatusDocument is what StatusJSON writes.

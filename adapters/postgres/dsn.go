@@ -274,15 +274,7 @@ func tag(text string) string {
 
 // fillTables replaces {table} and {table.PART} by the identifiers of the tables.
 func fillTables(sql string, table core.TemplateTable) (string, error) {
-	var problem error
-	text := core.ReplaceTables(sql, func(part string) string {
-		name, err := quoteTable(core.TemplateTable{Name: table.PartName(part)})
-		if problem == nil {
-			problem = err
-		}
-		return name
-	})
-	return text, problem
+	return core.FillTables(sql, table, quoteTable)
 }
 
 // quoteTable makes the identifier of a benchmark table: up to three names with

@@ -181,15 +181,7 @@ func quoteTable(table core.TemplateTable) (string, error) {
 
 // fillTables replaces {table} and {table.PART} by the identifiers of the tables.
 func fillTables(sql string, table core.TemplateTable) (string, error) {
-	var problem error
-	text := core.ReplaceTables(sql, func(part string) string {
-		name, err := quoteTable(core.TemplateTable{Name: table.PartName(part)})
-		if problem == nil {
-			problem = err
-		}
-		return name
-	})
-	return text, problem
+	return core.FillTables(sql, table, quoteTable)
 }
 
 // statementText checks a statement and puts the table into it.

@@ -120,37 +120,11 @@ func look(ctx context.Context, store ports.Store, id string) (runner.Observation
 	if err != nil {
 		return runner.Observation{}, err
 	}
-	beats, now, err := store.Beats(ctx, id, nil)
-	if err != nil {
-		return runner.Observation{}, err
-	}
-	after := max(0, now.Sub(record.Run.Origin).Seconds()-30)
-	if record.Run.Status.Terminal() || record.Run.Origin.IsZero() {
-		after = 0
-	}
-	intervals, err := store.Aggregates(ctx, id, after)
-	if err != nil {
-		return runner.Observation{}, err
-	}
-	o := runner.Observation{
-		Run: record.Run, Scenario: record.Scenario, Now: now, Measured: core.Measured(beats),
-		Workers: core.HealthOf(record.Run, beats, now, record.Scenario.Load.Interval.Std()),
-	}
-	o.Interval = newest(intervals, record.Scenario.Load.Interval.Std().Seconds()/2)
-	return o, nil
-}
-
-// newest is the last interval that is long enough to show, or the last at all.
-func newest(intervals []ports.RunInterval, seconds float64) *ports.RunInterval {
-	for i := range slices.Backward(intervals) {
-		if intervals[i].Seconds >= seconds {
-			return &intervals[i]
-		}
-	}
-	if len(intervals) == 0 {
-		return nil
-	}
-	return &intervals[len(intervals)-1]
+	status, beats, err := report.ReadStatus(ctx, store, record)
+	return runner.Observation{
+		Run: status.Run, Scenario: status.Scenario, Now: status.Now, Measured: core.Measured(beats),
+		Workers: status.Workers, Interval: status.Interval,
+	}, err
 }
 
 func (a *app) watchCommand() *cobra.Command {
