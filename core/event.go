@@ -102,6 +102,14 @@ type (
 		Epoch  int
 		Exit   Exit
 	}
+	// LoadSet says how much load the run is to make from now on, over all workers:
+	// connections of a closed loop, or a rate of an open one. Detail says why.
+	LoadSet struct {
+		At          time.Time
+		Connections int
+		Rate        float64 // operations per second; 0: the scenario's
+		Detail      string
+	}
 	// SessionsCounted is the target's answer to: what of this run still runs?
 	SessionsCounted struct {
 		At      time.Time
@@ -127,6 +135,7 @@ func (e LaunchFailed) when() time.Time      { return e.At }
 func (e BeatSeen) when() time.Time          { return e.At }
 func (e WorkerSilent) when() time.Time      { return e.At }
 func (e WorkerExited) when() time.Time      { return e.At }
+func (e LoadSet) when() time.Time           { return e.At }
 func (e SessionsCounted) when() time.Time   { return e.At }
 func (e RollupStored) when() time.Time      { return e.At }
 func (e ResourcesReleased) when() time.Time { return e.At }

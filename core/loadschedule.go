@@ -14,6 +14,9 @@ const Never = time.Duration(math.MaxInt64)
 type LoadSchedule struct {
 	Warmup, Measurement, Cooldown time.Duration
 	End                           time.Duration // no operation starts from here on
+	// Parked is how many of the worker's connections, the last ones, start no
+	// operation in a closed loop: more are open than are asked for now.
+	Parked int
 }
 
 // PhaseAt is the phase of an operation with that intended start; "" when none

@@ -73,6 +73,8 @@ type Run struct {
 	GoneAt    time.Time `json:"gone_at,omitzero"`    // no worker was left
 	EndedAt   time.Time `json:"ended_at,omitzero"`   // terminal
 
+	Aim Aim `json:"aim,omitzero"` // how much load is asked for; zero: the plan's
+
 	Step    step         `json:"step"`
 	Running RunningCount `json:"target_running"`
 
@@ -172,6 +174,8 @@ func (r *Run) fold(ev Event) error {
 		r.silent(e)
 	case WorkerExited:
 		r.exited(e)
+	case LoadSet:
+		r.setLoad(e)
 	case SessionsCounted:
 		if r.Step == counting {
 			r.counted(e.At, e.Running)

@@ -14,6 +14,31 @@ func ShareOut(total, parts int) []int {
 	return shares
 }
 
+// ShareWithin divides total into parts of which none exceeds its ceiling: as even
+// as the ceilings let it be, the larger ones first. What no part can take is left
+// out, so that the parts may sum to less.
+func ShareWithin(total int, ceilings []int) []int {
+	parts := make([]int, len(ceilings))
+	left, open := max(total, 0), len(ceilings)
+	full := make([]bool, len(ceilings))
+	for again := true; again; { // whoever an even part would fill up is full
+		again = false
+		for i, ceiling := range ceilings {
+			if !full[i] && ceiling*open <= left {
+				parts[i], full[i], again = ceiling, true, true
+				left, open = left-ceiling, open-1
+			}
+		}
+	}
+	for i, n := 0, 0; i < len(parts); i++ {
+		if !full[i] {
+			_, parts[i] = Connections(left, open, n)
+			n++
+		}
+	}
+	return parts
+}
+
 // Connections is the range of global connection indexes that a worker keeps:
 // count indexes from first on. The ranges of workers 0 to workers-1 are
 // contiguous, disjoint, cover [0, total) and differ in length by at most 1,

@@ -20,6 +20,7 @@ const (
 // life.
 type WorkerPlan struct {
 	Epoch         int
+	Connections   int           // that it keeps; 0: any number, none of them ever parked
 	Lease         time.Duration // longest age of the last control read
 	StartTimeout  time.Duration
 	RunLimit      time.Duration
@@ -37,10 +38,13 @@ const signalReserve = 10 * time.Second
 // DefaultFlushTimeout bounds the final report of a worker.
 const DefaultFlushTimeout = 10 * time.Second
 
-// WorkerPlan is the worker machine's share of the scenario.
-func (s Scenario) WorkerPlan(epoch int, grace time.Duration) WorkerPlan {
+// WorkerPlan is what the machine of the worker with that zero-based index needs of
+// the scenario.
+func (s Scenario) WorkerPlan(worker, epoch int, grace time.Duration) WorkerPlan {
+	_, connections := Connections(s.Load.Connections, s.Load.Workers, worker)
 	return WorkerPlan{
 		Epoch:         epoch,
+		Connections:   connections,
 		Lease:         s.Limits.WorkerLease.Std(),
 		StartTimeout:  s.Limits.StartTimeout.Std(),
 		RunLimit:      s.Limits.RunLimit.Std(),
@@ -209,6 +213,7 @@ func (m *WorkerMachine) obey(e ControlRead) {
 // where it is; one that was read too late takes effect at once.
 func (m *WorkerMachine) follow(e ControlRead) {
 	c, s := e.Control, &m.schedule
+	s.Parked = max(0, m.plan.Connections-c.Target)
 	local := func(t time.Time) time.Duration { return max(t.Sub(e.Zero), e.At) }
 	if !m.started && c.Phase != Preparing && !c.Origin.IsZero() {
 		m.started = true

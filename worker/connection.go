@@ -186,6 +186,11 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 			return turnOver
 		}
 		return turnAgain
+	case c.index >= len(c.load.connections)-schedule.Parked:
+		if !c.park(schedule, start) {
+			return turnOver
+		}
+		return turnAgain
 	case c.entry > 0 && !c.entered(schedule, start):
 		if !c.enter(schedule, start) {
 			return turnOver

@@ -26,6 +26,17 @@ func (c *connection) enter(schedule *core.LoadSchedule, start time.Duration) boo
 	return c.pauseFor(left, change)
 }
 
+// park waits until the schedule changes, or ends the load. It is false when the
+// load has been stopped.
+func (c *connection) park(schedule *core.LoadSchedule, start time.Duration) bool {
+	change := c.load.change()
+	if c.load.schedule.Load() != schedule {
+		return true
+	}
+	c.until = 0 // look again
+	return c.pauseFor(schedule.End-start, change)
+}
+
 // pause waits with nothing in flight. It is false when the load has been
 // stopped.
 func (c *connection) pause(d time.Duration) bool { return c.settle() && c.wait(d) }

@@ -68,7 +68,7 @@ func (w *worker) prepare(ctx context.Context) (code int, err error) {
 	} else {
 		w.load.sampler.threshold = 0
 	}
-	w.machine = core.NewWorkerMachine(w.scenario.WorkerPlan(w.config.Epoch, w.config.Grace), w.clock.now())
+	w.machine = core.NewWorkerMachine(w.scenario.WorkerPlan(w.config.GroupID, w.config.Epoch, w.config.Grace), w.clock.now())
 	return 0, nil
 }
 

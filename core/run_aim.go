@@ -1,0 +1,49 @@
+package core
+
+import "time"
+
+// Aim is how much load a run is to make over all workers, where something else
+// than its plan says so. Its zero value is the plan's load.
+type Aim struct {
+	Number      int       `json:"number"` // of the settings of this run, from 1
+	Connections int       `json:"connections"`
+	Rate        float64   `json:"rate,omitempty"` // operations per second
+	At          time.Time `json:"at"`             // store time from which it holds
+}
+
+// setLoad takes over how much load is to be made. It holds from a phase lead on,
+// when every worker has read it.
+func (r *Run) setLoad(e LoadSet) {
+	if r.Status != Running {
+		return // late: nobody makes load
+	}
+	connections := min(max(e.Connections, 0), r.Plan.Connections)
+	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Number > 0 {
+		return
+	}
+	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, At: e.At.Add(r.Plan.PhaseLead)}
+	r.emit(ControlEvent{Type: EventStep, Scope: ScopeRun, Target: connections, Effective: r.Aim.At, Detail: e.Detail, At: e.At})
+	r.shareAim(e.At)
+}
+
+// shareAim shares the connections out over the workers that are there, evenly, each
+// at most what it has open: what one cannot take the others do.
+func (r *Run) shareAim(at time.Time) {
+	if r.Aim.Number == 0 {
+		return
+	}
+	var there, most []int
+	for i := range r.Workers {
+		if r.Workers[i].Life.Alive() && !r.Workers[i].Silent {
+			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
+			there, most = append(there, i), append(most, open)
+		}
+	}
+	for n, target := range ShareWithin(r.Aim.Connections, most) {
+		w := &r.Workers[there[n]]
+		if w.Target != target {
+			w.Target = target
+			r.emit(ControlEvent{Type: EventSetWorkerTarget, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Target: target, Effective: r.Aim.At, At: at})
+		}
+	}
+}

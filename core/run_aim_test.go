@@ -1,0 +1,88 @@
+package core
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+func targets(r Run) (list []int) {
+	for i := range r.Workers {
+		list = append(list, r.Workers[i].Target)
+	}
+	return list
+}
+
+func TestLoadIsSetAndSharedEvenly(t *testing.T) {
+	is := is.New(t)
+	r := loaded(t, 3, func(p *Plan) { p.Connections = 11 })
+	is.Equal(targets(r), []int{4, 4, 3})
+
+	r, events := play(t, r, LoadSet{At: at(11), Connections: 5, Detail: "step 1"})
+	is.Equal(targets(r), []int{2, 2, 1})
+	is.Equal(r.Aim, Aim{Number: 1, Connections: 5, At: at(11.1)})
+	is.Equal(len(events), 4) // the step, and one for each worker whose target changed
+	is.Equal(events[0].Type, EventStep)
+	is.Equal(events[0].Target, 5)
+	is.Equal(events[0].Effective, at(11.1))
+	is.Equal(events[0].Detail, "step 1")
+	for i, e := range events[1:] {
+		is.Equal(e.Type, EventSetWorkerTarget)
+		is.Equal(e.Scope, ScopeWorker)
+		is.Equal(e.WorkerID, WorkerID(i))
+		is.Equal(e.Target, r.Workers[i].Target)
+	}
+
+	again, events := play(t, r, LoadSet{At: at(12), Connections: 5})
+	is.Equal(len(events), 0) // it is so already
+	is.Equal(again.Aim, r.Aim)
+
+	r, events = play(t, r, LoadSet{At: at(13), Connections: 6})
+	is.Equal(targets(r), []int{2, 2, 2})
+	is.Equal(len(events), 2) // the two others keep theirs
+	r, _ = play(t, r, LoadSet{At: at(14), Connections: 99})
+	is.Equal(targets(r), []int{4, 4, 3}) // never more than they have open
+	is.Equal(r.Aim.Connections, 11)
+	r, _ = play(t, r, LoadSet{At: at(15), Connections: -1})
+	is.Equal(targets(r), []int{0, 0, 0})
+}
+
+func TestLoadIsSetOnlyWhileItIsMade(t *testing.T) {
+	is := is.New(t)
+	r, events := play(t, NewRun("r", explorePlan(2, nil)), LoadSet{At: at(0), Connections: 1})
+	is.Equal(r.Aim, Aim{})
+	is.Equal(len(events), 0)
+	r = loaded(t, 2, nil)
+	r, _ = play(t, r, StopRequested{At: at(11)})
+	r, events = play(t, r, LoadSet{At: at(12), Connections: 1})
+	is.Equal(r.Aim, Aim{})
+	is.Equal(len(events), 0)
+}
+
+func TestShareWithin(t *testing.T) {
+	is := is.New(t)
+	is.Equal(ShareWithin(7, []int{2, 9, 9}), []int{2, 3, 2})
+	is.Equal(ShareWithin(3, nil), []int{})
+	for a := range 6 {
+		for b := range 6 {
+			for c := range 6 {
+				for total := range 20 {
+					ceilings := []int{a, b, c}
+					parts := ShareWithin(total, ceilings)
+					sum, lowest, highest := 0, total, 0
+					for i, part := range parts {
+						is.True(part >= 0 && part <= ceilings[i])
+						sum += part
+						if part < ceilings[i] {
+							lowest = min(lowest, part)
+						}
+						highest = max(highest, part)
+					}
+					is.Equal(sum, min(total, a+b+c))
+					is.True(highest-lowest <= 1 || !slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return parts[i] < ceilings[i] }))
+				}
+			}
+		}
+	}
+}
