@@ -251,6 +251,7 @@ type Report struct {
 	Intervals []Interval     `json:"intervals,omitempty"`
 	InFlight  uint64         `json:"in_flight"`
 	QuotaDone bool           `json:"quota_done,omitempty"`
+	Spent     string         `json:"spent,omitempty"`     // what of its share of the budget is used up: operations or rows
 	LastStart time.Time      `json:"last_start,omitzero"` // of its last new operation
 	LastEnd   time.Time      `json:"last_end,omitzero"`   // of its last operation
 	// DroppedExecutions were sampled, but did not fit the bounded queue.

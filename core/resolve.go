@@ -76,6 +76,7 @@ func (t Template) Resolve(r Resolution) (Scenario, error) {
 	s.SLOs = v.slos(s.Operations)
 	v.contradictions(s.SLOs, s.Load)
 	s.Limits = v.limits(s.Load)
+	s.Budget = v.budget(&s)
 	if len(v.found) > 0 {
 		return Scenario{}, &ValidationError{Name: t.Name, Problems: v.inOrder()}
 	}
@@ -91,7 +92,7 @@ type resolver struct {
 
 // inOrder returns the problems by the order of the template's fields.
 func (v *resolver) inOrder() []Problem {
-	order := []string{"name", "tags", "target", "table", "load", "mix", "slos", "limits"}
+	order := []string{"name", "tags", "target", "table", "load", "mix", "slos", "limits", "budget"}
 	place := func(p Problem) int {
 		section := p.Field
 		if end := strings.IndexAny(section, ".["); end >= 0 {

@@ -22,6 +22,11 @@ type Plan struct {
 	PhaseLead time.Duration `json:"phase_lead_ns"`
 	// RunLimit ends the load if nothing else does, counted from its beginning.
 	RunLimit time.Duration `json:"run_limit_ns"`
+	// BudgetTime is how long the run may take from START, 0: it is not bounded so;
+	// BudgetText what says so, and BudgetLead how long before that STOP is published.
+	BudgetTime time.Duration `json:"budget_time_ns,omitempty"`
+	BudgetText string        `json:"budget_text,omitempty"`
+	BudgetLead time.Duration `json:"budget_lead_ns,omitempty"`
 
 	PreflightTimeout  time.Duration `json:"preflight_timeout_ns"`
 	StartTimeout      time.Duration `json:"start_timeout_ns"`

@@ -39,6 +39,7 @@ type Scenario struct {
 	Operations []Operation    `json:"operations"`
 	SLOs       []SLO          `json:"slos,omitempty"`
 	Limits     Limits         `json:"limits"`
+	Budget     *RunBudget     `json:"budget,omitempty"` // nil: there is none
 	// InsertBase is the first key of the range that is reserved for this run.
 	InsertBase int64             `json:"insert_base"`
 	Tags       map[string]string `json:"tags,omitempty"`
@@ -133,7 +134,7 @@ func (s Scenario) Statements() []Statement {
 
 // Plan is what the run machine needs of the scenario.
 func (s Scenario) Plan() Plan {
-	return Plan{
+	p := Plan{
 		Workers:           s.Load.Workers,
 		Connections:       s.Load.Connections,
 		Operations:        s.Load.Operations,
@@ -152,6 +153,12 @@ func (s Scenario) Plan() Plan {
 		ProcessingTimeout: s.Limits.ProcessingTimeout.Std(),
 		OnLoss:            s.Limits.OnLoss,
 	}
+	if s.Budget != nil {
+		if p.BudgetTime, p.BudgetText = s.Budget.Limit(); p.BudgetTime > 0 {
+			p.BudgetLead = budgetLead(p.PhaseLead, s.Load.Interval.Std())
+		}
+	}
+	return p
 }
 
 // PhaseLead is how far ahead a phase is published for workers that read their

@@ -37,6 +37,9 @@ func (r *Run) schedule() {
 	if limit.Before(r.Deadline) {
 		r.Deadline = limit
 	}
+	if stop, ok := r.budgetStop(); ok && stop.Before(r.Deadline) {
+		r.Deadline = stop
+	}
 }
 
 // phaseOver publishes the next phase, or ends the load.
@@ -44,6 +47,10 @@ func (r *Run) phaseOver(at time.Time) {
 	if !at.Before(r.Origin.Add(r.Plan.RunLimit)) {
 		r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeRun, Detail: "run limit", At: at})
 		r.requestEnd(at, Guardrail, fmt.Sprintf("the load lasted longer than the run limit of %s", r.Plan.RunLimit))
+		return
+	}
+	if r.budgetOver(at) {
+		r.requestEnd(at, Budget, fmt.Sprintf("the budget is used up but for the time that stopping takes: %s", r.Plan.BudgetText))
 		return
 	}
 	switch r.Phase {
@@ -121,6 +128,9 @@ func (r *Run) climb(to Rung, at time.Time) {
 		timeout = r.Plan.KillTimeout
 	}
 	r.Deadline = at.Add(timeout)
+	if to == Drain {
+		r.Deadline = r.drainUntil(r.Deadline, at)
+	}
 }
 
 // tick does what the clock calls for.

@@ -251,6 +251,7 @@ func (s *summary) parent() Rollup {
 		p.Coverage = covered / float64(p.Connections)
 	}
 	p.Ledger = BalanceLedger(all)
+	p.Budget = useOf(scenario.Budget, run, all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
 	p.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,

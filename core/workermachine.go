@@ -24,6 +24,7 @@ type WorkerPlan struct {
 	Lease         time.Duration // longest age of the last control read
 	StartTimeout  time.Duration
 	RunLimit      time.Duration
+	LoadLimit     time.Duration // of the load, by the budget's time; 0: as long as the run says
 	DrainTimeout  time.Duration
 	CancelTimeout time.Duration
 	FlushTimeout  time.Duration // for everything that is still to be stored
@@ -42,7 +43,9 @@ const DefaultFlushTimeout = 10 * time.Second
 // the scenario.
 func (s Scenario) WorkerPlan(worker, epoch int, grace time.Duration) WorkerPlan {
 	_, connections := Connections(s.Load.Connections, s.Load.Workers, worker)
+	run := s.Plan()
 	return WorkerPlan{
+		LoadLimit:     max(0, run.BudgetTime-run.StartLead-run.BudgetLead),
 		Epoch:         epoch,
 		Connections:   connections,
 		Lease:         s.Limits.WorkerLease.Std(),
@@ -80,6 +83,8 @@ type (
 	// QuotaDone says that every connection has run its share of an operations
 	// bound.
 	QuotaDone struct{ At time.Duration }
+	// BudgetSpent says that the worker's share of the budget is used up.
+	BudgetSpent struct{ At time.Duration }
 	// LoadIdle says that no operation is in flight and that none will start.
 	LoadIdle struct{ At time.Duration }
 	// Flushed says that the final report is stored.
@@ -94,6 +99,7 @@ func (e ControlRead) stamp() time.Duration     { return e.At }
 func (e ConnectionsOpen) stamp() time.Duration { return e.At }
 func (e OpenFailed) stamp() time.Duration      { return e.At }
 func (e QuotaDone) stamp() time.Duration       { return e.At }
+func (e BudgetSpent) stamp() time.Duration     { return e.At }
 func (e LoadIdle) stamp() time.Duration        { return e.At }
 func (e Flushed) stamp() time.Duration         { return e.At }
 func (e Signalled) stamp() time.Duration       { return e.At }
@@ -170,6 +176,8 @@ func (m WorkerMachine) Apply(ev WorkerEvent) WorkerMachine {
 		m.end(at, 0, ExitConnections, e.Detail)
 	case QuotaDone:
 		m.schedule.End = min(m.schedule.End, at)
+	case BudgetSpent:
+		m.schedule.End = min(m.schedule.End, at)
 	case LoadIdle:
 		m.idle = true
 	case Flushed:
@@ -218,6 +226,9 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	if !m.started && c.Phase != Preparing && !c.Origin.IsZero() {
 		m.started = true
 		m.deadline = local(c.Origin) + m.plan.RunLimit + m.plan.Lease
+		if m.plan.LoadLimit > 0 { // whatever becomes of the orchestrator
+			s.End = min(s.End, local(c.Origin.Add(m.plan.LoadLimit)))
+		}
 	}
 	// The phase before the one named holds until PhaseAt.
 	switch c.Phase {

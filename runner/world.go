@@ -113,7 +113,8 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	for i := range d.run.Workers {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
 	}
-	return append(facts, d.objectives(now)...)
+	facts = append(facts, d.objectives(now)...)
+	return append(facts, d.budget(now)...)
 }
 
 // objectives ends a run that misses what it was to be ended for. Every interval

@@ -101,6 +101,7 @@ func (w *worker) beat(state core.WorkerState) core.Beat {
 	}
 	b.Target, b.CPU, b.Memory = w.collector.gauges()
 	b.Report.QuotaDone = w.quotaDone.Load()
+	b.Report.Spent = w.load.allowance.spentOn()
 	if w.ports.Lines != nil {
 		b.Report.Lines = w.ports.Lines(lineBeats * w.collector.interval)
 	}

@@ -61,6 +61,7 @@ type connection struct {
 	yielded  time.Duration      // it let others run
 	broken   bool               // the session must be replaced
 	failures int                // sessions broken one after another
+	kept     int64              // rows of the budget for the operation at hand
 	left     int64              // operations of the measurement still to be started
 	timer    *time.Timer        // of pauses
 	_        [64]byte
@@ -138,6 +139,9 @@ func (c *connection) run() (quotaDone bool) {
 			}
 		}
 		drawn = false
+		if !c.allowed() {
+			break
+		}
 		if !c.perform(start) {
 			return false
 		}
@@ -238,6 +242,9 @@ func (c *connection) perform(start time.Duration) bool {
 	}
 	rows, err := c.execute(&c.load.operations[c.op])
 	c.ended = c.load.clock.now()
+	if a := c.load.allowance; a != nil {
+		a.settle(c.kept, rows)
+	}
 	if err != nil {
 		return c.fail(start, err)
 	}

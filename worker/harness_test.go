@@ -39,6 +39,7 @@ type fleet struct {
 	stops   chan core.StopRequested
 	absent  bool // the owner does nothing
 	noAcks  bool // the owner acknowledges nothing
+	deaf    bool // the owner does not hear that a budget is spent
 
 	mu      sync.Mutex
 	exits   map[int]Exit
@@ -198,6 +199,11 @@ func (f *fleet) tick() core.Run {
 			At: at, Worker: b.GroupID, Epoch: b.Key.Epoch, State: b.State, QuotaDone: b.Report.QuotaDone, Acknowledged: f.keep(b),
 			Connections: b.Connections, LastStart: b.Report.LastStart, LastEnd: b.Report.LastEnd, Detail: b.LastError,
 		})
+	}
+	for _, b := range beats {
+		if b.Report.Spent != "" && !f.deaf && run.Status == core.Running {
+			events = append(events, core.StopRequested{At: at, Reason: core.Budget, Detail: f.scenario.Budget.Spent(b.Report.Spent, f.scenario.Load, b.GroupID)})
+		}
 	}
 	for i, w := range run.Workers {
 		if exit, ok := gone[i]; ok && w.Life.Alive() {

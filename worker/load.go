@@ -49,7 +49,10 @@ type load struct {
 	changed     atomic.Pointer[chan struct{}] // closed when the schedule is another one
 	stop        chan struct{}                 // closed when the load is over before its time
 	cancelling  chan struct{}                 // closed when operations are to be cancelled
+	allowance   *allowance                    // of the budget; nil: none is needed
+	budgetSpent func()                        // called once; may be nil
 	stopOnce    sync.Once
+	spendOnce   sync.Once
 	cancelOnce  sync.Once
 
 	sampler    sampler
@@ -103,6 +106,7 @@ func newLoad(ctx context.Context, clock clock, s core.Scenario, pools []core.Val
 	changed := make(chan struct{})
 	l.changed.Store(&changed)
 	first, count := core.Connections(s.Load.Connections, s.Load.Workers, worker)
+	l.allowance = newAllowance(s, worker)
 	if s.Load.OpenLoop() {
 		l.pacer = newPacer(clock, s, worker, generator)
 	}

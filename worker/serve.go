@@ -110,6 +110,10 @@ func (c *connection) startArrival(a arrival, schedule *core.LoadSchedule, now ti
 	if c.phase != phase {
 		c.tell()
 	}
+	if !c.allowed() {
+		c.load.pacer.giveUp(schedule, a)
+		return false
+	}
 	if !c.perform(now) {
 		return false
 	}

@@ -209,6 +209,8 @@ func (w *worker) apply(ev core.WorkerEvent) {
 	case core.QuotaDone:
 		w.quotaDone.Store(true)
 		w.beatSoon()
+	case core.BudgetSpent:
+		w.beatSoon()
 	}
 }
 
@@ -226,6 +228,7 @@ func (w *worker) fulfil(ctx context.Context) core.WorkerDuty {
 	}
 	if duty.State == core.WorkerRunning && !w.started {
 		w.started = true
+		w.load.budgetSpent = w.tellSpent
 		w.load.start(w.tellQuotaDone, w.tellIdle)
 	}
 	if duty.State == core.WorkerDraining || duty.Exit {
@@ -268,6 +271,10 @@ func (w *worker) tellIdle() { w.tell(core.LoadIdle{At: w.clock.now()}) }
 func (w *worker) tellQuotaDone() {
 	w.tell(core.QuotaDone{At: time.Duration(w.load.lastDone.Load()) + 1})
 }
+
+// tellSpent says that the worker's share of the budget ends the load now: every
+// operation that has been started was allowed before.
+func (w *worker) tellSpent() { w.tell(core.BudgetSpent{At: w.clock.now()}) }
 
 // open connects to the target and opens every session.
 func (w *worker) open(context.Context) {

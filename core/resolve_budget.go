@@ -1,0 +1,101 @@
+package core
+
+import (
+	"strconv"
+	"time"
+)
+
+// budget checks what the run may use up, against what it is asked to do.
+func (v *resolver) budget(s *Scenario) *RunBudget {
+	t := v.template.Budget
+	if t == (TemplateBudget{}) {
+		return nil
+	}
+	b := RunBudget{Time: v.duration("budget.time", t.Time, 0), Credits: t.Credits, CreditsPerHour: t.CreditsPerHour}
+	b.Operations = v.budgetCount("budget.operations", t.Operations, s.Load.Connections)
+	b.Rows = v.budgetCount("budget.rows", t.Rows, s.Load.Connections)
+	v.budgetCredits(&b)
+	if b.Operations > 0 {
+		v.budgetOperations(b.Operations, s.Load)
+	}
+	if len(v.found) == 0 {
+		v.budgetTime(b, *s)
+	}
+	return &b
+}
+
+// budgetCount is a number of operations or rows: at least one for each connection,
+// so that every worker has a share.
+func (v *resolver) budgetCount(field string, n int64, connections int) int64 {
+	switch {
+	case n == 0:
+	case n < 0 || n > maxOperations:
+		v.found.add(field, "is %d; allowed: 1 to %d, or none", n, maxOperations)
+		return 0
+	case n < int64(connections):
+		v.found.add(field, "is %d for %d connections; allowed: at least one for each", n, connections)
+		return 0
+	}
+	return n
+}
+
+func (v *resolver) budgetCredits(b *RunBudget) {
+	valid := func(f float64) bool { return f > 0 && f <= maxCredits }
+	switch {
+	case b.Credits == 0 && b.CreditsPerHour == 0:
+		return
+	case b.CreditsPerHour == 0:
+		v.found.add("budget.credits_per_hour", "is missing or 0; budget.credits needs it: what an hour of the run costs, above 0")
+	case !valid(b.CreditsPerHour):
+		v.found.add("budget.credits_per_hour", "is %v; allowed: above 0, up to %v", b.CreditsPerHour, float64(maxCredits))
+	}
+	switch {
+	case b.Credits == 0:
+		v.found.add("budget.credits", "is missing or 0; budget.credits_per_hour bounds nothing without it")
+	case !valid(b.Credits):
+		v.found.add("budget.credits", "is %v; allowed: above 0, up to %v", b.Credits, float64(maxCredits))
+	}
+}
+
+// budgetOperations refuses a budget that the load, as it is asked for, passes.
+func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
+	if load.Operations > n {
+		v.found.add("budget.operations", "is %d, but load.operations is %d; allowed: at least that, and what the warm-up takes", n, load.Operations)
+		return
+	}
+	if !load.OpenLoop() || !(load.Rate > 0) || len(v.found) > 0 {
+		return
+	}
+	pace := NewPace(load.Rate, load.Ramp)
+	asked := pace.Count(load.Duration.Std())
+	if load.Operations > 0 && (load.Duration == 0 || float64(load.Operations) < asked) {
+		asked = float64(load.Operations)
+	}
+	asked += pace.RateAt(0) * load.Warmup.Std().Seconds()
+	if asked > float64(n)*(1+1e-9) {
+		v.found.add("budget.operations", "is %d, but warm-up and measurement start %.0f at that load.rate; allowed: at least that", n, asked)
+	}
+}
+
+// budgetTime refuses a budget that is over before the load is.
+func (v *resolver) budgetTime(b RunBudget, s Scenario) {
+	limit, _ := b.Limit()
+	if limit == 0 {
+		return
+	}
+	plan := s.Plan()
+	least := plan.StartLead + s.Load.Warmup.Std() + s.Load.Duration.Std() + s.Load.Cooldown.Std() + budgetLead(plan.PhaseLead, s.Load.Interval.Std())
+	least = (least + time.Millisecond - 1).Truncate(time.Millisecond)
+	if b.Time > 0 && b.Time.Std() < least {
+		v.found.add("budget.time", "is %s; allowed: at least %s, which is warm-up, duration, cooldown and the time that stopping takes", b.Time, least)
+	}
+	if b.Credits > 0 && b.worth() < least {
+		v.found.add("budget.credits", "is %s, which at %s per hour lasts %s; allowed: at least %s, for the %s of warm-up, duration, cooldown and stopping",
+			amount(b.Credits), amount(b.CreditsPerHour), b.worth(), strconv.FormatFloat(1.001*least.Hours()*b.CreditsPerHour, 'g', 4, 64), least)
+	}
+}
+
+// budgetLead is how long before the end of a budget's time STOP is published: a
+// lead until every worker knows, an interval for what is in flight, and a lead
+// until every worker knows that the rest is to be cancelled.
+func budgetLead(phaseLead, interval time.Duration) time.Duration { return 2*phaseLead + interval }

@@ -1,0 +1,169 @@
+package worker
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+)
+
+// Warm-up, measurement and cool-down together start no operation beyond the budget,
+// in a closed loop and in an open one, whether anybody stops the run or not.
+func TestBudgetOfOperationsIsNeverPassed(t *testing.T) {
+	const budget = 1000
+	closed := func(workers int) core.Template { return template(workers, 6/workers) }
+	open := func(workers int) core.Template {
+		tmpl := openTemplate(workers, 6/workers, 300)
+		tmpl.Load.Arrivals = core.ArrivalsPoisson
+		return tmpl
+	}
+	for _, c := range []struct {
+		name    string
+		make    func(int) core.Template
+		workers int
+		deaf    bool
+	}{
+		{"closed loop", closed, 1, false},
+		{"closed loop, 3 workers", closed, 3, false},
+		{"closed loop that nobody stops", closed, 3, true},
+		{"open loop", open, 1, false},
+		{"open loop, 3 workers", open, 3, false},
+		{"open loop that nobody stops", open, 3, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := c.make(c.workers)
+				tmpl.Load.Warmup = core.Duration(500 * time.Millisecond)
+				tmpl.Load.Duration = core.Duration(2 * time.Second)
+				tmpl.Load.Cooldown = core.Duration(2 * time.Second)
+				tmpl.Budget.Operations = budget
+				f := newFleet(t, tmpl, 5*time.Millisecond)
+				f.deaf = c.deaf
+				run, parent := f.ledger(nil)
+				started := parent.Ledger.Started
+				is.True(started <= budget)
+				is.True(started >= budget*9/10) // and it is not given away
+				is.Equal(parent.Budget.UsedOperations, started)
+				if c.deaf {
+					is.Equal(run.Reason, core.Elapsed)
+				} else {
+					is.Equal(run.Reason, core.Budget)
+					is.Equal(run.Status, core.Cancelled)
+				}
+				is.True(run.Certificate().Clean)
+				for _, b := range f.beats() {
+					if c.deaf && c.workers > 1 {
+						is.Equal(b.Report.Spent, core.SpentOperations)
+						is.Equal(int64(b.Report.Totals().Started), f.scenario.Budget.Share(f.scenario.Load, b.GroupID).Operations)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A budget that is as large as what is asked for is in nobody's way.
+func TestBudgetThatSuffices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(3, 2)
+		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1001
+		tmpl.Budget.Operations = 1001
+		f := newFleet(t, tmpl, time.Millisecond)
+		run, parent := f.ledger(nil)
+		is.Equal(run.Reason, core.OperationsDone)
+		is.Equal(parent.Ledger.Started, uint64(1001))
+		is.Equal(parent.Verdict.Level, core.Valid)
+	})
+}
+
+// Rows are counted as they come: a worker passes its share at most by what its
+// first operations have more than one row.
+func TestBudgetOfRows(t *testing.T) {
+	for name, span := range map[string]int64{"one row each": 1, "ten rows each": 10} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := template(3, 2)
+				tmpl.Mix = []core.TemplateOp{{Kind: core.RangeScan, Weight: 100, Span: span}}
+				tmpl.Budget.Rows = 900
+				f := newFleet(t, tmpl, time.Millisecond)
+				run, parent := f.ledger(nil)
+				is.Equal(run.Reason, core.Budget)
+				is.True(parent.Budget.UsedRows <= 900)
+				is.True(parent.Budget.UsedRows >= 900-6*uint64(span))
+				is.Equal(parent.Budget.UsedRows, parent.Ledger.Rows)
+			})
+		})
+	}
+}
+
+// The time of a budget ends the load although nobody tells the worker.
+func TestBudgetOfTimeOfAWorkerAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(1, 2)
+		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1_000_000
+		tmpl.Budget.Time = core.Duration(4 * time.Second)
+		f := newFleet(t, tmpl, time.Millisecond)
+		f.drive(func(run core.Run) bool {
+			f.absent = run.Status == core.Running
+			return f.absent
+		})
+		f.running.Wait() // its lease ends it
+		b := f.beats()[0]
+		record, err := f.store.Load(t.Context(), f.runID)
+		is.NoErr(err)
+		begun := record.Run.Origin.Add(-record.Run.Plan.StartLead)
+		is.True(b.Report.LastStart.Before(begun.Add(2850 * time.Millisecond))) // 4 s less 1.2 s, give or take a poll
+		is.True(b.Report.LastStart.After(begun.Add(2700 * time.Millisecond)))
+	})
+}
+
+// Many connections take from one share at the same time, and get it exactly once.
+func TestAllowanceIsSharedByConnections(t *testing.T) {
+	is := is.New(t)
+	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Budget: &core.RunBudget{Operations: 100_000}}
+	a := newAllowance(s, 0)
+	got := make([]int, 64)
+	var group sync.WaitGroup
+	for i := range got {
+		group.Go(func() {
+			for {
+				kept, ok := a.take()
+				if !ok {
+					return
+				}
+				a.settle(kept, 3)
+				got[i]++
+			}
+		})
+	}
+	group.Wait()
+	sum := 0
+	for _, n := range got {
+		sum += n
+	}
+	is.Equal(sum, 100_000)
+	is.Equal(a.spentOn(), core.SpentOperations)
+
+	a = newAllowance(core.Scenario{Load: s.Load, Budget: &core.RunBudget{Rows: 100}}, 0)
+	for used := int64(0); ; {
+		kept, ok := a.take()
+		if !ok {
+			is.True(used > 90 && used <= 100)
+			break
+		}
+		a.settle(kept, 7)
+		used += 7
+	}
+	is.Equal(a.spentOn(), core.SpentRows)
+	is.Equal(newAllowance(core.Scenario{Load: s.Load, Budget: &core.RunBudget{Time: 5}}, 0), nil)
+	var none *allowance
+	is.Equal(none.spentOn(), "")
+}
