@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,27 @@ func (b RunBudget) Limit() (limit time.Duration, text string) {
 		}
 	}
 	return limit, text
+}
+
+// String lists what is bounded: "at most 1000 operations, 1m30s"; "" for nothing.
+func (b *RunBudget) String() string {
+	if b == nil {
+		return ""
+	}
+	var parts []string
+	if b.Operations > 0 {
+		parts = append(parts, fmt.Sprintf("%d operations", b.Operations))
+	}
+	if b.Rows > 0 {
+		parts = append(parts, fmt.Sprintf("%d rows", b.Rows))
+	}
+	if b.Time > 0 {
+		parts = append(parts, b.Time.String())
+	}
+	if b.Credits > 0 {
+		parts = append(parts, fmt.Sprintf("%s credits at %s per hour (%s)", amount(b.Credits), amount(b.CreditsPerHour), b.worth()))
+	}
+	return "at most " + strings.Join(parts, ", ")
 }
 
 // worth is how long the credits last, in whole milliseconds, and at most as long as

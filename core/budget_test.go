@@ -153,7 +153,9 @@ func TestBudgetProblems(t *testing.T) {
 
 // timed gives a run of explorePlan 8 s from its START, which is 9.9 s after it was
 // asked for: STOP at 16.7 s, and at 17.8 s everything in flight is cancelled.
-func timed(p *Plan) { p.BudgetTime, p.BudgetLead, p.BudgetText = 8*time.Second, 1200*time.Millisecond, "time of 8s" }
+func timed(p *Plan) {
+	p.BudgetTime, p.BudgetLead, p.BudgetText = 8*time.Second, 1200*time.Millisecond, "time of 8s"
+}
 
 func TestBudgetOfTimeEndsTheLoadBeforeItIsOver(t *testing.T) {
 	is := is.New(t)

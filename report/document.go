@@ -34,7 +34,8 @@ type ResultDocument struct {
 	Errors []ErrorDocument `json:"errors"`
 	SLOs   []SLODocument   `json:"slos"`
 
-	Ledger        *core.Ledger     `json:"ledger"` // over all phases
+	Budget        *BudgetDocument  `json:"budget,omitempty"` // absent when there was none
+	Ledger        *core.Ledger     `json:"ledger"`           // over all phases
 	Warmup        *core.Counts     `json:"warmup"`
 	OperationHash string           `json:"operation_hash,omitempty"` // 16 hexadecimal digits
 	WorkerResults []WorkerDocument `json:"worker_results"`
@@ -170,6 +171,7 @@ func Document(r Result) ResultDocument {
 	for _, s := range p.SLOs {
 		d.SLOs = append(d.SLOs, sloDocument(s))
 	}
+	d.Budget = budgetDocument(p.Budget)
 	for i := range r.Children {
 		d.WorkerResults = append(d.WorkerResults, workerDocument(&r.Children[i]))
 	}

@@ -78,6 +78,7 @@ func Text(w io.Writer, r Result, options ...Option) error {
 		p.part(measured(r.Parent))
 		p.part(failures(r.Parent.Kinds))
 		p.part(objectives(r.Parent.SLOs))
+		p.part(budgetTable(r.Parent.Budget))
 		p.part(workerResults(r.Children))
 	}
 	p.findings(r.Run.Findings)

@@ -25,6 +25,7 @@ func (r Result) sheet() sheet {
 		s.figures = keyFigures(r.Parent)
 		s.add("verdict", "Verdict", verdictBlocks(r.Parent.Verdict)...)
 		s.add("objectives", "Objectives", tableBlock(objectives(r.Parent.SLOs)))
+		s.add("budget", "Budget", tableBlock(budgetTable(r.Parent.Budget)))
 		s.add("operations", "Operations", tableBlock(measured(r.Parent)))
 	}
 	s.add("time", "Over time", r.overTime()...)

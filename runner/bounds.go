@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -18,4 +19,13 @@ func (d *driver) budget(now time.Time) []core.Event {
 		}
 	}
 	return nil
+}
+
+// checkBounds tells what the run may use up. That it suffices for what is asked was
+// checked when the scenario was resolved.
+func checkBounds(_ context.Context, s core.Scenario) []core.Finding {
+	if s.Budget == nil {
+		return nil
+	}
+	return []core.Finding{ok("budget", "%s", s.Budget)}
 }

@@ -30,7 +30,7 @@ func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.F
 func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) ([]core.Finding, []core.ValuePool) {
 	var pools []core.ValuePool
 	checks := []func(context.Context, core.Scenario) []core.Finding{
-		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore,
+		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore, checkBounds,
 		func(ctx context.Context, s core.Scenario) (findings []core.Finding) {
 			findings, pools = r.checkPools(ctx, s)
 			return findings
