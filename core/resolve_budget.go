@@ -99,3 +99,23 @@ func (v *resolver) budgetTime(b RunBudget, s Scenario) {
 // lead until every worker knows, an interval for what is in flight, and a lead
 // until every worker knows that the rest is to be cancelled.
 func budgetLead(phaseLead, interval time.Duration) time.Duration { return 2*phaseLead + interval }
+
+// guardrails checks the bounds on the workers themselves.
+func (v *resolver) guardrails() *Guardrails {
+	t := v.template.Limits.Guardrails
+	if t == (TemplateGuardrails{}) {
+		return nil
+	}
+	for _, of := range []struct {
+		field string
+		value float64
+	}{{"limits.guardrails.cpu", t.CPU}, {"limits.guardrails.memory", t.Memory}} {
+		if of.value != 0 && !(of.value > 0 && of.value < 100) {
+			v.found.add(of.field, "is %v; allowed: above 0 and below 100 percent, or none", of.value)
+		}
+	}
+	if t.CPU == 0 && t.Memory == 0 {
+		v.found.add("limits.guardrails.patience", "is %s, but there is no guardrail; set limits.guardrails.cpu or limits.guardrails.memory too", t.Patience)
+	}
+	return &Guardrails{CPU: t.CPU, Memory: t.Memory, Patience: v.atLeast("limits.guardrails.patience", t.Patience, defaultPatience, defaultInterval.Std())}
+}

@@ -156,6 +156,7 @@ func (v *resolver) limits(load ScenarioLoad) Limits {
 		v.found.add("limits.owner_lease", "is %s; allowed: at least 2 times the control poll of %s", l.OwnerLease, l.ControlPoll)
 	}
 	l.RunLimit = v.runLimit(load)
+	l.Guardrails = v.guardrails()
 	return l
 }
 

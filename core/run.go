@@ -181,6 +181,12 @@ func (r *Run) fold(ev Event) error {
 		r.exited(e)
 	case LoadSet:
 		r.setLoad(e)
+	case WorkerBackedOff:
+		r.backedOff(e)
+	case WorkerDegraded:
+		r.degraded(e)
+	case GuardrailFailed:
+		r.guardrailFailed(e)
 	case SessionsCounted:
 		if r.Step == counting {
 			r.counted(e.At, e.Running)

@@ -26,7 +26,9 @@ type WorkerRecord struct {
 	LastEnd      time.Time   `json:"last_end,omitzero"`
 	Message      string      `json:"message,omitempty"`
 	Exit         Exit        `json:"exit,omitzero"`
-	EndedOn      Rung        `json:"ended_on"` // the rung on which it was gone
+	Guardrail    string      `json:"guardrail,omitempty"` // that it has passed, in words
+	Degraded     bool        `json:"degraded,omitempty"`  // it has passed one and cannot back off
+	EndedOn      Rung        `json:"ended_on"`            // the rung on which it was gone
 }
 
 // WorkerID names the worker with that zero-based index.

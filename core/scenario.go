@@ -100,6 +100,8 @@ type Limits struct {
 	OwnerLease        Duration   `json:"owner_lease"`
 	ControlPoll       Duration   `json:"control_poll"`
 	OnLoss            LostPolicy `json:"on_loss"`
+
+	Guardrails *Guardrails `json:"guardrails,omitempty"` // nil: there are none
 }
 
 // Operation is one entry of the mix, resolved: statements in order, and the

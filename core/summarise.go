@@ -23,6 +23,7 @@ type Observed struct {
 	Seconds     float64 `json:"seconds"`     // of measurement seen
 	Connections float64 `json:"connections"` // sum of connections × seconds
 	CPU         float64 `json:"cpu"`         // sum of percent × seconds
+	Memory      float64 `json:"memory"`      // likewise
 }
 
 // Add takes in one interval. Intervals of other phases do not count, nor those
@@ -39,6 +40,7 @@ func (o *Observed) Add(iv *Interval) {
 	o.Seconds += iv.Seconds
 	o.Connections += iv.Seconds * float64(iv.Connections)
 	o.CPU += iv.Seconds * iv.CPU
+	o.Memory += iv.Seconds * iv.Memory
 }
 
 // mean is a sum of Observed divided by its seconds; 0 when nothing was seen.
@@ -165,6 +167,7 @@ func (s *summary) worker(i int) workerSummary {
 		ID: w.ID, Reported: final, Lost: w.Lost, Clean: w.endedClean(), Ending: child.WorkerEnding,
 		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
+		Guardrail: s.in.Scenario.guardrailOf(w, seen),
 	}}
 }
 

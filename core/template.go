@@ -99,6 +99,8 @@ type TemplateLimits struct {
 	OwnerLease       Duration   `json:"owner_lease,omitempty"`
 	ControlPoll      Duration   `json:"control_poll,omitempty"`
 	OnLoss           LostPolicy `json:"on_loss,omitempty" jsonschema:"description=fail (default) or degrade"`
+
+	Guardrails TemplateGuardrails `json:"guardrails,omitzero" jsonschema:"description=Soft bounds on the CPU and memory of the workers themselves"`
 }
 
 // ParameterType says how the values of a parameter are made.

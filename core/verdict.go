@@ -55,6 +55,7 @@ type WorkerFacts struct {
 	Asked       int     // connections
 	CPU         float64 // percent of the cores that it may use; 0: unknown
 	ClockError  float64 // seconds, plus or minus
+	Guardrail   string  // that it has passed, or that could not be watched, in words
 }
 
 // Judge says whether the numbers may be trusted: the worst of all causes, each
@@ -206,6 +207,9 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 	}
 	if w.Connections > 0 && w.Connections < degradedPool*float64(w.Asked) {
 		j.degrade("%s kept %.1f connections of %d on average", w.ID, w.Connections, w.Asked)
+	}
+	if w.Guardrail != "" {
+		j.degrade("%s", w.Guardrail)
 	}
 	if w.Dropped > 0 {
 		j.degrade("%s could not store %d sampled operations in time; counts and percentiles hold all of them", w.ID, w.Dropped)
