@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,8 +19,8 @@ type TemplateGuardrails struct {
 //
 //   - backs off: after 2 intervals without a break it keeps half of its connections,
 //     and again after 2 more, down to a quarter of what it was asked to keep. Only a
-//     closed loop that time bounds may: elsewhere the load would not be what was
-//     asked, or would never end;
+//     closed loop of fixed size that time bounds may: elsewhere the load would not be
+//     what was asked, or never end, or somebody else says how large it is;
 //   - is degraded: when it cannot back off any further, or at the latest when it has
 //     exceeded for the patience;
 //   - fails the run: when every worker is degraded and has exceeded for the patience.
@@ -32,6 +31,22 @@ type Guardrails struct {
 	CPU      float64  `json:"cpu_percent,omitempty"`    // of what a worker may use; 0: no bound
 	Memory   float64  `json:"memory_percent,omitempty"` // likewise
 	Patience Duration `json:"patience"`
+}
+
+// String lists what is bounded: "CPU 80 %, memory 90 %, patience 10s"; "" for
+// nothing.
+func (g *Guardrails) String() string {
+	if g == nil {
+		return ""
+	}
+	text := ""
+	if g.CPU > 0 {
+		text += "CPU " + amount(g.CPU) + " %, "
+	}
+	if g.Memory > 0 {
+		text += "memory " + amount(g.Memory) + " %, "
+	}
+	return text + "patience " + g.Patience.String()
 }
 
 // The policy of guardrails.
@@ -57,7 +72,7 @@ func (s Scenario) Guard() (policy GuardrailPolicy, ok bool) {
 	}
 	return GuardrailPolicy{
 		Guardrails: *s.Limits.Guardrails, Interval: s.Load.Interval.Std(),
-		BackOff: s.Load.Mode == ModeConcurrency && s.Load.Operations == 0,
+		BackOff: s.Load.Mode == ModeConcurrency && s.Load.Scaling == ScalingFixed && s.Load.Operations == 0,
 	}, true
 }
 
@@ -136,7 +151,7 @@ func (p GuardrailPolicy) exceeded(u WorkerUsage) string {
 		used, bound float64
 	}{{"CPU", u.CPU, p.CPU}, {"memory", u.Memory, p.Memory}} {
 		if of.bound > 0 && of.used > of.bound {
-			parts = append(parts, fmt.Sprintf("%.1f %% of its %s (the guardrail is %s %%)", of.used, of.name, strconv.FormatFloat(of.bound, 'g', -1, 64)))
+			parts = append(parts, fmt.Sprintf("%.1f %% of its %s (the guardrail is %s %%)", of.used, of.name, amount(of.bound)))
 		}
 	}
 	return strings.Join(parts, " and ")

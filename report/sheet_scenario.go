@@ -62,6 +62,7 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "statement timeout", Value: length(limits.StatementTimeout)},
 		core.Fact{Name: "drain timeout", Value: length(limits.DrainTimeout)},
 		core.Fact{Name: "on loss of a worker", Value: Clean(string(limits.OnLoss))},
+		core.Fact{Name: "guardrails", Value: Clean(limits.Guardrails.String())},
 		core.Fact{Name: "budget", Value: Clean(s.Budget.String())},
 	)
 	return []block{what, tableBlock(mixTable(s.Operations))}

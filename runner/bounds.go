@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -19,6 +20,37 @@ func (d *driver) budget(now time.Time) []core.Event {
 		}
 	}
 	return nil
+}
+
+// guardrails watches what every worker uses itself, interval by interval: one that
+// exceeds is told to back off, is degraded, and fails the run when all do. A
+// successor begins anew.
+func (d *driver) guardrails(now time.Time) (facts []core.Event) {
+	usage := d.measured.usage
+	d.measured.usage = nil
+	policy, ok := d.scenario.Guard()
+	if !ok || d.run.Status != core.Running {
+		return nil
+	}
+	workers := slices.Clone(d.run.Workers) // as they will be, once the facts are folded
+	for _, u := range usage {
+		w := &workers[u.Worker]
+		_, asked := core.Connections(d.run.Plan.Connections, d.run.Plan.Workers, u.Worker)
+		var step core.GuardrailStep
+		d.guard, step = d.guard.Observe(policy, u, *w, asked)
+		switch {
+		case step.Target > 0:
+			w.Target = step.Target
+			facts = append(facts, core.WorkerBackedOff{At: now, Worker: u.Worker, Epoch: w.Epoch, Target: step.Target, Detail: step.Detail})
+		case step.Degrade:
+			w.Degraded = true
+			facts = append(facts, core.WorkerDegraded{At: now, Worker: u.Worker, Epoch: w.Epoch, Detail: step.Detail})
+		}
+	}
+	if detail := d.guard.Failed(policy, workers); len(usage) > 0 && detail != "" {
+		facts = append(facts, core.GuardrailFailed{At: now, Detail: detail})
+	}
+	return facts
 }
 
 // checkBounds tells what the run may use up. That it suffices for what is asked was

@@ -69,6 +69,7 @@ type driver struct {
 	counts   map[string]int64
 	measured *series
 	watch    core.SLOWatch
+	guard    core.GuardrailWatch
 	effects  *effects
 	poll     time.Duration
 	stops    <-chan core.StopRequested

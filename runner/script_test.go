@@ -21,6 +21,10 @@ type script struct {
 	slowDrain time.Duration // until it has drained
 	quota     int64         // operations after which it makes no more; 0: none
 	build     core.Build
+	cpu       float64 // percent that it uses
+	memory    float64
+	calm      int    // connections from which on it uses nothing; 0: never
+	allowance uint64 // operations after which its share of the budget is used up; 0: it has none
 }
 
 // scripted is one worker at work: it follows the control state, makes a fixed
@@ -216,9 +220,16 @@ func (w *scripted) measure(phase core.Phase, c core.Control) {
 	p.Completed += opsPerCut
 	r.LastStart, r.LastEnd = c.Now, c.Now
 	w.sequence++
+	cpu := w.s.cpu
+	if c.Target <= w.s.calm {
+		cpu = 1
+	}
+	if totals := r.Totals(); w.s.allowance > 0 && totals.Started >= w.s.allowance {
+		r.Spent = core.SpentOperations
+	}
 	r.Intervals = append(append([]core.Interval(nil), r.Intervals...), core.Interval{
 		Sequence: w.sequence, Phase: phase, Start: c.Now, Seconds: w.interval.Seconds(), Offset: (time.Duration(w.grid) * w.interval).Seconds(),
-		Kinds: kinds(), Connections: 1, Target: 1,
+		Kinds: kinds(), Connections: 1, Target: 1, CPU: cpu, Memory: w.s.memory,
 	})
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()

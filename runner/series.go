@@ -38,6 +38,8 @@ type series struct {
 	// horizon is the offset, in milliseconds, up to which the store may hold more
 	// of a slot than the window does.
 	horizon int64
+	usage   []core.WorkerUsage // of every interval that was queued, and not looked at yet
+	used    map[string]float64 // per worker: the offset of the newest of those
 	// observed is, per worker index, what its beats no longer tell at the end.
 	observed []core.Observed
 }
@@ -45,7 +47,7 @@ type series struct {
 // newSeries makes one for a run of which somebody else may have stored intervals
 // that end up to an offset.
 func newSeries(workers int, before time.Duration) *series {
-	return &series{horizon: before.Milliseconds(), queued: map[string]int64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
+	return &series{horizon: before.Milliseconds(), queued: map[string]int64{}, used: map[string]float64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
 }
 
 // clone is an independent copy, for an effect that runs beside the loop.
@@ -53,6 +55,7 @@ func (s *series) clone() *series {
 	c := *s
 	c.unsent, c.order, c.observed = slices.Clone(s.unsent), slices.Clone(s.order), slices.Clone(s.observed)
 	c.queued, c.window = maps.Clone(s.queued), maps.Clone(s.window)
+	c.usage, c.used = nil, maps.Clone(s.used)
 	return &c
 }
 
@@ -66,6 +69,7 @@ func (s *series) add(b core.Beat, acknowledged int64) {
 			interval.Offset = slotOf(interval).seconds()
 			s.unsent = append(s.unsent, ports.WorkerInterval{RunID: b.Key.RunID, WorkerID: id, GroupID: b.GroupID, Interval: interval})
 			s.observed[b.GroupID].Add(&interval)
+			s.gauge(id, b.GroupID, &interval)
 			seen = interval.Sequence
 		}
 	}
@@ -73,6 +77,15 @@ func (s *series) add(b core.Beat, acknowledged int64) {
 	if over := len(s.unsent) - maxUnsent; over > 0 {
 		s.unsent = slices.Delete(s.unsent, 0, over)
 		s.dropped += over
+	}
+}
+
+// gauge queues what a worker used of its host, once for each moment: intervals of
+// two phases that end together tell the same.
+func (s *series) gauge(id string, worker int, i *core.Interval) {
+	if i.Offset > s.used[id] {
+		s.used[id] = i.Offset
+		s.usage = append(s.usage, core.WorkerUsage{Worker: worker, Seconds: i.Seconds, CPU: i.CPU, Memory: i.Memory})
 	}
 }
 

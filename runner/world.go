@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -114,7 +115,7 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
 	}
 	facts = append(facts, d.objectives(now)...)
-	return append(facts, d.budget(now)...)
+	return slices.Concat(facts, d.budget(now), d.guardrails(now))
 }
 
 // objectives ends a run that misses what it was to be ended for. Every interval

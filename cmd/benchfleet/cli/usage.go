@@ -9,14 +9,16 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// NewUsage returns a function that measures this process since it was last
-// called: its share of all cores and of the memory in percent, and its CPU time
-// so far in seconds. It is for one goroutine.
+// NewUsage returns a function that measures this process since it was last called:
+// the CPU and the memory that it uses, in percent of what it may use, and its CPU
+// time so far in seconds. What it may use is what its cgroups say, and what the
+// host has where that is less. It is for one goroutine.
 func NewUsage() func() (cpuPercent, memoryPercent, cpuSeconds float64) {
 	self, err := process.NewProcess(int32(os.Getpid()))
-	total := uint64(0)
+	cores, total := cgroupLimits(os.DirFS("/"))
+	cores = least(cores, float64(runtime.NumCPU()))
 	if m, memErr := mem.VirtualMemory(); memErr == nil {
-		total = m.Total
+		total = least(total, m.Total)
 	}
 	last, lastSeconds := time.Now(), 0.0
 	return func() (float64, float64, float64) {
@@ -31,7 +33,7 @@ func NewUsage() func() (cpuPercent, memoryPercent, cpuSeconds float64) {
 			memory = 100 * float64(m.RSS) / float64(total)
 		}
 		if wall := time.Since(last).Seconds(); wall > 0 {
-			cpu = 100 * (seconds - lastSeconds) / wall / float64(runtime.NumCPU())
+			cpu = 100 * (seconds - lastSeconds) / wall / cores
 		}
 		last, lastSeconds = time.Now(), seconds
 		return cpu, memory, seconds
