@@ -255,6 +255,6 @@ func (r *Run) guardrailFailed(e GuardrailFailed) {
 	if r.Status != Running {
 		return
 	}
-	r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeRun, Reason: Guardrail, Detail: e.Detail, At: e.At})
+	r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeRun, Detail: e.Detail, At: e.At})
 	r.requestEnd(e.At, Guardrail, e.Detail)
 }
