@@ -167,3 +167,27 @@ func TestFormatOpenLoop(t *testing.T) {
 	is.NoErr(set.Validate())
 	is.Equal(set.Load.Ramp, core.TemplateRamp{Shape: core.ShapeSteps, From: 1, Over: 2 * second, Steps: 3})
 }
+
+// A budget and guardrails are written and read as the others are, and set one by one.
+func TestFormatBounds(t *testing.T) {
+	is := is.New(t)
+	bounded := full()
+	bounded.Tags = nil
+	bounded.Limits.Guardrails = core.TemplateGuardrails{CPU: 80, Memory: 90.5, Patience: core.Duration(5 * time.Second)}
+	bounded.Budget = core.TemplateBudget{Operations: 1000, Rows: 5000, Time: core.Duration(time.Hour), Credits: 2.5, CreditsPerHour: 1}
+	is.NoErr(bounded.Validate())
+	text, err := templatefile.Format(bounded)
+	is.NoErr(err)
+	is.True(strings.Contains(string(text), "  guardrails:\n    cpu: 80\n    memory: 90.5\n    patience: 5s\n"))
+	is.True(strings.Contains(string(text), "\nbudget:\n  operations: 1000\n  rows: 5000\n  time: 1h0m0s\n  credits: 2.5\n  credits_per_hour: 1\n"))
+	is.Equal(asJSON(t, parseOne(t, "bounded.yaml", string(text))), asJSON(t, bounded))
+
+	plain := full()
+	plain.Tags = nil
+	set, err := templatefile.Set(plain, []string{"budget.operations=1000", "limits.guardrails.cpu=5"})
+	is.NoErr(err)
+	is.Equal(set.Budget, core.TemplateBudget{Operations: 1000})
+	is.Equal(set.Limits.Guardrails, core.TemplateGuardrails{CPU: 5})
+	_, err = templatefile.Set(plain, []string{"budget.operatoins=1000"})
+	is.True(strings.Contains(err.Error(), "budget.operatoins is no key of a template; did you mean budget.operations?"))
+}

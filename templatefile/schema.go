@@ -118,6 +118,10 @@ func restrict(s *jsonschema.Schema, path string) {
 		s.Minimum = "1"
 	case "mix[].weight", "load.sampling":
 		s.Minimum, s.Maximum = "0", "100"
+	case "limits.guardrails.cpu", "limits.guardrails.memory":
+		s.Minimum, s.Maximum = "0", "100"
+	case "budget.operations", "budget.rows", "budget.credits", "budget.credits_per_hour":
+		s.Minimum = "0"
 	case "load.operations", "load.rate", "load.ramp.from", "load.ramp.steps", "mix[].theta", "mix[].span":
 		s.Minimum = "0"
 	case "mix[].kind":

@@ -54,7 +54,7 @@ func TestSetRefuses(t *testing.T) {
 		{"load.thinkTime=5ms", "--set load.thinkTime: load.thinkTime is no key of a template; did you mean load.think_time?"},
 		{"load.thnk=3ms", "--set load.thnk: load.thnk is no key of a template; did you mean load.think_time?"},
 		{"limits.pol=3s", "--set limits.pol: limits.pol is no key of a template; did you mean limits.control_poll?"},
-		{"limits.timeout=3s", "--set limits.timeout: limits.timeout is no key of a template; allowed here: statement_timeout, start_timeout, drain_timeout, cancel_timeout, terminate_timeout, kill_timeout, run_limit, worker_lease, owner_lease, control_poll, on_loss"}, // which?
+		{"limits.timeout=3s", "--set limits.timeout: limits.timeout is no key of a template; allowed here: statement_timeout, start_timeout, drain_timeout, cancel_timeout, terminate_timeout, kill_timeout, run_limit, worker_lease, owner_lease, control_poll, on_loss, guardrails"}, // which?
 		{"load.zzz=5", "--set load.zzz: load.zzz is no key of a template; allowed here: mode, scaling, workers, connections, warmup, duration, cooldown, operations, think_time, seed, sampling, rate, arrivals, max_lateness, catch_up, ramp"},
 		{"load.workers=many", `--set load.workers: load.workers is "many" (text); allowed: a whole number`},
 		{"load.workers=", "--set load.workers: load.workers has no value; allowed: a whole number, or leave the key out"},
