@@ -84,6 +84,9 @@ func moves(n node) []move {
 			list = append(list, move{"clock, an hour late", late, Ticked{At: late}})
 		}
 	}
+	if n.run.Plan.BudgetTime > 0 {
+		list = append(list, boundMoves(at, len(n.run.Workers))...)
+	}
 	for w := range n.run.Workers {
 		list = append(list, workerMoves(at, w, n.run.Plan.Operations > 0)...)
 	}
@@ -318,6 +321,9 @@ func (n node) key() string {
 		b = strconv.AppendInt(append(b, '@'), int64(r.PhaseAt.Sub(n.now)/time.Millisecond), 10)
 		b = strconv.AppendInt(append(b, '@'), distance(r.Origin.Add(r.Plan.RunLimit)), 10)
 	}
+	if end, ok := r.budgetEnd(); ok {
+		b = strconv.AppendInt(append(b, '$'), distance(end), 10)
+	}
 	keys := make([]string, len(r.Workers))
 	for i := range r.Workers {
 		keys[i] = workerKey(r, &r.Workers[i], distance)
@@ -344,6 +350,9 @@ func workerKey(r *Run, w *WorkerRecord, distance func(time.Time) int64) string {
 	spoke := w.Life == Launching && w.State != "" && !w.State.Final()
 	bits = flag(flag(flag(flag(bits, w.QuotaDone), w.Silent), spoke), w.Pending && r.Rung < Terminate)
 	b := append([]byte(w.Life), bits)
+	if r.Plan.BudgetTime > 0 && r.Status == Running {
+		b = append(b, byte(w.Target), flag(0, w.Degraded))
+	}
 	if w.Silent && !r.Status.Ending() {
 		b = strconv.AppendInt(b, distance(w.KillBy), 10)
 	}

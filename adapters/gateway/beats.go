@@ -18,12 +18,12 @@ import (
 type keptBeat struct {
 	beat  core.Beat // At is when it arrived, zero where that is not known
 	held  bool      // it is not stored; else it has no report
-	quota bool      // Report.QuotaDone
+	quota bool      // it says that a quota, or a share of a budget, is used up
 }
 
 func keep(beat core.Beat, now time.Time) *keptBeat {
 	beat.At = now
-	return &keptBeat{beat: beat, held: true, quota: beat.Report.QuotaDone}
+	return &keptBeat{beat: beat, held: true, quota: beat.Report.QuotaDone || beat.Report.Spent != ""}
 }
 
 // supersedes is the rule of WorkerStore.Beat.

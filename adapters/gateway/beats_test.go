@@ -139,12 +139,15 @@ func TestSteadyBeatsAreHeld(t *testing.T) {
 func TestChangesAreStoredAtOnce(t *testing.T) {
 	quota := aBeat(0, 5, core.WorkerRunning)
 	quota.Report.QuotaDone = true
+	spent := aBeat(0, 5, core.WorkerRunning)
+	spent.Report.Spent = core.SpentRows
 	epoch := aBeat(0, 1, core.WorkerRunning)
 	epoch.Key.Epoch = 2
 	for name, next := range map[string]core.Beat{
 		"another state": aBeat(0, 5, core.WorkerDraining),
 		"the final one": aBeat(0, 5, core.WorkerCompleted),
 		"a quota done":  quota,
+		"budget spent":  spent,
 		"a new launch":  epoch,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,9 @@ func sampleScenario(workers int) core.Scenario {
 			CancelTimeout: seconds(5), TerminateTimeout: seconds(5), KillTimeout: seconds(5), ProcessingTimeout: seconds(60),
 			RunLimit: seconds(3600), WorkerLease: seconds(15), OwnerLease: seconds(5),
 			ControlPoll: core.Duration(50 * time.Millisecond), OnLoss: core.FailOnLoss,
+			Guardrails: &core.Guardrails{CPU: 80.5, Memory: 90, Patience: seconds(10)},
 		},
+		Budget: &core.RunBudget{Operations: 1 << 53, Rows: 9, Time: seconds(90), Credits: 0.1, CreditsPerHour: 4},
 		Tags: map[string]string{"team": "a", "odd": odd},
 	}
 }
@@ -147,7 +149,7 @@ func sampleBeat(run string, worker, epoch int, count int64) core.Beat {
 				{Phase: core.Measurement, Kinds: sampleKinds(2), Start: at(2000), Seconds: 1.5, Completed: 30, OperationHash: 7},
 			},
 			Intervals: []core.Interval{sampleInterval(3), sampleInterval(4)},
-			InFlight:  3, QuotaDone: true, LastStart: at(3400), LastEnd: at(3401), DroppedExecutions: 9,
+			InFlight:  3, QuotaDone: true, Spent: core.SpentRows, LastStart: at(3400), LastEnd: at(3401), DroppedExecutions: 9,
 			ClockOffset: -0.25, ClockError: 0.001, CPUSeconds: 1.75, Reconnects: 2,
 		},
 	}
@@ -197,6 +199,7 @@ func sampleRollup(run, workerID string, n int) core.Rollup {
 		Stages: core.StopStages{LastNewOperation: &stage, WorkersGone: &stage},
 	}
 	r.Scenario = &scenario
+	r.Budget = &core.BudgetUse{RunBudget: *scenario.Budget, UsedOperations: 1<<53 - 1, UsedRows: 8, UsedSeconds: 89.5, UsedCredits: 0.099}
 	r.Environment = []core.Fact{{Name: "target.version", Value: odd}}
 	return r
 }
