@@ -38,7 +38,11 @@ func budgetTable(b *core.BudgetUse) table {
 		return t
 	}
 	row := func(name, used, of string, share float64) {
-		t.add(name, used, of, percent(share))
+		text := percent(share)
+		if share > 1 {
+			text += " PASSED"
+		}
+		t.add(name, used, of, text)
 		if share > 1 {
 			t.tint(3, bad)
 		}

@@ -51,7 +51,7 @@ func sampleScenario(workers int) core.Scenario {
 			Guardrails: &core.Guardrails{CPU: 80.5, Memory: 90, Patience: seconds(10)},
 		},
 		Budget: &core.RunBudget{Operations: 1 << 53, Rows: 9, Time: seconds(90), Credits: 0.1, CreditsPerHour: 4},
-		Tags: map[string]string{"team": "a", "odd": odd},
+		Tags:   map[string]string{"team": "a", "odd": odd},
 	}
 }
 
