@@ -7,8 +7,9 @@ import "time"
 type Aim struct {
 	Number      int       `json:"number"` // of the settings of this run, from 1
 	Connections int       `json:"connections"`
-	Rate        float64   `json:"rate,omitempty"` // operations per second
-	At          time.Time `json:"at"`             // store time from which it holds
+	Rate        float64   `json:"rate,omitempty"`    // operations per second; 0: the scenario's
+	Workers     int       `json:"workers,omitempty"` // the first ones, that take part in an open loop; 0: all
+	At          time.Time `json:"at,omitzero"`       // store time from which it holds; zero: from the beginning
 }
 
 // setLoad takes over how much load is to be made. It holds from a phase lead on,
@@ -18,10 +19,10 @@ func (r *Run) setLoad(e LoadSet) {
 		return // late: nobody makes load
 	}
 	connections := min(max(e.Connections, 0), r.Plan.Connections)
-	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Number > 0 {
+	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Workers == e.Workers && r.Aim.Number > 0 {
 		return
 	}
-	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, At: e.At.Add(r.Plan.PhaseLead)}
+	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, Workers: e.Workers, At: e.At.Add(r.Plan.PhaseLead)}
 	r.emit(ControlEvent{Type: EventStep, Scope: ScopeRun, Target: connections, Effective: r.Aim.At, Detail: e.Detail, At: e.At})
 	r.shareAim(e.At)
 }

@@ -232,6 +232,13 @@ func (m *WorkerMachine) follow(e ControlRead) {
 		once(&s.Measurement, local(c.Origin))
 		once(&s.Cooldown, local(c.PhaseAt))
 	}
+	if c.Aim.Number > s.Aim.Number {
+		s.Aim = LoadAim{Number: c.Aim.Number, Rate: c.Aim.Rate, Workers: c.Aim.Workers, From: e.At}
+		if !c.Aim.At.IsZero() {
+			s.Aim.At = c.Aim.At.Sub(e.Zero)
+			s.Aim.From = local(c.Aim.At)
+		}
+	}
 	if !c.Until.IsZero() && !m.bounded {
 		m.bounded = true
 		s.End = min(s.End, local(c.Until))
