@@ -24,23 +24,25 @@ func (r *Run) setLoad(e LoadSet) {
 	}
 	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, Workers: e.Workers, At: e.At.Add(r.Plan.PhaseLead)}
 	r.emit(ControlEvent{Type: EventStep, Scope: ScopeRun, Target: connections, Effective: r.Aim.At, Detail: e.Detail, At: e.At})
+	r.launchFor(r.Plan.needs(connections, e.Rate), e.At)
 	r.shareAim(e.At)
 }
 
-// shareAim shares the connections out over the workers that are there, evenly, each
-// at most what it has open: what one cannot take the others do.
+// shareAim shares the connections out over the workers that take part, evenly, each
+// at most what it has open: what one cannot take the others do. Where workers have
+// a floor, only as many take part as reach it, the first ones.
 func (r *Run) shareAim(at time.Time) {
 	if r.Aim.Number == 0 {
 		return
 	}
 	var there, most []int
 	for i := range r.Workers {
-		if r.Workers[i].Life.Alive() && !r.Workers[i].Silent {
+		if w := &r.Workers[i]; w.Life.Alive() && !w.Silent && !w.Joining {
 			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
 			there, most = append(there, i), append(most, open)
 		}
 	}
-	for n, target := range ShareWithin(r.Aim.Connections, most) {
+	for n, target := range ShareBetween(r.Aim.Connections, r.Plan.Floor, most) {
 		w := &r.Workers[there[n]]
 		if w.Target != target {
 			w.Target = target

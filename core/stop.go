@@ -126,6 +126,7 @@ func (r *Run) climb(to Rung, at time.Time) {
 // tick does what the clock calls for.
 func (r *Run) tick(at time.Time) {
 	r.giveUpOnSilent(at)
+	r.giveUpOnJoining(at)
 	if r.Deadline.IsZero() || at.Before(r.Deadline) {
 		return
 	}
@@ -169,7 +170,7 @@ func (r *Run) orphanAll(at time.Time) {
 func (r *Run) notReady() string {
 	var missing []string
 	for _, w := range r.Workers {
-		if w.Life == Ready {
+		if w.Life == Ready || w.Life == Planned {
 			continue
 		}
 		text := fmt.Sprintf("%s (%s)", w.ID, strings.ToLower(string(w.Life)))
@@ -242,7 +243,7 @@ func (r Run) unfinished() string {
 	}
 	var names []string
 	for _, w := range r.Workers {
-		if !w.Reported && !w.Lost {
+		if !w.Reported && !w.Lost && !w.Joining && w.Life != Planned {
 			names = append(names, fmt.Sprintf("%s ended without its final report (%s)", w.ID, w.Exit.Cause))
 		}
 	}
@@ -258,8 +259,8 @@ func (r Run) NextDeadline() (time.Time, bool) {
 	if !r.Status.Ending() {
 		for i := range r.Workers {
 			w := &r.Workers[i]
-			if w.Silent && w.Life.Alive() && (next.IsZero() || w.KillBy.Before(next)) {
-				next = w.KillBy
+			if due := w.giveUpAt(); !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
 			}
 		}
 	}
