@@ -10,6 +10,9 @@ type Aim struct {
 	Rate        float64   `json:"rate,omitempty"`    // operations per second; 0: the scenario's
 	Workers     int       `json:"workers,omitempty"` // the first ones, that take part in an open loop; 0: all
 	At          time.Time `json:"at,omitzero"`       // store time from which it holds; zero: from the beginning
+	// Wanted is how many workers it needs, where fewer may be there: Workers follows
+	// as they join.
+	Wanted int `json:"wanted,omitempty"`
 }
 
 // setLoad takes over how much load is to be made. It holds from a phase lead on,
@@ -19,12 +22,20 @@ func (r *Run) setLoad(e LoadSet) {
 		return // late: nobody makes load
 	}
 	connections := min(max(e.Connections, 0), r.Plan.Connections)
-	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Workers == e.Workers && r.Aim.Number > 0 {
+	wanted := 0
+	if r.Plan.grows() {
+		if wanted = e.Workers; wanted == 0 {
+			wanted = r.Plan.needs(connections, e.Rate)
+		}
+		wanted = max(r.Plan.AtStart(), min(wanted, r.Plan.Workers))
+		e.Workers = min(wanted, r.takingPart())
+	}
+	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Workers == e.Workers && r.Aim.Wanted == wanted && r.Aim.Number > 0 {
 		return
 	}
-	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, Workers: e.Workers, At: e.At.Add(r.Plan.PhaseLead)}
+	r.Aim = Aim{Number: r.Aim.Number + 1, Connections: connections, Rate: e.Rate, Workers: e.Workers, Wanted: wanted, At: e.At.Add(r.Plan.PhaseLead)}
 	r.emit(ControlEvent{Type: EventStep, Scope: ScopeRun, Target: connections, Effective: r.Aim.At, Detail: e.Detail, At: e.At})
-	r.launchFor(r.Plan.needs(connections, e.Rate), e.At)
+	r.launchFor(wanted, e.At)
 	r.shareAim(e.At)
 }
 

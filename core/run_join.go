@@ -21,6 +21,9 @@ func (p Plan) AtStart() int {
 	return p.Workers
 }
 
+// grows reports whether workers may be added while the run goes on.
+func (p Plan) grows() bool { return p.AtStart() < p.Workers }
+
 // needs is how many workers, the first ones, a load needs: those that have as many
 // connections as it asks for. Of a rate it is the same share of the workers as of
 // the highest rate.
@@ -66,8 +69,29 @@ func (r *Run) join(at time.Time) {
 		}
 	}
 	if joined {
+		r.Aim.Number++
 		r.Aim.At = at.Add(r.Plan.PhaseLead)
+		r.Aim.Workers = min(r.Aim.Wanted, r.takingPart())
 		r.shareAim(at)
+	}
+}
+
+// takingPart is how many workers, the first ones, have taken part in the load,
+// lost ones among them.
+func (r *Run) takingPart() int {
+	for i := range r.Workers {
+		if w := &r.Workers[i]; w.Life == Planned || w.Joining {
+			return i
+		}
+	}
+	return len(r.Workers)
+}
+
+// beginAim is the load of those that are launched at the start, where there may be
+// more.
+func (r *Run) beginAim() {
+	if n := r.Plan.AtStart(); r.Plan.grows() && r.Aim.Number == 0 {
+		r.Aim = Aim{Number: 1, Connections: r.Plan.within(n), Workers: n, Wanted: n}
 	}
 }
 
@@ -125,5 +149,13 @@ func (r *Run) noteUnjoined(w *WorkerRecord, at time.Time) {
 		return
 	}
 	r.Unjoined = fmt.Sprintf("%s could not join the load: %s", w.ID, w.Message)
+	reach := 0
+	for i := range r.Workers {
+		if o := &r.Workers[i]; o.Life.Alive() && !o.Silent {
+			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
+			reach += open
+		}
+	}
+	r.Aim.Connections = min(r.Aim.Connections, reach)
 	r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: r.Unjoined, At: at})
 }
