@@ -87,6 +87,17 @@ func (r *Run) takingPart() int {
 	return len(r.Workers)
 }
 
+// loading is how many workers make load: the joining ones do not yet.
+func (r *Run) loading() int {
+	n := r.aliveCount()
+	for i := range r.Workers {
+		if w := &r.Workers[i]; w.Joining && w.Life.Alive() {
+			n--
+		}
+	}
+	return n
+}
+
 // beginAim is the load of those that are launched at the start, where there may be
 // more.
 func (r *Run) beginAim() {

@@ -142,7 +142,7 @@ func (r *Run) lose(w *WorkerRecord, at time.Time) {
 	w.Lost = true
 	detail := w.describeLoss()
 	r.emit(ControlEvent{Type: EventWorkerLost, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: detail, At: at})
-	if r.Plan.OnLoss != DegradeOnLoss || r.Status == Starting || r.aliveCount() == 0 {
+	if r.Plan.OnLoss != DegradeOnLoss || r.Status == Starting || r.loading() == 0 {
 		r.requestEnd(at, WorkerLost, detail)
 		return
 	}
