@@ -37,8 +37,8 @@ type TemplateTable struct {
 type TemplateLoad struct {
 	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (default): each connection starts its next operation when the last has ended. QPS: operations are started at a rate whatever the target does"`
 	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED (default): load.workers workers. BOUNDED: as many as the load needs within the bounds. AUTO: the same within bounds that follow from the launcher"`
-	Workers     int      `json:"workers" jsonschema:"description=How many workers; FIXED needs it and the others have none"`
-	Connections int      `json:"connections" jsonschema:"description=FIXED: connections of each worker. BOUNDED and AUTO with mode CONCURRENCY: of all workers together"`
+	Workers     int      `json:"workers,omitempty" jsonschema:"description=How many workers; FIXED needs it and the others have none"`
+	Connections int      `json:"connections,omitempty" jsonschema:"description=FIXED: connections of each worker. BOUNDED and AUTO with mode CONCURRENCY: of all workers together"`
 	Warmup      Duration `json:"warmup,omitempty"`
 	Duration    Duration `json:"duration,omitempty" jsonschema:"description=Length of the measurement"`
 	Cooldown    Duration `json:"cooldown,omitempty"`
