@@ -69,6 +69,8 @@ type driver struct {
 	counts   map[string]int64
 	measured *series
 	watch    core.SLOWatch
+	pursuit  core.Pursuit
+	unstored []core.ControllerStep // of the pursuit
 	effects  *effects
 	poll     time.Duration
 	stops    <-chan core.StopRequested
@@ -100,6 +102,8 @@ type driver struct {
 	heard       heard
 	journalNext time.Time // not again before this
 	polls       warehousePolls
+
+	stepsCounted bool // pursuit knows those of a predecessor
 }
 
 // Drive claims a run and drives it until it is terminal, or until the checks are
