@@ -82,12 +82,33 @@ type Arrivals struct {
 // the measurement and what follows it. The warm-up keeps the rate with which the
 // ramp begins. A bound of operations is one of the measurement.
 func NewArrivals(load ScenarioLoad, worker int, measured bool) *Arrivals {
+	return NewAimedArrivals(load, worker, measured, LoadAim{})
+}
+
+// NewAimedArrivals are the arrivals of a worker while an aim holds, counted from
+// when it does: at the aim's rate, or the load's own, shared over its workers. A
+// worker that is none of them has none. Under an aim there is neither a ramp nor a
+// bound of operations.
+func NewAimedArrivals(load ScenarioLoad, worker int, measured bool, aim LoadAim) *Arrivals {
+	connections := load.Connections
+	if aim.Number > 0 {
+		load.Ramp, load.Operations = nil, 0
+		if aim.Rate > 0 {
+			load.Rate = aim.Rate
+		}
+		if aim.Workers > 0 && aim.Workers < load.Workers {
+			connections, _ = Connections(load.Connections, load.Workers, aim.Workers) // theirs are those before
+		}
+	}
 	a := &Arrivals{
 		pace:        NewPace(load.Rate, load.Ramp),
-		order:       entryOrder(load.Connections),
-		connections: int64(load.Connections),
+		order:       entryOrder(connections),
+		connections: int64(connections),
 		random:      load.Arrivals == ArrivalsPoisson,
 		seed:        Mix64(uint64(load.Seed) + arrivalSeed),
+	}
+	if aim.Number > 0 {
+		a.seed = Mix64(a.seed + uint64(aim.Number))
 	}
 	if measured {
 		a.limit = load.Operations

@@ -38,7 +38,7 @@ func (r Run) owedTo(i int) Command {
 	switch {
 	case !w.Life.Alive():
 		return nil
-	case w.Life == Launching && r.Status == Starting:
+	case w.Life == Launching && (r.Status == Starting || r.Status == Running && !w.Silent):
 		return LaunchWorker{Worker: i, Epoch: w.Epoch}
 	case w.Life == Launching:
 		return LocateWorker{Worker: i, Epoch: w.Epoch}

@@ -72,6 +72,8 @@ type Control struct {
 	Epoch int `json:"epoch"`
 	// Target is how many connections this worker should keep.
 	Target int `json:"target_connections"`
+	// Aim is how much load all workers together are to make; zero: the scenario's.
+	Aim Aim `json:"aim,omitzero"`
 	// Acknowledged is the last interval of this worker that is safely stored.
 	Acknowledged    int64     `json:"acknowledged"`
 	OwnerLeaseUntil time.Time `json:"owner_lease_until,omitzero"`

@@ -14,6 +14,7 @@ func ControlOf(run Run, version int64, workerIndex int, now time.Time) Control {
 		Origin: run.Origin, Until: run.Until,
 		OwnerLeaseUntil: run.OwnerLeaseUntil,
 		LastSequence:    run.Sequence,
+		Aim:             run.Aim,
 	}
 	if workerIndex >= 0 && workerIndex < len(run.Workers) {
 		w := &run.Workers[workerIndex]

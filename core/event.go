@@ -103,11 +103,13 @@ type (
 		Exit   Exit
 	}
 	// LoadSet says how much load the run is to make from now on, over all workers:
-	// connections of a closed loop, or a rate of an open one. Detail says why.
+	// connections of a closed loop, or a rate of an open one, which the first Workers
+	// of them make. Detail says why.
 	LoadSet struct {
 		At          time.Time
 		Connections int
 		Rate        float64 // operations per second; 0: the scenario's
+		Workers     int     // of an open loop; 0: all
 		Detail      string
 	}
 	// SessionsCounted is the target's answer to: what of this run still runs?

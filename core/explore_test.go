@@ -87,6 +87,11 @@ func moves(n node) []move {
 	if n.run.Plan.BudgetTime > 0 {
 		list = append(list, boundMoves(at, len(n.run.Workers))...)
 	}
+	if n.run.Plan.grows() {
+		for _, connections := range []int{1, n.run.Plan.Connections} {
+			list = append(list, move{fmt.Sprintf("load set to %d", connections), at, LoadSet{At: at, Connections: connections}})
+		}
+	}
 	for w := range n.run.Workers {
 		list = append(list, workerMoves(at, w, n.run.Plan.Operations > 0)...)
 	}
@@ -237,7 +242,11 @@ func checkCommands(b Run, cmds []Command) string {
 		}
 	}
 	for _, c := range owed {
-		if _, launch := c.(LaunchWorker); launch && b.Status != Starting {
+		launch, ok := c.(LaunchWorker)
+		if !ok || b.Status == Starting {
+			continue
+		}
+		if w := b.Workers[launch.Worker]; b.Status != Running || !w.Joining || w.Silent {
 			return "a launch is owed while " + string(b.Status)
 		}
 	}
@@ -248,7 +257,7 @@ func checkCommands(b Run, cmds []Command) string {
 }
 
 func checkWorkers(a, b Run) string {
-	alive, unreported, launched := 0, 0, 0
+	alive, unreported, launched, needed := 0, 0, 0, 0
 	for _, w := range b.Workers {
 		if w.Life.Alive() {
 			alive++
@@ -256,9 +265,15 @@ func checkWorkers(a, b Run) string {
 		if w.Epoch > 0 {
 			launched++
 		}
-		if !w.Reported && !w.Lost {
+		if !w.Reported && !w.Lost && !w.Joining && w.Epoch > 0 {
 			unreported++
 		}
+		if w.Epoch > 0 && !w.Joining && !w.Life.Alive() { // it was part of the load
+			needed++
+		}
+	}
+	if p := checkJoining(a, b); p != "" {
+		return p
 	}
 	switch {
 	case b.Status.Terminal() && alive > 0:
@@ -267,12 +282,37 @@ func checkWorkers(a, b Run) string {
 		return "COMPLETED without every final report"
 	case b.Status == Completed && b.Plan.OnLoss == FailOnLoss && slices.ContainsFunc(b.Workers, func(w WorkerRecord) bool { return w.Lost }):
 		return "COMPLETED although a worker was lost"
-	case b.Status == Running && b.Plan.OnLoss == FailOnLoss && alive < len(b.Workers):
+	case b.Status == Running && b.Plan.OnLoss == FailOnLoss && needed > 0:
 		return "RUNNING goes on without a worker"
-	case b.Status == Running && alive == 0:
+	case b.Status == Running && b.loading() == 0:
 		return "RUNNING without any worker"
 	case a.Status == Prepared && b.Status.Terminal() && (launched > 0 || len(b.Emitted()) > 0):
 		return "a run that was never started left something behind"
+	}
+	return ""
+}
+
+// checkJoining holds the laws of workers that join a running load.
+func checkJoining(a, b Run) string {
+	asked := 0
+	for i := range b.Workers {
+		w, before := &b.Workers[i], &a.Workers[i]
+		asked += w.Target
+		switch {
+		case !b.Plan.grows() && (w.Joining || w.Life == Planned && b.Status == Running):
+			return "a worker joins a run that does not grow"
+		case w.Joining && w.Target > 0:
+			return "a worker that has not joined is asked for load"
+		case w.Joining && !before.Joining && (a.Unjoined != "" || a.Status != Running):
+			return "a worker was launched for a load that does not grow any more"
+		case before.Joining && a.Status == Running && !w.Life.Alive() && b.Unjoined == "":
+			return "a worker that could not join was forgotten"
+		case w.Life == Planned && i+1 < len(b.Workers) && b.Workers[i+1].Life != Planned:
+			return "a worker was passed over"
+		}
+	}
+	if b.Plan.grows() && b.Status == Running && (asked > b.Plan.Connections || b.Aim.Workers > b.takingPart()) {
+		return "more load is asked for than there is"
 	}
 	return ""
 }
@@ -324,6 +364,12 @@ func (n node) key() string {
 	if end, ok := r.budgetEnd(); ok {
 		b = strconv.AppendInt(append(b, '$'), distance(end), 10)
 	}
+	if r.Plan.grows() && r.Status == Running { // else nobody asks any more
+		b = append(b, '+', byte(r.Aim.Connections), byte(r.Aim.Wanted), byte(r.Aim.Workers))
+		if r.Unjoined != "" {
+			b = append(b, '!')
+		}
+	}
 	keys := make([]string, len(r.Workers))
 	for i := range r.Workers {
 		keys[i] = workerKey(r, &r.Workers[i], distance)
@@ -345,7 +391,11 @@ func workerKey(r *Run, w *WorkerRecord, distance func(time.Time) int64) string {
 	}
 	bits := flag(flag(0, w.Reported), w.Lost)
 	if !w.Life.Alive() {
-		return string(append([]byte(w.Life), bits))
+		b := append([]byte(w.Life), bits)
+		if w.Joining {
+			b = append(b, 'j')
+		}
+		return string(b)
 	}
 	spoke := w.Life == Launching && w.State != "" && !w.State.Final()
 	bits = flag(flag(flag(flag(bits, w.QuotaDone), w.Silent), spoke), w.Pending && r.Rung < Terminate)
@@ -356,6 +406,12 @@ func workerKey(r *Run, w *WorkerRecord, distance func(time.Time) int64) string {
 	if w.Silent && !r.Status.Ending() {
 		b = strconv.AppendInt(b, distance(w.KillBy), 10)
 	}
+	if w.Joining {
+		b = append(b, 'j')
+		if !w.Silent && !r.Status.Ending() {
+			b = strconv.AppendInt(b, distance(w.JoinBy), 10)
+		}
+	}
 	return string(b)
 }
 
@@ -364,13 +420,14 @@ func fingerprint(r *Run) string {
 	b := make([]byte, 0, 512)
 	at := func(t time.Time) { b = strconv.AppendInt(append(b, ' '), t.UnixMilli(), 36) }
 	text := func(s string) { b = append(append(b, ' '), s...) }
-	for _, s := range []string{string(r.Status), string(r.Phase), string(r.Reason), r.Detail, r.StopBy, r.Owner, r.Running.Why} {
+	for _, s := range []string{string(r.Status), string(r.Phase), string(r.Reason), r.Detail, r.StopBy, r.Owner, r.Running.Why, r.Unjoined} {
 		text(s)
 	}
 	for _, t := range []time.Time{r.PhaseAt, r.StartedAt, r.Origin, r.Until, r.Deadline, r.StopAt, r.ClimbedAt, r.GoneAt, r.EndedAt, r.CheckAt, r.CheckedAt, r.OwnerLeaseUntil} {
 		at(t)
 	}
-	b = append(b, byte(r.Rung), byte(r.Step), byte(len(r.Findings)), byte(r.Sequence))
+	b = append(b, byte(r.Rung), byte(r.Step), byte(len(r.Findings)), byte(r.Sequence), byte(r.Aim.Number), byte(r.Aim.Connections), byte(r.Aim.Workers))
+	at(r.Aim.At)
 	for i := range r.Workers {
 		w := &r.Workers[i]
 		text(w.ID)
@@ -380,6 +437,9 @@ func fingerprint(r *Run) string {
 		b = append(b, workerKey(r, w, func(time.Time) int64 { return 0 })...)
 		b = append(b, byte(w.Epoch), byte(w.EndedOn), byte(len(w.Handle.Launcher)))
 		at(w.KillBy)
+		at(w.JoinBy)
+		at(w.Since)
+		b = append(b, byte(w.Target))
 		at(w.Exit.At)
 	}
 	return string(b)

@@ -22,6 +22,7 @@ const (
 // WorkerHealth is one worker as a viewer is shown it.
 type WorkerHealth struct {
 	ID          string        `json:"worker_id"`
+	Joining     bool          `json:"joining,omitempty"` // no interval of it is expected yet
 	Life        Life          `json:"life"`
 	State       WorkerState   `json:"state"`
 	Health      Health        `json:"health,omitempty"`
@@ -42,6 +43,7 @@ func HealthOf(run Run, beats []Beat, now time.Time, interval time.Duration) []Wo
 	list := make([]WorkerHealth, len(run.Workers))
 	for i, w := range run.Workers {
 		h := WorkerHealth{ID: w.ID, Life: w.Life, State: w.State, Target: w.Target, LastError: w.Message}
+		h.Joining = w.Joining || w.Life == Planned || !w.Since.IsZero() && now.Sub(w.Since) < 2*interval
 		if i < len(beats) && beats[i].Count > 0 {
 			h.read(&beats[i], now)
 			if w.Life.Alive() && !beats[i].State.Final() {

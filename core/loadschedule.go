@@ -17,6 +17,18 @@ type LoadSchedule struct {
 	// Parked is how many of the worker's connections, the last ones, start no
 	// operation in a closed loop: more are open than are asked for now.
 	Parked int
+	// Aim is how much load an open loop makes, from a stamp on; until then the one
+	// before it holds. Its zero value is the scenario's load.
+	Aim LoadAim
+}
+
+// LoadAim is the Aim of a run as a worker follows it. Times are its stamps.
+type LoadAim struct {
+	Number  int
+	Rate    float64       // operations per second of all workers; 0: the scenario's
+	Workers int           // the first ones, that take part; 0: all
+	At      time.Duration // it holds from here on
+	From    time.Duration // it was known from here on: later than At when it was read late
 }
 
 // PhaseAt is the phase of an operation with that intended start; "" when none

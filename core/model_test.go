@@ -29,6 +29,11 @@ func operationBound(p *Plan) { p.Operations, p.Duration, p.Warmup = 1000, 0, 0 }
 
 func degrading(p *Plan) { p.OnLoss = DegradeOnLoss }
 
+// growing is launched with one worker and may have more.
+func growing(p *Plan) { p.Initial = 1 }
+
+func growingDegrading(p *Plan) { p.Initial, p.OnLoss = 1, DegradeOnLoss }
+
 // TestExploreEveryInterleaving visits every reachable state. The counts are
 // golden: a change of them is a change of the machine, to be looked at.
 func TestExploreEveryInterleaving(t *testing.T) {
@@ -51,6 +56,8 @@ func TestExploreEveryInterleaving(t *testing.T) {
 		{"degrading", degrading, 1, 554, 10529},
 		{"degrading", degrading, 2, 4613, 120032},
 		{"degrading", degrading, 3, 25982, 857873},
+		{"growing", growing, 2, 7003, 197353},
+		{"growing, degrading", growingDegrading, 2, 7625, 214897},
 	} {
 		t.Run(tt.name+"/"+WorkerID(tt.workers), func(t *testing.T) {
 			is := is.New(t)

@@ -22,6 +22,8 @@ type Resolution struct {
 	ControlPoll time.Duration
 	OwnerLease  time.Duration
 	WorkerLease time.Duration
+	// MaxWorkers is how many workers the launcher starts for one run; 0: no limit.
+	MaxWorkers int
 }
 
 // The bounds of a template.

@@ -36,7 +36,7 @@ func (v *resolver) load() ScenarioLoad {
 	t := &v.template.Load
 	load := ScenarioLoad{
 		Mode:       v.available("load.mode", t.Mode, []string{ModeConcurrency, ModeQPS}, []string{"FIND_MAX_CONCURRENCY", "FIND_MAX_QPS"}),
-		Scaling:    v.available("load.scaling", t.Scaling, []string{ScalingFixed}, []string{"BOUNDED", "AUTO"}),
+		Scaling:    v.found.word("load.scaling", t.Scaling, ScalingFixed, []string{ScalingFixed, ScalingBounded, ScalingAuto}),
 		Workers:    t.Workers,
 		Warmup:     v.duration("load.warmup", t.Warmup, 0),
 		Duration:   v.duration("load.duration", t.Duration, 0),
@@ -75,6 +75,11 @@ func (v *resolver) available(field, value string, now, later []string) string {
 // counts checks how many workers and connections there are.
 func (v *resolver) counts(load *ScenarioLoad) {
 	t := &v.template.Load
+	if load.Scaling != ScalingFixed {
+		v.scaling(load)
+		return
+	}
+	v.noBounds()
 	switch {
 	case t.Workers == 0:
 		v.found.add("load.workers", "is missing or 0; scaling FIXED needs it: 1 to %d workers", maxWorkers)

@@ -47,7 +47,7 @@ func (v *resolver) noRate() {
 
 func (v *resolver) rate(load *ScenarioLoad) {
 	t := &v.template.Load
-	highest := maxWorkerRate * float64(min(max(t.Workers, 1), maxWorkers))
+	highest := maxWorkerRate * float64(min(max(load.Workers, 1), maxWorkers))
 	switch {
 	case t.Rate == 0:
 		v.found.add("load.rate", "is missing or 0; load.mode QPS needs it: operations per second of all workers together, %v to %v", minRate, highest)
@@ -130,6 +130,9 @@ func (v *resolver) rampBounds(r *Ramp, load *ScenarioLoad) {
 	highest, what := load.Rate, "load.rate"
 	if load.Mode == ModeConcurrency {
 		highest, what = float64(v.template.Load.Connections), "load.connections"
+		if load.Scaling != ScalingFixed {
+			highest = float64(load.Connections) / float64(max(load.Workers, 1))
+		}
 		if r.From != math.Trunc(r.From) {
 			v.found.add("load.ramp.from", "is %v; allowed: a whole number of connections of each worker", r.From)
 			return

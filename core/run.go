@@ -12,6 +12,13 @@ type Plan struct {
 	Workers     int   `json:"workers"`
 	Connections int   `json:"connections"`          // over all workers
 	Operations  int64 `json:"operations,omitempty"` // 0: bounded by Duration
+	// Initial is how many of the workers are launched at the start; 0: all. The
+	// others join the running load when more is asked for than those there can make.
+	Initial int `json:"initial,omitempty"`
+	// Floor is the least number of connections of a worker that makes load at all.
+	Floor int `json:"floor,omitempty"`
+	// Rate is the highest rate that may be asked for; 0: none is.
+	Rate float64 `json:"rate,omitempty"`
 
 	Warmup   time.Duration `json:"warmup_ns"`
 	Duration time.Duration `json:"duration_ns"` // 0: bounded by Operations
@@ -79,6 +86,9 @@ type Run struct {
 	EndedAt   time.Time `json:"ended_at,omitzero"`   // terminal
 
 	Aim Aim `json:"aim,omitzero"` // how much load is asked for; zero: the plan's
+	// Unjoined says of the first worker that could not join the running load why.
+	// No further one is launched then.
+	Unjoined string `json:"unjoined,omitempty"`
 
 	Step    step         `json:"step"`
 	Running RunningCount `json:"target_running"`
@@ -97,6 +107,9 @@ type Run struct {
 func NewRun(id string, plan Plan) Run {
 	r := Run{ID: id, Plan: plan, Status: Prepared, Phase: Preparing}
 	for i, target := range ShareOut(plan.Connections, plan.Workers) {
+		if i >= plan.AtStart() {
+			target = 0 // until it has joined
+		}
 		r.Workers = append(r.Workers, WorkerRecord{ID: WorkerID(i), Target: target})
 	}
 	return r
@@ -242,7 +255,7 @@ func (r *Run) preflightFinished(e PreflightFinished) {
 	r.Pools = slices.Clone(e.Pools)
 	r.Status = Starting
 	r.Deadline = e.At.Add(r.Plan.StartTimeout)
-	for i := range r.Workers {
+	for i := range r.Workers[:r.Plan.AtStart()] {
 		r.Workers[i].Epoch = 1
 		r.Workers[i].Life = Launching
 	}
@@ -256,8 +269,11 @@ func (r *Run) emit(e ControlEvent) {
 
 // settle takes every transition that the state itself calls for.
 func (r *Run) settle(at time.Time) {
-	if r.Status == Starting && r.all(func(w *WorkerRecord) bool { return w.Life == Ready && !w.Silent }) {
+	if r.Status == Starting && r.all(func(w *WorkerRecord) bool { return w.Life == Planned || w.Life == Ready && !w.Silent }) {
 		r.begin(at)
+	}
+	if r.Status == Running {
+		r.join(at)
 	}
 	if r.Status == Running && r.Plan.Operations > 0 && r.quotaDone() {
 		r.requestEnd(at, OperationsDone, "")

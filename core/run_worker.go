@@ -29,6 +29,12 @@ type WorkerRecord struct {
 	Guardrail    string      `json:"guardrail,omitempty"` // that it has passed, in words
 	Degraded     bool        `json:"degraded,omitempty"`  // it has passed one and cannot back off
 	EndedOn      Rung        `json:"ended_on"`            // the rung on which it was gone
+
+	// Of a worker that is launched while the load goes on: it has not joined (yet);
+	// it is given up then if it has not; and when its load was asked for, once it has.
+	Joining bool      `json:"joining,omitempty"`
+	JoinBy  time.Time `json:"join_by,omitzero"`
+	Since   time.Time `json:"since,omitzero"`
 }
 
 // WorkerID names the worker with that zero-based index.
@@ -64,6 +70,10 @@ func (r *Run) pending(e WorkerPending) {
 
 func (r *Run) launchFailed(e LaunchFailed) {
 	w := r.worker(e.Worker, e.Epoch)
+	if w != nil && w.Joining && r.Status == Running {
+		r.giveUpJoining(w, e.At, e.Detail)
+		return
+	}
 	if w == nil || w.Life != Launching || r.Status != Starting {
 		return
 	}
@@ -101,6 +111,10 @@ func (r *Run) silent(e WorkerSilent) {
 	if w == nil || !w.Life.Alive() || w.Silent {
 		return
 	}
+	if w.Joining && r.Status == Running {
+		r.giveUpJoining(w, e.At, e.Detail)
+		return
+	}
 	w.Silent = true
 	w.KillBy = e.At.Add(r.Plan.KillTimeout)
 	w.Message = e.Detail
@@ -123,12 +137,18 @@ func (r *Run) lose(w *WorkerRecord, at time.Time) {
 	if r.Status.Ending() {
 		return
 	}
+	if w.Joining {
+		r.unjoined(w, at)
+		return
+	}
 	w.Lost = true
 	detail := w.describeLoss()
 	r.emit(ControlEvent{Type: EventWorkerLost, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: detail, At: at})
-	if r.Plan.OnLoss != DegradeOnLoss || r.Status == Starting || r.aliveCount() == 0 {
+	if r.Plan.OnLoss != DegradeOnLoss || r.Status == Starting || r.loading() == 0 {
 		r.requestEnd(at, WorkerLost, detail)
+		return
 	}
+	r.shareAim(at) // the others take over what they can
 }
 
 func (w WorkerRecord) describeLoss() string {

@@ -22,6 +22,8 @@ const (
 	ModeConcurrency = "CONCURRENCY"
 	ModeQPS         = "QPS"
 	ScalingFixed    = "FIXED"
+	ScalingBounded  = "BOUNDED"
+	ScalingAuto     = "AUTO"
 	AccessRead      = "READ"
 	AccessWrite     = "WRITE"
 )
@@ -60,7 +62,7 @@ type ScenarioTarget struct {
 type ScenarioLoad struct {
 	Mode        string   `json:"mode"`
 	Scaling     string   `json:"scaling"`
-	Workers     int      `json:"workers"`
+	Workers     int      `json:"workers"`     // the most there may be
 	Connections int      `json:"connections"` // over all workers
 	Warmup      Duration `json:"warmup"`
 	Duration    Duration `json:"duration"`
@@ -77,6 +79,10 @@ type ScenarioLoad struct {
 	Rate        float64  `json:"rate,omitempty"`
 	Arrivals    string   `json:"arrivals,omitempty"`
 	MaxLateness Duration `json:"max_lateness,omitempty"`
+	// Initial is how many workers are launched at the start, where others may join
+	// later; 0: all. MinConnections is the least that a worker keeps, unless none.
+	Initial        int `json:"initial_workers,omitempty"`
+	MinConnections int `json:"min_connections,omitempty"`
 	// Ramp is how the rate, or the connections of a closed loop, change.
 	Ramp *Ramp `json:"ramp,omitempty"`
 }
@@ -140,6 +146,9 @@ func (s Scenario) Plan() Plan {
 		Workers:           s.Load.Workers,
 		Connections:       s.Load.Connections,
 		Operations:        s.Load.Operations,
+		Initial:           s.Load.Initial,
+		Floor:             s.Load.MinConnections,
+		Rate:              s.highestRate(),
 		Warmup:            s.Load.Warmup.Std(),
 		Duration:          s.Load.Duration.Std(),
 		Cooldown:          s.Load.Cooldown.Std(),
@@ -162,6 +171,17 @@ func (s Scenario) Plan() Plan {
 	}
 	return p
 }
+
+// highestRate is the highest rate that a run which may grow can be asked for.
+func (s Scenario) highestRate() float64 {
+	if s.Load.Initial == 0 {
+		return 0
+	}
+	return s.Load.Rate
+}
+
+// AtStart is how many workers are launched at the start.
+func (l ScenarioLoad) AtStart() int { return Plan{Workers: l.Workers, Initial: l.Initial}.AtStart() }
 
 // PhaseLead is how far ahead a phase is published for workers that read their
 // control state once per poll.

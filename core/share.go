@@ -39,6 +39,17 @@ func ShareWithin(total int, ceilings []int) []int {
 	return parts
 }
 
+// ShareBetween is ShareWithin with a floor: a part is 0 or at least the floor, where
+// total and ceilings let it be. So only the first ones take part when there is too
+// little for all.
+func ShareBetween(total, floor int, ceilings []int) []int {
+	take := len(ceilings)
+	if floor > 1 {
+		take = min(take, max(1, total/floor))
+	}
+	return append(ShareWithin(total, ceilings[:take]), make([]int, len(ceilings)-take)...)
+}
+
 // Connections is the range of global connection indexes that a worker keeps:
 // count indexes from first on. The ranges of workers 0 to workers-1 are
 // contiguous, disjoint, cover [0, total) and differ in length by at most 1,

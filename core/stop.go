@@ -16,6 +16,7 @@ func (r *Run) begin(at time.Time) {
 	r.PhaseAt = at.Add(r.Plan.StartLead)
 	r.Origin = r.PhaseAt
 	r.emit(ControlEvent{Type: EventStart, Scope: ScopeRun, Phase: r.Phase, Effective: r.PhaseAt, At: at})
+	r.beginAim()
 	r.schedule()
 }
 
@@ -136,6 +137,7 @@ func (r *Run) climb(to Rung, at time.Time) {
 // tick does what the clock calls for.
 func (r *Run) tick(at time.Time) {
 	r.giveUpOnSilent(at)
+	r.giveUpOnJoining(at)
 	if r.Deadline.IsZero() || at.Before(r.Deadline) {
 		return
 	}
@@ -179,7 +181,7 @@ func (r *Run) orphanAll(at time.Time) {
 func (r *Run) notReady() string {
 	var missing []string
 	for _, w := range r.Workers {
-		if w.Life == Ready {
+		if w.Life == Ready || w.Life == Planned {
 			continue
 		}
 		text := fmt.Sprintf("%s (%s)", w.ID, strings.ToLower(string(w.Life)))
@@ -252,7 +254,7 @@ func (r Run) unfinished() string {
 	}
 	var names []string
 	for _, w := range r.Workers {
-		if !w.Reported && !w.Lost {
+		if !w.Reported && !w.Lost && !w.Joining && w.Life != Planned {
 			names = append(names, fmt.Sprintf("%s ended without its final report (%s)", w.ID, w.Exit.Cause))
 		}
 	}
@@ -268,8 +270,8 @@ func (r Run) NextDeadline() (time.Time, bool) {
 	if !r.Status.Ending() {
 		for i := range r.Workers {
 			w := &r.Workers[i]
-			if w.Silent && w.Life.Alive() && (next.IsZero() || w.KillBy.Before(next)) {
-				next = w.KillBy
+			if due := w.giveUpAt(); !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
 			}
 		}
 	}

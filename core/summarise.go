@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SummaryInput is what the result of a run is computed from.
 type SummaryInput struct {
@@ -54,7 +57,8 @@ func (o Observed) mean(sum float64) float64 {
 // Summarise computes the result of a run, the parent, and of each of its
 // workers, the children: every worker that was to be launched has one. The
 // parent's counts, hash and throughput are the sums of its children's, its
-// histograms their merge. It belongs to the caller and shares nothing with the
+// histograms their merge. Where workers have joined later, the parent's throughput
+// is what all completed ÷ its own window, the longest; a child's is of its own. It belongs to the caller and shares nothing with the
 // input but the scenario's slices.
 //
 // Operations that a worker had in flight in its last beat count as lost when it
@@ -66,7 +70,7 @@ func Summarise(in SummaryInput) (parent Rollup, children []Rollup) {
 		s.status = in.Run.Outcome()
 	}
 	for i := range in.Run.Workers {
-		if in.Run.Workers[i].Life != Planned {
+		if in.Run.Workers[i].Life != Planned { // else nobody asked for it
 			s.workers = append(s.workers, s.worker(i))
 		}
 	}
@@ -91,6 +95,9 @@ type workerSummary struct {
 	child     Rollup
 	facts     WorkerFacts
 	quotaDone bool
+	begun     time.Time // its window of the measurement
+	completed uint64    // in it
+	asked     float64   // seconds for which load was asked of it
 }
 
 func (s *summary) base() Rollup {
@@ -138,7 +145,11 @@ func (s *summary) worker(i int) workerSummary {
 	if !final {
 		child.Status = Failed
 	}
-	var all Counts
+	var (
+		all       Counts
+		begun     time.Time
+		completed uint64
+	)
 	for p := range report.Phases {
 		phase := &report.Phases[p]
 		kinds := MergeKinds(nil, phase.Kinds) // a copy that shares nothing
@@ -153,6 +164,7 @@ func (s *summary) worker(i int) workerSummary {
 		case Measurement:
 			child.Kinds = MergeKinds(child.Kinds, kinds)
 			child.Seconds, child.Hash = phase.Seconds, phase.OperationHash
+			begun, completed = phase.Start, phase.Completed
 			if phase.Seconds > 0 {
 				child.Throughput = float64(phase.Completed) / phase.Seconds
 			}
@@ -163,8 +175,8 @@ func (s *summary) worker(i int) workerSummary {
 	if i < len(s.in.Observed) {
 		seen = s.in.Observed[i]
 	}
-	return workerSummary{child: child, quotaDone: report.QuotaDone, facts: WorkerFacts{
-		ID: w.ID, Reported: final, Lost: w.Lost, Clean: w.endedClean(), Ending: child.WorkerEnding,
+	return workerSummary{child: child, quotaDone: report.QuotaDone, begun: begun, completed: completed, facts: WorkerFacts{
+		ID: w.ID, Reported: final, Lost: w.Lost, Unjoined: w.Joining, Clean: w.endedClean(), Ending: child.WorkerEnding,
 		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
 		Guardrail: s.in.Scenario.guardrailOf(w, seen),
@@ -193,23 +205,33 @@ func loseInFlight(kinds []KindMetrics) {
 }
 
 // cover fills in the coverage of each worker: its share of the longest window,
-// or of the planned one when the run ended by its time. A worker that has done
+// or of the planned one when the run ended by its time; of one that has joined
+// later, what was left of that when its load was asked for. A worker that has done
 // its quota of operations has done all that was asked.
 func (s *summary) cover() {
 	window := 0.0
+	var begun time.Time // the run's own window
 	for i := range s.workers {
-		window = max(window, s.workers[i].child.Seconds)
+		w := &s.workers[i]
+		window = max(window, w.child.Seconds)
+		if begun.IsZero() || !w.begun.IsZero() && w.begun.Before(begun) {
+			begun = w.begun
+		}
 	}
 	if s.in.Run.Reason == Elapsed {
 		window = max(window, s.in.Scenario.Load.Duration.Std().Seconds())
 	}
 	for i := range s.workers {
 		w := &s.workers[i]
+		w.asked = window
+		if since := s.in.Run.Workers[i].Since; !since.IsZero() && !begun.IsZero() {
+			w.asked = max(0, window-max(0, since.Sub(begun).Seconds()))
+		}
 		switch {
 		case w.quotaDone:
 			w.child.Coverage = 1
-		case window > 0:
-			w.child.Coverage = w.child.Seconds / window
+		case w.asked > 0:
+			w.child.Coverage = w.child.Seconds / w.asked
 		}
 	}
 }
@@ -221,6 +243,11 @@ func (w *workerSummary) judge(s *summary) {
 		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
 		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
 	})
+}
+
+// grew reports whether a worker has joined after the others.
+func (s *summary) grew() bool {
+	return slices.ContainsFunc(s.in.Run.Workers, func(w WorkerRecord) bool { return !w.Since.IsZero() })
 }
 
 func (s *summary) parent() Rollup {
@@ -236,9 +263,10 @@ func (s *summary) parent() Rollup {
 	p.Scenario = &scenario
 	var all Counts
 	var facts []WorkerFacts
-	covered := 0.0
+	covered, asked, completed := 0.0, 0.0, uint64(0)
 	for i := range s.workers {
 		c := &s.workers[i].child
+		completed += s.workers[i].completed
 		p.Kinds = MergeKinds(p.Kinds, c.Kinds)
 		p.Seconds = max(p.Seconds, c.Seconds)
 		p.Connections += c.Connections
@@ -247,11 +275,16 @@ func (s *summary) parent() Rollup {
 		p.Hash += c.Hash
 		p.CPUSeconds += c.CPUSeconds
 		all.Add(c.Ledger.Counts)
-		covered += c.Coverage * float64(c.Connections)
+		weight := float64(c.Connections) * s.workers[i].asked
+		covered += c.Coverage * weight
+		asked += weight
 		facts = append(facts, s.workers[i].facts)
 	}
-	if p.Connections > 0 {
-		p.Coverage = covered / float64(p.Connections)
+	if asked > 0 {
+		p.Coverage = covered / asked
+	}
+	if s.grew() && p.Seconds > 0 { // rates over windows of different length do not add up
+		p.Throughput = float64(completed) / p.Seconds
 	}
 	p.Ledger = BalanceLedger(all)
 	p.Budget = useOf(scenario.Budget, run, all)
@@ -259,7 +292,7 @@ func (s *summary) parent() Rollup {
 	p.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
-		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts,
+		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Unjoined: run.Unjoined,
 		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,
 	})
 	return p

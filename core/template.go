@@ -37,9 +37,9 @@ type TemplateTable struct {
 // TemplateLoad says how much load is made, by how many workers, for how long.
 type TemplateLoad struct {
 	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (default): each connection starts its next operation when the last has ended. QPS: operations are started at a rate whatever the target does"`
-	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED"`
-	Workers     int      `json:"workers" jsonschema:"description=How many workers; FIXED needs it"`
-	Connections int      `json:"connections" jsonschema:"description=Connections of each worker; FIXED needs it"`
+	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED (default): load.workers workers. BOUNDED: as many as the load needs within the bounds. AUTO: the same within bounds that follow from the launcher"`
+	Workers     int      `json:"workers,omitempty" jsonschema:"description=How many workers; FIXED needs it and the others have none"`
+	Connections int      `json:"connections,omitempty" jsonschema:"description=FIXED: connections of each worker. BOUNDED and AUTO with mode CONCURRENCY: of all workers together"`
 	Warmup      Duration `json:"warmup,omitempty"`
 	Duration    Duration `json:"duration,omitempty" jsonschema:"description=Length of the measurement"`
 	Cooldown    Duration `json:"cooldown,omitempty"`
@@ -47,6 +47,11 @@ type TemplateLoad struct {
 	ThinkTime   Duration `json:"think_time,omitempty" jsonschema:"description=Pause of a connection between two operations"`
 	Seed        int64    `json:"seed,omitempty" jsonschema:"description=Seed of every random choice; default 1"`
 	Sampling    *float64 `json:"sampling,omitempty" jsonschema:"description=Share of operations stored one by one in percent; default 1"`
+
+	MinWorkers     int `json:"min_workers,omitempty" jsonschema:"description=BOUNDED: the fewest workers; default 1"`
+	MaxWorkers     int `json:"max_workers,omitempty" jsonschema:"description=BOUNDED: the most workers; needed"`
+	MinConnections int `json:"min_connections,omitempty" jsonschema:"description=BOUNDED: the fewest connections of a worker that makes load; default 1"`
+	MaxConnections int `json:"max_connections,omitempty" jsonschema:"description=BOUNDED: the most connections of one worker; default 32"`
 
 	Rate        float64      `json:"rate,omitempty" jsonschema:"description=Operations per second of all workers together; with a ramp the highest. QPS needs it"`
 	Arrivals    string       `json:"arrivals,omitempty" jsonschema:"description=How operations of QPS follow each other: uniform (default) or poisson"`

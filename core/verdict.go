@@ -35,7 +35,8 @@ type VerdictInput struct {
 	Ledger     Ledger  // over all phases
 	Coverage   float64 // share of the load that was made, 0 to 1
 	Workers    []WorkerFacts
-	StaleFacts int64 // reports from launches that had been given up
+	Unjoined   string // the worker that could not join the running load, and why; empty: none
+	StaleFacts int64  // reports from launches that had been given up
 	// SharedHost: the workers share one host, so their CPU shares add up.
 	SharedHost bool
 	// LocalTarget: the target works inside the workers or beside them, so that
@@ -48,6 +49,7 @@ type WorkerFacts struct {
 	ID          string
 	Reported    bool   // it made its final report
 	Lost        bool   // while it was needed
+	Unjoined    bool   // it was launched while the load went on, and never took part
 	Clean       bool   // it drained and ended by itself
 	Ending      string // in words
 	Dropped     uint64 // sampled operations that were not stored
@@ -72,6 +74,9 @@ func Judge(in VerdictInput) Verdict {
 		j.degrade("the ledger does not balance: %s", in.Ledger.Problem)
 	}
 	j.ending(in)
+	if in.Unjoined != "" {
+		j.degrade("%s: the others made the load alone", in.Unjoined)
+	}
 	for _, w := range in.Workers {
 		j.worker(w, in.Seconds)
 	}
@@ -198,6 +203,7 @@ func (in VerdictInput) shortfall() string {
 
 func (j *judgement) worker(w WorkerFacts, measured float64) {
 	switch {
+	case w.Unjoined: // said of the run
 	case w.Lost:
 		j.degrade("%s was lost while it was needed: %s", w.ID, w.Ending)
 	case !w.Reported:

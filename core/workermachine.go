@@ -131,6 +131,7 @@ type WorkerMachine struct {
 	deadline time.Duration // of STARTING, READY and RUNNING
 	opened   bool
 	started  bool // the run is RUNNING
+	begun    bool // load was asked for
 	bounded  bool // the end of the load is known
 	idle     bool
 	signals  int
@@ -223,6 +224,10 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	c, s := e.Control, &m.schedule
 	s.Parked = max(0, m.plan.Connections-c.Target)
 	local := func(t time.Time) time.Duration { return max(t.Sub(e.Zero), e.At) }
+	begin := local // of a phase: a worker that joins begins when its load is asked for
+	if !m.begun {
+		begin = func(t time.Time) time.Duration { return local(later(t, c.Aim.At)) }
+	}
 	if !m.started && c.Phase != Preparing && !c.Origin.IsZero() {
 		m.started = true
 		m.deadline = local(c.Origin) + m.plan.RunLimit + m.plan.Lease
@@ -230,22 +235,37 @@ func (m *WorkerMachine) follow(e ControlRead) {
 			s.End = min(s.End, local(c.Origin.Add(m.plan.LoadLimit)))
 		}
 	}
-	// The phase before the one named holds until PhaseAt.
-	switch c.Phase {
-	case Warmup:
-		once(&s.Warmup, local(c.PhaseAt))
-	case Measurement:
-		if c.Origin.Before(c.PhaseAt) {
-			once(&s.Warmup, local(c.Origin))
+	if m.begun = m.begun || m.opened && (c.Target > 0 || m.plan.Connections == 0); m.begun {
+		m.enter(c, begin)
+	}
+	if c.Aim.Number > s.Aim.Number {
+		s.Aim = LoadAim{Number: c.Aim.Number, Rate: c.Aim.Rate, Workers: c.Aim.Workers, From: e.At}
+		if !c.Aim.At.IsZero() {
+			s.Aim.At = c.Aim.At.Sub(e.Zero)
+			s.Aim.From = local(c.Aim.At)
 		}
-		once(&s.Measurement, local(c.PhaseAt))
-	case Cooldown:
-		once(&s.Measurement, local(c.Origin))
-		once(&s.Cooldown, local(c.PhaseAt))
 	}
 	if !c.Until.IsZero() && !m.bounded {
 		m.bounded = true
 		s.End = min(s.End, local(c.Until))
+	}
+}
+
+// enter takes over the phase that is published. The one before it holds until
+// PhaseAt.
+func (m *WorkerMachine) enter(c Control, begin func(time.Time) time.Duration) {
+	s := &m.schedule
+	switch c.Phase {
+	case Warmup:
+		once(&s.Warmup, begin(c.PhaseAt))
+	case Measurement:
+		if c.Origin.Before(c.PhaseAt) {
+			once(&s.Warmup, begin(c.Origin))
+		}
+		once(&s.Measurement, begin(c.PhaseAt))
+	case Cooldown:
+		once(&s.Measurement, begin(c.Origin))
+		once(&s.Cooldown, begin(c.PhaseAt))
 	}
 }
 

@@ -70,6 +70,8 @@ type driver struct {
 	measured *series
 	watch    core.SLOWatch
 	guard    core.GuardrailWatch
+	pursuit  core.Pursuit
+	unstored []core.ControllerStep // of the pursuit
 	effects  *effects
 	poll     time.Duration
 	stops    <-chan core.StopRequested
@@ -101,6 +103,8 @@ type driver struct {
 	heard       heard
 	journalNext time.Time // not again before this
 	polls       warehousePolls
+
+	stepsCounted bool // pursuit knows those of a predecessor
 }
 
 // Drive claims a run and drives it until it is terminal, or until the checks are

@@ -203,13 +203,16 @@ func (d *driver) performance() performance {
 }
 
 // launchProblems says of each worker that could not be launched until now why,
-// when the time to start is over.
+// when the time to start, or to join, is over.
 func (d *driver) launchProblems(now time.Time) []core.Event {
-	if d.run.Status != core.Starting || d.run.Deadline.After(now) {
+	if d.run.Status != core.Starting && d.run.Status != core.Running {
 		return nil
 	}
 	var facts []core.Event
 	for i, w := range d.run.Workers {
+		if w.Joining && w.JoinBy.After(now) || !w.Joining && (d.run.Status != core.Starting || d.run.Deadline.After(now)) {
+			continue
+		}
 		err := d.effects.problem(core.LaunchWorker{Worker: i, Epoch: w.Epoch})
 		if w.Life == core.Launching && err != nil { // nothing but the message is news
 			facts = append(facts, core.BeatSeen{At: now, Worker: i, Epoch: w.Epoch, State: w.State, Connections: w.Connections, Detail: err.Error()})

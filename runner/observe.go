@@ -60,6 +60,7 @@ func countHealth(list []core.WorkerHealth) healthCounts {
 	c := healthCounts{completed: map[int]bool{}}
 	for i, h := range list {
 		switch {
+		case h.Joining && h.Health != core.Lost: // its intervals are not waited for
 		case h.Health == core.Healthy:
 			c.healthy++
 		case h.Health == core.Stale:

@@ -114,15 +114,17 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	for i := range d.run.Workers {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
 	}
-	facts = append(facts, d.objectives(now)...)
+	fresh := d.measured.fresh
+	d.measured.fresh = nil
+	facts = append(facts, d.pursue(ctx, fresh, now)...)
+	d.storeSteps(ctx)
+	facts = append(facts, d.objectives(fresh, now)...)
 	return slices.Concat(facts, d.budget(now), d.guardrails(now))
 }
 
 // objectives ends a run that misses what it was to be ended for. Every interval
 // that all workers are in is looked at once, in order; a successor begins anew.
-func (d *driver) objectives(now time.Time) (facts []core.Event) {
-	fresh := d.measured.fresh
-	d.measured.fresh = nil
+func (d *driver) objectives(fresh []ports.RunInterval, now time.Time) (facts []core.Event) {
 	if !core.MayAbort(d.scenario.SLOs) || d.run.Status != core.Running {
 		return nil
 	}
@@ -169,7 +171,9 @@ func (d *driver) beatFacts(i int, now time.Time, acknowledged map[int]int64) []c
 	var facts []core.Event
 	news := b.State != w.State || b.LastError != w.Message && !w.Silent || b.Connections != w.Connections ||
 		b.Report.QuotaDone && !w.QuotaDone || acknowledged[i] > w.Acknowledged
-	if problem := d.mismatch(b); problem != "" && !d.run.Status.Ending() { // before it can count as ready
+	if problem := d.mismatch(b); problem != "" && w.Joining {
+		facts = append(facts, core.LaunchFailed{At: now, Worker: i, Epoch: w.Epoch, Detail: w.ID + " " + problem})
+	} else if problem != "" && !d.run.Status.Ending() { // before it can count as ready
 		facts = append(facts, core.StopRequested{At: now, Reason: core.LaunchRefused, Detail: w.ID + " " + problem})
 	}
 	if news && !w.Reported {

@@ -186,7 +186,7 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 	case start >= schedule.End:
 		return turnOver
 	case c.phase == noPhase:
-		if !c.pause(schedule.Begin() - start) {
+		if !c.begins(schedule, start) {
 			return turnOver
 		}
 		return turnAgain

@@ -84,12 +84,20 @@ func newFleet(t testing.TB, tmpl core.Template, latency time.Duration) *fleet {
 	if testing.Verbose() {
 		f.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	_, err = store.Create(t.Context(), core.NewRun(f.runID, scenario.Plan()), scenario, ports.Home{})
-	is.NoErr(err)
+	f.create(f.runID)
 	for range scenario.Load.Workers {
 		f.signals = append(f.signals, make(chan struct{}, 4))
 	}
 	return f
+}
+
+// create makes a run of the scenario as it is now, and the fleet's.
+func (f *fleet) create(runID string) {
+	f.t.Helper()
+	f.runID = runID
+	if _, err := f.store.Create(f.t.Context(), core.NewRun(runID, f.scenario.Plan()), f.scenario, ports.Home{}); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // update commits events, again after a conflict.
@@ -147,9 +155,16 @@ func (f *fleet) start(ctx context.Context) {
 		core.StartRequested{At: at},
 		core.PreflightFinished{At: at, Findings: []core.Finding{{ID: "test", Severity: core.SeverityOK}}},
 	)
-	for i, w := range run.Workers {
-		f.launch(ctx, i, w.Epoch)
-		f.update(core.WorkerLaunched{At: f.now(), Worker: i, Epoch: w.Epoch, Handle: core.Handle{Launcher: "memory"}})
+	f.launchOwed(ctx, run)
+}
+
+// launchOwed launches the workers whose launch is owed.
+func (f *fleet) launchOwed(ctx context.Context, run core.Run) {
+	for _, command := range run.Outstanding() {
+		if c, ok := command.(core.LaunchWorker); ok {
+			f.launch(ctx, c.Worker, c.Epoch)
+			f.update(core.WorkerLaunched{At: f.now(), Worker: c.Worker, Epoch: c.Epoch, Handle: core.Handle{Launcher: "memory"}})
+		}
 	}
 }
 
@@ -182,6 +197,7 @@ func (f *fleet) tick() core.Run {
 	if f.absent || run.Status.Terminal() {
 		return run
 	}
+	f.launchOwed(ctx, run)
 	at := f.now()
 	events := []core.Event{core.OwnerRenewed{At: at, Owner: "test", Epoch: run.OwnerEpoch, Until: at.Add(f.scenario.Limits.OwnerLease.Std())}}
 	gone := map[int]Exit{} // before the beats: a final one must not be missed

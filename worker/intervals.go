@@ -82,6 +82,8 @@ func (c *collector) learn(control core.Control) {
 	if control.Status == core.Running {
 		if c.origin.IsZero() {
 			c.origin = control.Origin
+			// One that joins later has nothing to cut of the time before.
+			c.cuts = int64(max(0, control.Now.Sub(control.Origin)) / c.interval)
 		}
 		if p := phaseIndex(control.Phase); p != noPhase && c.switches[p].IsZero() {
 			c.switches[p] = control.PhaseAt

@@ -21,11 +21,15 @@ type pacer struct {
 	lateness time.Duration // beyond which an arrival is skipped; 0: never
 	first    int           // global index of the worker's first connection
 
+	load   core.ScenarioLoad
+	worker int
+
 	mu       sync.Mutex
 	streams  []*core.Stream // by connection of the worker
-	arrivals *core.Arrivals // of the phase at hand
-	measured *core.Arrivals // of the next phase; nil once it has begun
-	base     time.Duration  // stamp at which the phase at hand began
+	arrivals *core.Arrivals // of the phase and aim at hand
+	aim      core.LoadAim   // that they are of
+	measured bool           // the measurement has begun
+	base     time.Duration  // stamp at which the phase or the aim at hand began
 	based    bool
 	next     core.Arrival // not taken yet; At is since base
 	left     bool         // there is a next
@@ -44,12 +48,12 @@ type arrival struct {
 	stream    int64 // global index of its connection's stream
 	n         int64 // its place in that
 	early     bool  // it was not due yet when it was taken
+	aim       int   // number of the aim that it is of
 }
 
 func newPacer(clock clock, s core.Scenario, worker int, generator *core.Generator) *pacer {
 	p := &pacer{
-		clock: clock, lateness: s.Load.MaxLateness.Std(),
-		arrivals: core.NewArrivals(s.Load, worker, false), measured: core.NewArrivals(s.Load, worker, true),
+		clock: clock, lateness: s.Load.MaxLateness.Std(), load: s.Load, worker: worker,
 	}
 	var count int
 	p.first, count = core.Connections(s.Load.Connections, s.Load.Workers, worker)
@@ -85,10 +89,13 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 		now := p.clock.now()
 		schedule := newest.Load()
 		due, answer := p.head(schedule)
+		if answer == over && schedule.Aim.Number > 0 && now < schedule.End {
+			answer = notYet // until then more may be asked for
+		}
 		if answer != supplied {
 			return a, answer
 		}
-		late := p.lateness > 0 && now-due > p.lateness
+		late := p.lateness > 0 && now-due > p.lateness || due < p.aim.From
 		if now >= schedule.End || late {
 			if !p.pass(schedule, due, late && now < schedule.End) {
 				return a, drained
@@ -97,7 +104,7 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 		}
 		lane := p.next.Connection - p.first
 		stream := p.streams[lane]
-		a = arrival{operation: stream.Next(), due: due, measured: p.measured == nil, stream: int64(p.next.Connection), n: stream.N() - 1, early: now < due}
+		a = arrival{operation: stream.Next(), due: due, measured: p.measured, stream: int64(p.next.Connection), n: stream.N() - 1, early: now < due, aim: p.aim.Number}
 		if a.operation == core.Exhausted {
 			return a, drained
 		}
@@ -108,24 +115,32 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 }
 
 // head is when the next arrival is due, as far as it comes before the end. It
-// follows the schedule from the warm-up into the measurement.
+// follows the schedule from the warm-up into the measurement, and from one aim to
+// the next.
 func (p *pacer) head(schedule *core.LoadSchedule) (due time.Duration, answer supply) {
 	if !p.based {
 		if schedule.Begin() == core.Never {
 			return 0, notYet
 		}
-		p.based, p.base = true, schedule.Begin()
-		p.advance()
+		p.based = true
+		p.begin(schedule, schedule.Begin())
 	}
-	if m := schedule.Measurement; p.measured != nil && m != core.Never && (p.stamp() >= m || schedule.Warmup >= m) {
-		p.arrivals, p.measured, p.base = p.measured, nil, schedule.Measurement
+	aim := &schedule.Aim
+	if aim.Number > p.aim.Number && !p.measured && aim.At < schedule.Measurement && p.stamp() >= aim.At {
+		p.begin(schedule, aim.At)
+	}
+	if m := schedule.Measurement; !p.measured && m != core.Never && (p.stamp() >= m || schedule.Warmup >= m) {
+		p.measured = true
 		for _, s := range p.streams {
 			s.Measure()
 		}
-		p.advance()
+		p.begin(schedule, m)
+	}
+	if aim.Number > p.aim.Number && p.stamp() >= aim.At {
+		p.begin(schedule, aim.At)
 	}
 	switch due = p.stamp(); {
-	case !p.left && p.measured == nil:
+	case !p.left && p.measured && p.aim.Number == 0:
 		return 0, usedUp
 	case due == core.Never && schedule.End == core.Never:
 		return 0, notYet
@@ -134,6 +149,22 @@ func (p *pacer) head(schedule *core.LoadSchedule) (due time.Duration, answer sup
 	default:
 		return due, supplied
 	}
+}
+
+// begin goes on with the arrivals from a stamp on, at which a phase or an aim
+// begins. A worker that does not know which aim holds there waits for the one that
+// it knows of.
+func (p *pacer) begin(schedule *core.LoadSchedule, base time.Duration) {
+	p.base = base
+	switch aim := schedule.Aim; {
+	case aim.Number > 0 && aim.At <= base:
+		p.aim = aim
+	case aim.Number > 1 && p.aim.Number == 0:
+		p.next, p.left = core.Arrival{At: core.Never}, true
+		return
+	}
+	p.arrivals = core.NewAimedArrivals(p.load, p.worker, p.measured, p.aim)
+	p.advance()
 }
 
 func (p *pacer) advance() { p.next, p.left = p.arrivals.Next() }
@@ -181,8 +212,12 @@ func (p *pacer) giveUp(schedule *core.LoadSchedule, a arrival) {
 	}
 }
 
-// belongs reports whether an arrival is due in a phase that its stream is for.
+// belongs reports whether an arrival is due in a phase that its stream is for, and
+// before another aim holds.
 func (a *arrival) belongs(schedule *core.LoadSchedule) bool {
+	if a.aim < schedule.Aim.Number && a.due >= schedule.Aim.At {
+		return false
+	}
 	phase := schedule.PhaseAt(a.due)
 	return phase != "" && (phase == core.Warmup) != a.measured
 }

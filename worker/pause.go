@@ -26,6 +26,17 @@ func (c *connection) enter(schedule *core.LoadSchedule, start time.Duration) boo
 	return c.pauseFor(left, change)
 }
 
+// begins waits for the beginning of the load, at most until the schedule changes: a
+// worker that joins is told only then when it is to begin. It is false when the
+// load has been stopped.
+func (c *connection) begins(schedule *core.LoadSchedule, start time.Duration) bool {
+	change := c.load.change()
+	if c.load.schedule.Load() != schedule {
+		return true
+	}
+	return c.pauseFor(schedule.Begin()-start, change)
+}
+
 // park waits until the schedule changes, or ends the load. It is false when the
 // load has been stopped.
 func (c *connection) park(schedule *core.LoadSchedule, start time.Duration) bool {

@@ -34,7 +34,7 @@ func (c *connection) serve() (quotaDone bool) {
 				return false
 			}
 		case notYet:
-			c.pauseFor(core.Never, change)
+			c.pauseFor(c.load.schedule.Load().End-c.load.clock.now(), change)
 		case usedUp:
 			c.load.quotaDone(c.lastOr(c.load.schedule.Load().Begin()))
 			return c.settle()

@@ -28,6 +28,7 @@ func viewOf(run core.Run, version int64, begun time.Time) view {
 		run: core.Run{
 			ID: run.ID, Status: run.Status, Rung: run.Rung, Phase: run.Phase, PhaseAt: run.PhaseAt,
 			Origin: run.Origin, Until: run.Until, OwnerLeaseUntil: run.OwnerLeaseUntil, Sequence: run.Sequence,
+			Aim:     run.Aim,
 			Workers: make([]core.WorkerRecord, len(run.Workers)),
 		},
 		indexes: make(map[string]int, len(run.Workers)), version: version, begun: begun,

@@ -41,9 +41,10 @@ func (s *Store) decodeState(runID string, text *string) (core.Run, error) {
 // workerControl is what WORKER_TARGETS holds for each worker: the part of the
 // control read that is the worker's own.
 type workerControl struct {
-	Target       int   `json:"target_connections"`
-	Epoch        int   `json:"epoch"`
-	Acknowledged int64 `json:"acknowledged"`
+	Target       int      `json:"target_connections"`
+	Epoch        int      `json:"epoch"`
+	Acknowledged int64    `json:"acknowledged"`
+	Aim          core.Aim `json:"aim,omitzero"` // the same for all of them
 }
 
 // setRun adds every column that is projected from a run. The order and the
@@ -97,7 +98,7 @@ func (s *Store) setRunJSON(r *row, run core.Run, now time.Time) error {
 	for i := range run.Workers {
 		control := core.ControlOf(run, 0, i, now)
 		id := run.Workers[i].ID
-		targets[id] = workerControl{Target: control.Target, Epoch: control.Epoch, Acknowledged: control.Acknowledged}
+		targets[id] = workerControl{Target: control.Target, Epoch: control.Epoch, Acknowledged: control.Acknowledged, Aim: control.Aim}
 		if handle := run.Workers[i].Handle; !handle.Zero() {
 			handles[id] = handle
 		}

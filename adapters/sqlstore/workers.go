@@ -71,7 +71,7 @@ func (s *Store) control(r *controlRow) (core.Control, error) {
 	control := core.Control{
 		Now: now, Version: r.Version, Status: r.Status, Phase: r.Phase, PhaseAt: r.PhaseAt.Time,
 		Origin: r.OriginAt.Time, Until: r.UntilAt.Time, OwnerLeaseUntil: r.OwnerLeaseUntil.Time,
-		Epoch: worker.Epoch, Target: worker.Target, Acknowledged: worker.Acknowledged,
+		Epoch: worker.Epoch, Target: worker.Target, Acknowledged: worker.Acknowledged, Aim: worker.Aim,
 		LastSequence: r.NextSequence - 1,
 	}
 	return control, control.Rung.UnmarshalText([]byte(r.Rung))

@@ -161,6 +161,12 @@ func brokenBeats() map[string]mutant {
 				return err
 			}}
 		}},
+		"Control forgets how much is asked for": {"Control is what ControlOf says", func(s store) store {
+			return beatStore{Store: s, control: func(c *core.Control, err error) error {
+				c.Aim = core.Aim{}
+				return err
+			}}
+		}},
 		"Control of an unknown worker passes": {"Control of what is not there is NotFound", func(s store) store {
 			return beatStore{Store: s, control: func(*core.Control, error) error { return nil }}
 		}},

@@ -279,8 +279,9 @@ func controlLife(t testing.TB, h StoreHarness) {
 		check(run, version, fmt.Sprintf("after step %d", i))
 	}
 
-	// Worker records differ from one another.
+	// Worker records differ from one another; what is asked of all is the same.
 	record = create(t, one, "run-2")
+	record.Run.Aim = core.Aim{Number: 3, Connections: 7, Rate: 12.5, Workers: 2, At: time.Date(2026, 5, 4, 10, 0, 0, 123456000, time.UTC)}
 	for i := range record.Run.Workers {
 		w := &record.Run.Workers[i]
 		w.Epoch, w.Target, w.Acknowledged = i+2, 10*i, int64(100*i)
@@ -290,7 +291,7 @@ func controlLife(t testing.TB, h StoreHarness) {
 	for i, w := range record.Run.Workers {
 		got, err := one.Control(within(t), "run-2", w.ID)
 		must(t, err, "Control")
-		if got.Epoch != w.Epoch || got.Target != w.Target || got.Acknowledged != w.Acknowledged || got.Version != 2 {
+		if got.Epoch != w.Epoch || got.Target != w.Target || got.Acknowledged != w.Acknowledged || got.Version != 2 || got.Aim != record.Run.Aim {
 			t.Errorf("the control state of worker %d is %+v, want that of %+v", i, got, w)
 		}
 	}

@@ -96,7 +96,7 @@ func assign(t core.Template, assignments []string) (core.Template, error) {
 // store: each read of one that is far away costs a round trip and money, and its
 // clock is asked over that way too.
 func resolution(caps ports.Capabilities, store string) core.Resolution {
-	r := core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout, Grace: caps.Grace}
+	r := core.Resolution{Launcher: caps.Name, StartTimeout: caps.StartTimeout, Grace: caps.Grace, MaxWorkers: caps.MaxWorkers}
 	if store == snowflakeStore {
 		r.ControlPoll, r.OwnerLease, r.WorkerLease = time.Second, 20*time.Second, time.Minute
 	}

@@ -1,0 +1,172 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// A run may have more workers than it launches at its start. The others are
+// Planned until more load is asked for than the workers there can make. Then the
+// next ones are launched, in order; one that is ready joins: the load is shared
+// anew over all. One that cannot join ends no run: that is recorded, and no further
+// worker is tried.
+
+// AtStart is how many workers are launched at the start.
+func (p Plan) AtStart() int {
+	if p.Initial > 0 && p.Initial < p.Workers {
+		return p.Initial
+	}
+	return p.Workers
+}
+
+// grows reports whether workers may be added while the run goes on.
+func (p Plan) grows() bool { return p.AtStart() < p.Workers }
+
+// needs is how many workers, the first ones, a load needs: those that have as many
+// connections as it asks for. Of a rate it is the same share of the workers as of
+// the highest rate.
+func (p Plan) needs(connections int, rate float64) int {
+	if p.Rate > 0 && rate > 0 {
+		share := float64(p.Workers) * rate / p.Rate
+		return max(p.AtStart(), min(p.Workers, int(math.Ceil(share*(1-1e-9)))))
+	}
+	n := p.AtStart()
+	for n < p.Workers && p.within(n) < connections {
+		n++
+	}
+	return n
+}
+
+// within is how many connections the first n workers have.
+func (p Plan) within(n int) int {
+	first, _ := Connections(p.Connections, p.Workers, n)
+	if n >= p.Workers {
+		return p.Connections
+	}
+	return first
+}
+
+// launchFor launches the workers that a load needs and that are not there.
+func (r *Run) launchFor(needed int, at time.Time) {
+	for i := range r.Workers[:min(needed, len(r.Workers))] {
+		w := &r.Workers[i]
+		if w.Life == Planned && r.Unjoined == "" {
+			w.Life, w.Epoch = Launching, 1
+			w.Joining, w.JoinBy = true, at.Add(r.Plan.StartTimeout)
+		}
+	}
+}
+
+// join lets the workers take part that have become ready while the load goes on.
+func (r *Run) join(at time.Time) {
+	joined := false
+	for i := range r.Workers {
+		if w := &r.Workers[i]; w.Joining && w.Life == Ready && !w.Silent {
+			w.Joining, w.JoinBy, w.Since = false, time.Time{}, at.Add(r.Plan.PhaseLead)
+			joined = true
+		}
+	}
+	if joined {
+		r.Aim.Number++
+		r.Aim.At = at.Add(r.Plan.PhaseLead)
+		r.Aim.Workers = min(r.Aim.Wanted, r.takingPart())
+		r.shareAim(at)
+	}
+}
+
+// takingPart is how many workers, the first ones, have taken part in the load,
+// lost ones among them.
+func (r *Run) takingPart() int {
+	for i := range r.Workers {
+		if w := &r.Workers[i]; w.Life == Planned || w.Joining {
+			return i
+		}
+	}
+	return len(r.Workers)
+}
+
+// loading is how many workers make load: the joining ones do not yet.
+func (r *Run) loading() int {
+	n := r.aliveCount()
+	for i := range r.Workers {
+		if w := &r.Workers[i]; w.Joining && w.Life.Alive() {
+			n--
+		}
+	}
+	return n
+}
+
+// beginAim is the load of those that are launched at the start, where there may be
+// more.
+func (r *Run) beginAim() {
+	if n := r.Plan.AtStart(); r.Plan.grows() && r.Aim.Number == 0 {
+		r.Aim = Aim{Number: 1, Connections: r.Plan.within(n), Workers: n, Wanted: n}
+	}
+}
+
+// giveUpAt is when a worker is given up: one that fell silent and is killed, or one
+// that should have joined. Zero: never.
+func (w *WorkerRecord) giveUpAt() time.Time {
+	switch {
+	case !w.Life.Alive():
+		return time.Time{}
+	case w.Silent:
+		return w.KillBy
+	case w.Joining:
+		return w.JoinBy
+	default:
+		return time.Time{}
+	}
+}
+
+// giveUpOnJoining ends the workers that did not join in time.
+func (r *Run) giveUpOnJoining(at time.Time) {
+	for i := range r.Workers {
+		w := &r.Workers[i]
+		if w.Joining && w.Life.Alive() && !w.Silent && !at.Before(w.JoinBy) && r.Status == Running {
+			text := fmt.Sprintf("not ready within %s (%s)", r.Plan.StartTimeout, strings.ToLower(string(w.Life)))
+			if w.Message != "" {
+				text += ": " + w.Message
+			}
+			r.giveUpJoining(w, at, text)
+		}
+	}
+}
+
+// giveUpJoining ends a worker that cannot join: whatever runs of it is killed.
+func (r *Run) giveUpJoining(w *WorkerRecord, at time.Time, why string) {
+	if !w.Life.Alive() || w.Silent {
+		return
+	}
+	w.Silent, w.KillBy, w.Message = true, at.Add(r.Plan.KillTimeout), why
+	r.noteUnjoined(w, at)
+}
+
+// unjoined records a worker that is gone, or that nothing could end, before it had
+// joined.
+func (r *Run) unjoined(w *WorkerRecord, at time.Time) {
+	if w.Message == "" {
+		w.Message = w.Exit.Cause
+	}
+	r.noteUnjoined(w, at)
+}
+
+// noteUnjoined records the first worker that could not join, and asks for no more
+// than the others have.
+func (r *Run) noteUnjoined(w *WorkerRecord, at time.Time) {
+	if r.Unjoined != "" {
+		return
+	}
+	r.Unjoined = fmt.Sprintf("%s could not join the load: %s", w.ID, w.Message)
+	reach := 0
+	for i := range r.Workers {
+		if o := &r.Workers[i]; o.Life.Alive() && !o.Silent {
+			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
+			reach += open
+		}
+	}
+	r.Aim.Connections = min(r.Aim.Connections, reach)
+	r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: r.Unjoined, At: at})
+}

@@ -1,0 +1,75 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// pursue adds workers to an open loop that cannot start its arrivals in time, where
+// its scenario lets it. The steps are stored as soon as the store takes them.
+func (d *driver) pursue(ctx context.Context, fresh []ports.RunInterval, now time.Time) (facts []core.Event) {
+	load := d.scenario.Load
+	if load.Initial == 0 || load.Mode != core.ModeQPS || d.run.Status != core.Running || !d.countSteps(ctx) {
+		return nil
+	}
+	for i := range fresh {
+		in := core.PursuitInterval{Start: fresh[i].Start, Seconds: fresh[i].Seconds, Kinds: fresh[i].Kinds}
+		if d.ports.Launcher.Capabilities().HostBound {
+			in.CPU = fresh[i].CPU * float64(max(d.run.Aim.Workers, 1)) // its mean over the workers
+		}
+		var (
+			step *core.ControllerStep
+			set  *core.LoadSet
+		)
+		d.pursuit, step, set = d.pursuit.Observe(d.run, load, in)
+		if step != nil {
+			d.log.Info("a step of the pursuit of the rate", "step", step.Number, "outcome", step.Outcome, "workers", step.Workers, "qps", step.QPS)
+			d.unstored = append(d.unstored, *step)
+		}
+		if set != nil {
+			set.At = now
+			facts = append(facts, *set)
+			break // what is left was measured under the load before
+		}
+	}
+	return facts
+}
+
+// countSteps reads, once, how many steps a predecessor has stored.
+func (d *driver) countSteps(ctx context.Context) bool {
+	if d.stepsCounted {
+		return true
+	}
+	call, cancel := d.call(ctx)
+	defer cancel()
+	steps, err := d.ports.Results.Steps(call, d.run.ID)
+	if err != nil {
+		d.log.Warn("the steps so far could not be read", "error", err)
+		return false
+	}
+	for _, step := range steps {
+		if step.Type == core.StepQPSScaling {
+			d.pursuit.Steps = max(d.pursuit.Steps, step.Number)
+		}
+	}
+	d.stepsCounted = true
+	return true
+}
+
+// storeSteps stores the steps that are not stored yet; those that cannot be are
+// tried again with the next beats.
+func (d *driver) storeSteps(ctx context.Context) {
+	if len(d.unstored) == 0 || !d.owns() {
+		return
+	}
+	call, cancel := d.call(ctx)
+	defer cancel()
+	if err := d.ports.Results.AppendSteps(call, d.unstored); err != nil {
+		d.log.Warn("the steps could not be stored", "error", err)
+		return
+	}
+	d.unstored = nil
+}

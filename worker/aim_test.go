@@ -1,0 +1,147 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
+)
+
+// aimed is what a fleet is asked for, one after another: each a whole number of
+// seconds after the load's origin.
+func aimed(f *fleet, at []time.Duration, sets []core.LoadSet) (func(core.Run) bool, *[]core.Aim) {
+	aims := &[]core.Aim{}
+	return func(r core.Run) bool {
+		if n := len(*aims); r.Status == core.Running && n < len(sets) && f.now().Sub(r.Origin) >= at[n] {
+			set := sets[n]
+			set.At = f.now()
+			*aims = append(*aims, f.update(set).Aim)
+		}
+		return false
+	}, aims
+}
+
+// dueAt counts the arrivals of a uniform schedule at that rate within a time.
+func dueAt(rate float64, length time.Duration) (n uint64) {
+	load := core.ScenarioLoad{Mode: core.ModeQPS, Rate: rate, Workers: 1, Connections: 1, Arrivals: core.ArrivalsUniform}
+	a := core.NewArrivals(load, 0, true)
+	for next, ok := a.Next(); ok && next.At < length; next, ok = a.Next() {
+		n++
+	}
+	return n
+}
+
+// From the moment of an aim on, arrivals come at its rate, every worker makes its
+// exact share, and those of the rate before that are not due yet never come.
+func TestOpenLoopFollowsItsAims(t *testing.T) {
+	for _, workers := range []int{1, 2, 5} {
+		for _, arrivals := range []string{core.ArrivalsUniform, core.ArrivalsPoisson} {
+			t.Run(fmt.Sprintf("%d workers, %s", workers, arrivals), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					is := is.New(t)
+					tmpl := openTemplate(workers, 20/workers, 300)
+					tmpl.Load.Arrivals, tmpl.Load.Warmup = arrivals, core.Duration(2*time.Second)
+					tmpl.Load.Duration = core.Duration(6 * time.Second)
+					f := newFleet(t, tmpl, time.Millisecond)
+					rates := []float64{1000, 0.5, 777, 3000}
+					var sets []core.LoadSet
+					for _, rate := range rates {
+						sets = append(sets, core.LoadSet{Connections: 20, Rate: rate})
+					}
+					follow, aims := aimed(f, []time.Duration{time.Second, 3 * time.Second, 4 * time.Second, 6 * time.Second}, sets)
+					run, parent := f.ledger(follow)
+					is.Equal(run.Reason, core.Elapsed)
+					is.Equal(len(*aims), 4)
+					total := core.Total(parent.Kinds)
+					is.Equal(total.OK+parent.Warmup.OK, parent.Ledger.Scheduled)
+					is.Equal(total.Late, uint64(0))
+					measured, end := run.Origin.Add(2*time.Second), run.Origin.Add(8*time.Second)
+					at := func(i int) time.Time { return (*aims)[i].At }
+					if arrivals == core.ArrivalsUniform {
+						is.Equal(parent.Warmup.OK, dueAt(300, at(0).Sub(run.Origin))+dueAt(1000, measured.Sub(at(0))))
+						is.Equal(total.OK, dueAt(1000, at(1).Sub(measured))+dueAt(0.5, at(2).Sub(at(1)))+
+							dueAt(777, at(3).Sub(at(2)))+dueAt(3000, end.Sub(at(3))))
+					} else {
+						want := 1000*at(1).Sub(measured).Seconds() + 777*at(3).Sub(at(2)).Seconds() + 3000*end.Sub(at(3)).Seconds()
+						is.True(float64(total.OK) > want*0.95 && float64(total.OK) < want*1.05)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An aim for the first workers leaves the others idle, and they come back.
+func TestOpenLoopOfTheFirstWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := newFleet(t, openTemplate(3, 4, 600), time.Millisecond)
+		follow, aims := aimed(f, []time.Duration{time.Second, 2 * time.Second}, []core.LoadSet{{Rate: 600, Workers: 2}, {Rate: 600, Workers: 3}})
+		run, parent := f.ledger(follow)
+		is.Equal(run.Reason, core.Elapsed)
+		is.Equal(core.Total(parent.Kinds).OK, dueAt(600, (*aims)[0].At.Sub(run.Origin))+
+			dueAt(600, (*aims)[1].At.Sub((*aims)[0].At))+dueAt(600, run.Origin.Add(3*time.Second).Sub((*aims)[1].At)))
+		stored, err := f.store.WorkerIntervals(t.Context(), f.runID, -1)
+		is.NoErr(err)
+		for _, i := range stored {
+			if i.Interval.Offset > 3 { // what ended behind it
+				continue
+			}
+			ok := core.Total(i.Interval.Kinds).OK
+			want := []uint64{200, 300, 200}[int(i.Interval.Offset)-1]
+			if i.Interval.Offset == 2 && i.WorkerID == "worker-2" {
+				want = 20 // until its aim holds
+			}
+			if ok > want+30 || ok+30 < want {
+				t.Errorf("%s made %d operations in the second that ends at %v, want about %d", i.WorkerID, ok, i.Interval.Offset, want)
+			}
+		}
+	})
+}
+
+// blindWorkers hides the control state from one worker for a while.
+type blindWorkers struct {
+	ports.WorkerStore
+	blind func(worker string) bool
+}
+
+func (b blindWorkers) Control(ctx context.Context, run, worker string) (core.Control, error) {
+	if b.blind(worker) {
+		return core.Control{}, fmt.Errorf("%w: not now", core.ErrUnavailable)
+	}
+	return b.WorkerStore.Control(ctx, run, worker)
+}
+
+// A worker that reads of an aim late goes on where it stands then: what it has not
+// made of it is skipped, and counted; no burst follows.
+func TestOpenLoopReadsItsAimLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := newFleet(t, openTemplate(2, 4, 100), time.Millisecond)
+		var origin time.Time
+		f.workers = blindWorkers{f.store, func(worker string) bool {
+			since := time.Since(origin)
+			return worker == "worker-1" && !origin.IsZero() && since > 900*time.Millisecond && since < 1900*time.Millisecond
+		}}
+		follow, aims := aimed(f, []time.Duration{time.Second}, []core.LoadSet{{Rate: 1000}})
+		run, parent := f.ledger(func(r core.Run) bool {
+			origin = r.Origin
+			return follow(r)
+		})
+		is.Equal(run.Reason, core.Elapsed)
+		total := core.Total(parent.Kinds)
+		late := run.Origin.Add(1900*time.Millisecond).Sub((*aims)[0].At).Seconds() * 500 // its half, for that long
+		is.True(float64(total.Skipped) > late-10 && float64(total.Skipped) < late+60)
+		is.Equal(total.Late, uint64(0))
+		is.Equal(total.Unserved, uint64(0))
+		whole := 1000*run.Origin.Add(3*time.Second).Sub((*aims)[0].At).Seconds() - late
+		made := float64(total.OK) - 100*(*aims)[0].At.Sub(run.Origin).Seconds() - 50*0.9 // and at its old rate meanwhile
+		is.True(made > whole-70 && made < whole+20)
+	})
+}
