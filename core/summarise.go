@@ -157,6 +157,7 @@ func (s *summary) worker(i int) workerSummary {
 		}
 	}
 	child.Ledger = BalanceLedger(all)
+	child.takeGenerator(report.Overhead, report.Strain)
 	seen := Observed{}
 	if i < len(s.in.Observed) {
 		seen = s.in.Observed[i]
@@ -165,6 +166,7 @@ func (s *summary) worker(i int) workerSummary {
 		ID: w.ID, Reported: final, Lost: w.Lost, Clean: w.endedClean(), Ending: child.WorkerEnding,
 		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
+		Late: report.Late, Overhead: child.Overhead, Strain: child.Strain,
 	}}
 }
 
@@ -214,8 +216,9 @@ func (s *summary) cover() {
 // judge gives a worker's own numbers their verdict.
 func (w *workerSummary) judge(s *summary) {
 	c := &w.child
+	total := Total(c.Kinds)
 	c.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
+		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: c.Seconds,
 		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
 	})
 }
@@ -244,6 +247,7 @@ func (s *summary) parent() Rollup {
 		p.Hash += c.Hash
 		p.CPUSeconds += c.CPUSeconds
 		all.Add(c.Ledger.Counts)
+		p.takeGenerator(c.Overhead, c.Strain)
 		covered += c.Coverage * float64(c.Connections)
 		facts = append(facts, s.workers[i].facts)
 	}
@@ -252,8 +256,9 @@ func (s *summary) parent() Rollup {
 	}
 	p.Ledger = BalanceLedger(all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
+	total := Total(p.Kinds)
 	p.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
+		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
 		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts,
 		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,

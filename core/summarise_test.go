@@ -317,7 +317,8 @@ func TestSummariseCancelled(t *testing.T) {
 		is.Equal(parent.End, summaryTime(15))
 		is.Equal(parent.Coverage, 1.0) // all were at work until the stop
 		is.Equal(parent.Verdict, core.Verdict{Level: core.Degraded, Reasons: []string{
-			"the run is CANCELLED (USER_REQUESTED), its numbers are partial: 3.2 s of 10.0 s were measured"}})
+			"the run is CANCELLED (USER_REQUESTED), its numbers are partial: 3.2 s of 10.0 s were measured"},
+			Causes: []core.Cause{core.CauseEndedEarly}})
 	})
 	t.Run("in the warm-up", func(t *testing.T) {
 		is := is.New(t)

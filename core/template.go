@@ -46,6 +46,7 @@ type TemplateLoad struct {
 	ThinkTime   Duration `json:"think_time,omitempty" jsonschema:"description=Pause of a connection between two operations"`
 	Seed        int64    `json:"seed,omitempty" jsonschema:"description=Seed of every random choice; default 1"`
 	Sampling    *float64 `json:"sampling,omitempty" jsonschema:"description=Share of operations stored one by one in percent; default 1"`
+	NullLane    *bool    `json:"null_lane,omitempty" jsonschema:"description=Measure in each worker what the load generator itself costs and delays (default true); false: not"`
 
 	Rate        float64      `json:"rate,omitempty" jsonschema:"description=Operations per second of all workers together; with a ramp the highest. QPS needs it"`
 	Arrivals    string       `json:"arrivals,omitempty" jsonschema:"description=How operations of QPS follow each other: uniform (default) or poisson"`
