@@ -27,8 +27,8 @@ func (j *judgement) generator(w WorkerFacts, in VerdictInput) {
 	j.cause = CauseOverhead
 	own, median := o.Service.Quantile(0.5), in.Latency.Quantile(0.5)
 	if o.Service.Count() >= leastNulls && float64(own) > degradedOverhead*float64(median) {
-		j.degrade("%s needed %s of its own for each operation, %s of the median of %s (allowed %s): the load generator is a good part of what was measured",
-			w.ID, short(own), share(float64(own)/float64(median)), short(median), share(degradedOverhead))
+		j.degrade("%s needed %s of its own for each operation, where the median is %s (allowed %s of it): the load generator is a good part of what was measured",
+			w.ID, short(own), short(median), share(degradedOverhead))
 	}
 	if in.LocalTarget {
 		return
@@ -66,8 +66,8 @@ func (j *judgement) strain(w WorkerFacts, in VerdictInput) {
 	j.cause = CauseScheduler
 	wait, p99 := s.Waits.Quantile(0.99), in.Latency.Quantile(0.99)
 	if wait > leastWait && float64(wait) > degradedWaits*float64(p99) {
-		j.degrade("%s let what could run wait for a processor, 1 in 100 for more than %s: %s of the p99 of %s (allowed %s)",
-			w.ID, short(wait), share(float64(wait)/float64(p99)), short(p99), share(degradedWaits))
+		j.degrade("%s let what could run wait for a processor, 1 in 100 for more than %s, where the p99 is %s (allowed %s of it)",
+			w.ID, short(wait), short(p99), share(degradedWaits))
 	}
 }
 
