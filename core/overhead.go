@@ -22,6 +22,16 @@ func (o *Overhead) Merge(other *Overhead) {
 	}
 }
 
+// Clone is a copy that shares nothing with o; nil of nil.
+func (o *Overhead) Clone() *Overhead {
+	if o == nil {
+		return nil
+	}
+	c := &Overhead{}
+	c.Merge(o)
+	return c
+}
+
 // Strain is what the runtime of a worker's process has taken from its load, in
 // the measurement. Zero CPU means that nothing is known of the garbage
 // collection's.
@@ -47,6 +57,16 @@ func (s *Strain) Merge(other *Strain) {
 		s.Pauses.Merge(&other.Pauses)
 		s.Waits.Merge(&other.Waits)
 	}
+}
+
+// Clone is a copy that shares nothing with s; nil of nil.
+func (s *Strain) Clone() *Strain {
+	if s == nil {
+		return nil
+	}
+	c := &Strain{}
+	c.Merge(s)
+	return c
 }
 
 // GCShare is the share of the processor time that the garbage collection took;

@@ -355,7 +355,7 @@ func (c *collector) report(now time.Duration) core.Report {
 		Reconnects:        c.load.reconnects.Load(),
 	}
 	r.ClockOffset, r.ClockError = c.clock.offset(now)
-	r.Late, r.Overhead, r.Strain = c.late(), c.load.nulls.overhead(), c.newestStrain()
+	r.Late, r.Overhead, r.Strain = c.late(), c.load.nulls.overhead(), c.strain.Clone()
 	if c.lastStart > 0 {
 		r.LastStart = zero.Add(c.lastStart)
 	}

@@ -148,11 +148,9 @@ func (n *nullLane) overhead() *core.Overhead {
 	if n == nil {
 		return nil
 	}
-	o := &core.Overhead{}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	o.Merge(&n.measured)
-	return o
+	return n.measured.Clone()
 }
 
 // nullSession is a session that does nothing.

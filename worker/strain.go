@@ -107,16 +107,6 @@ func (c *collector) strained(s core.Strain) {
 	c.strain.Merge(&s)
 }
 
-// newestStrain is a copy of what is known, which beats may keep.
-func (c *collector) newestStrain() *core.Strain {
-	if c.strain == nil {
-		return nil
-	}
-	s := &core.Strain{}
-	s.Merge(c.strain)
-	return s
-}
-
 // late is how many seconds after the published time this worker began the
 // measurement; 0 before that. The lock must be held.
 func (c *collector) late() float64 {
