@@ -263,6 +263,10 @@ type Report struct {
 	// CPUSeconds and Reconnects are totals of the worker.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	Reconnects uint64  `json:"reconnects,omitempty"`
+	// Late is how many seconds after the measurement was to begin it did.
+	Late     float64   `json:"late,omitempty"`
+	Overhead *Overhead `json:"overhead,omitempty"` // nil: there is no null lane
+	Strain   *Strain   `json:"strain,omitempty"`   // nil: unknown
 	// Lines are the newest of the worker's log, as it wrote them, with their number
 	// as "seq". Each comes in several beats, since some are never read.
 	Lines []string `json:"lines,omitempty"`

@@ -46,6 +46,7 @@ func (v *resolver) load() ScenarioLoad {
 		Seed:       t.Seed,
 		Sampling:   defaultSampling,
 		Interval:   defaultInterval,
+		NoNullLane: t.NullLane != nil && !*t.NullLane,
 	}
 	v.counts(&load)
 	v.bounds(&load)

@@ -30,6 +30,8 @@ type Rollup struct {
 	Coverage     float64       `json:"coverage"`                   // share of the window in which the worker made load
 	CPUSeconds   float64       `json:"cpu_seconds"`
 	WorkerEnding string        `json:"worker_ending,omitempty"` // of a child, in words
+	Overhead     *Overhead     `json:"overhead,omitempty"`      // nil: there was no null lane
+	Strain       *Strain       `json:"strain,omitempty"`        // nil: unknown; of the parent: of all processes together
 }
 
 // Fact is one named thing that was found out about the environment of a run.
@@ -60,6 +62,7 @@ const (
 type Verdict struct {
 	Level   VerdictLevel `json:"level"`
 	Reasons []string     `json:"reasons,omitempty"`
+	Causes  []Cause      `json:"causes,omitempty"` // one of each reason, in its place
 }
 
 // SLO is one objective, as parsed from "POINT_LOOKUP p99 < 20ms".

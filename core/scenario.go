@@ -72,6 +72,8 @@ type ScenarioLoad struct {
 	Seed        int64    `json:"seed"`
 	Sampling    float64  `json:"sampling"` // percent of operations
 	Interval    Duration `json:"interval"`
+	// NoNullLane: workers do not measure what they themselves cost and delay.
+	NoNullLane bool `json:"no_null_lane,omitempty"`
 
 	// Of QPS: the highest rate of all workers together, in operations per second,
 	// uniform or poisson arrivals, and how late one may be started; MaxLateness 0

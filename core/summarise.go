@@ -171,6 +171,7 @@ func (s *summary) worker(i int) workerSummary {
 		}
 	}
 	child.Ledger = BalanceLedger(all)
+	child.takeGenerator(report.Overhead, report.Strain)
 	seen := Observed{}
 	if i < len(s.in.Observed) {
 		seen = s.in.Observed[i]
@@ -180,6 +181,7 @@ func (s *summary) worker(i int) workerSummary {
 		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
 		Guardrail: s.in.Scenario.guardrailOf(w, seen),
+		Late:      report.Late, Overhead: child.Overhead, Strain: child.Strain,
 	}}
 }
 
@@ -239,8 +241,9 @@ func (s *summary) cover() {
 // judge gives a worker's own numbers their verdict.
 func (w *workerSummary) judge(s *summary) {
 	c := &w.child
+	total := Total(c.Kinds)
 	c.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: Total(c.Kinds).Counts, Seconds: c.Seconds,
+		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: c.Seconds,
 		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
 	})
 }
@@ -278,6 +281,7 @@ func (s *summary) parent() Rollup {
 		weight := float64(c.Connections) * s.workers[i].asked
 		covered += c.Coverage * weight
 		asked += weight
+		p.takeGenerator(c.Overhead, c.Strain)
 		facts = append(facts, s.workers[i].facts)
 	}
 	if asked > 0 {
@@ -289,8 +293,9 @@ func (s *summary) parent() Rollup {
 	p.Ledger = BalanceLedger(all)
 	p.Budget = useOf(scenario.Budget, run, all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
+	total := Total(p.Kinds)
 	p.Verdict = Judge(VerdictInput{
-		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: Total(p.Kinds).Counts, Seconds: p.Seconds,
+		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
 		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Unjoined: run.Unjoined,
 		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,

@@ -317,7 +317,8 @@ func TestSummariseCancelled(t *testing.T) {
 		is.Equal(parent.End, summaryTime(15))
 		is.Equal(parent.Coverage, 1.0) // all were at work until the stop
 		is.Equal(parent.Verdict, core.Verdict{Level: core.Degraded, Reasons: []string{
-			"the run is CANCELLED (USER_REQUESTED), its numbers are partial: 3.2 s of 10.0 s were measured"}})
+			"the run is CANCELLED (USER_REQUESTED), its numbers are partial: 3.2 s of 10.0 s were measured"},
+			Causes: []core.Cause{core.CauseEndedEarly}})
 	})
 	t.Run("in the warm-up", func(t *testing.T) {
 		is := is.New(t)
@@ -373,4 +374,39 @@ worker-1 kept 2.5 connections of 3 on average
 	in.LocalTarget = true
 	parent, _ = core.Summarise(in)
 	is.Equal(len(parent.Verdict.Reasons), 4)
+}
+
+// What load generators cost and delay is merged from the workers that tell it, and
+// shares nothing with their beats.
+func TestSummariseOverheadAndStrain(t *testing.T) {
+	is := is.New(t)
+	in := summaryInput(t)
+	parent, children := core.Summarise(in)
+	is.Equal(parent.Overhead, nil) // nobody tells
+	is.Equal(parent.Strain, nil)
+	is.Equal(children[0].Overhead, nil)
+
+	in.Beats[0].Report.Overhead = nulls(100, time.Microsecond, 1, time.Millisecond)
+	in.Beats[0].Report.Strain = strained(0.5, 0, 30, time.Microsecond)
+	parent, children = core.Summarise(in)
+	is.Equal(parent.Overhead.Service.Count(), uint64(100))
+	is.Equal(children[0].Strain.GCShare(), 0.05)
+	is.Equal(children[1].Strain, nil)
+
+	in.Beats[1].Report.Overhead = nulls(50, 3*time.Microsecond, 0, 0)
+	in.Beats[1].Report.Strain = strained(0.1, 0, 0, 0)
+	parent, children = core.Summarise(in)
+	is.Equal(parent.Overhead.Service.Count(), uint64(150))
+	is.Equal(parent.Overhead.Service.Max(), 3*time.Microsecond)
+	is.Equal(parent.Overhead.Response.Max(), time.Millisecond)
+	is.Equal(parent.Strain.Seconds, 10.0)
+	is.True(parent.Strain.GCShare() > 0.0299 && parent.Strain.GCShare() < 0.0301)
+	is.Equal(in.Beats[1].Report.Overhead.Service.Count(), uint64(50)) // untouched
+	is.Equal(children[1].Overhead.Service.Count(), uint64(50))
+
+	in.Beats[1].Report.Late = 0.2
+	parent, children = core.Summarise(in)
+	is.Equal(parent.Verdict.Causes, []core.Cause{core.CauseWorkerLate})
+	is.Equal(children[0].Verdict.Level, core.Valid)
+	is.Equal(children[1].Verdict.Causes, []core.Cause{core.CauseWorkerLate})
 }

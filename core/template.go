@@ -47,6 +47,7 @@ type TemplateLoad struct {
 	ThinkTime   Duration `json:"think_time,omitempty" jsonschema:"description=Pause of a connection between two operations"`
 	Seed        int64    `json:"seed,omitempty" jsonschema:"description=Seed of every random choice; default 1"`
 	Sampling    *float64 `json:"sampling,omitempty" jsonschema:"description=Share of operations stored one by one in percent; default 1"`
+	NullLane    *bool    `json:"null_lane,omitempty" jsonschema:"description=Measure in each worker what the load generator itself costs and delays (default true); false: not"`
 
 	MinWorkers     int `json:"min_workers,omitempty" jsonschema:"description=BOUNDED: the fewest workers; default 1"`
 	MaxWorkers     int `json:"max_workers,omitempty" jsonschema:"description=BOUNDED: the most workers; needed"`

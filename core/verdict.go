@@ -25,10 +25,12 @@ const (
 
 // VerdictInput is what a verdict rests on.
 type VerdictInput struct {
-	Status     Status
-	Reason     Reason
-	Begun      bool    // START was published: workers may have made load
-	Measured   Counts  // operations of the measurement
+	Status   Status
+	Reason   Reason
+	Begun    bool   // START was published: workers may have made load
+	Measured Counts // operations of the measurement
+	// Latency is that of the measurement, all kinds together; nil: unknown.
+	Latency    *Histogram
 	Seconds    float64 // measured
 	Planned    float64 // seconds of measurement; 0: bounded by operations alone
 	Operations uint64  // planned; 0: bounded by time alone
@@ -58,6 +60,9 @@ type WorkerFacts struct {
 	CPU         float64 // percent of the cores that it may use; 0: unknown
 	ClockError  float64 // seconds, plus or minus
 	Guardrail   string  // that it has passed, or that could not be watched, in words
+	Late        float64 // seconds after the measurement was to begin, until it did
+	Overhead    *Overhead
+	Strain      *Strain // nil, like Overhead: unknown
 }
 
 // Judge says whether the numbers may be trusted: the worst of all causes, each
@@ -66,42 +71,56 @@ type WorkerFacts struct {
 // little is known of it is one.
 func Judge(in VerdictInput) Verdict {
 	var j judgement
+	j.cause = CauseNothingMeasured
 	j.measured(in)
+	j.cause = CauseCoverage
 	j.coverage(in)
 	j.schedule(in.Measured)
+	j.cause = CauseErrors
 	j.errors(in)
+	j.cause = CauseLedger
 	if in.Ledger.Problem != "" || !in.Ledger.Balanced {
 		j.degrade("the ledger does not balance: %s", in.Ledger.Problem)
 	}
+	j.cause = CauseEndedEarly
 	j.ending(in)
 	if in.Unjoined != "" {
+		j.cause = CauseUnjoined
 		j.degrade("%s: the others made the load alone", in.Unjoined)
 	}
 	for _, w := range in.Workers {
 		j.worker(w, in.Seconds)
+		j.begun(w, in.Seconds)
+		j.generator(w, in)
 	}
+	j.cause = CauseStaleReports
 	if in.StaleFacts > 0 {
 		j.degrade("%d reports came from workers that had been given up: they may have made load beside the run's own", in.StaleFacts)
 	}
+	j.cause = CauseCPU
 	j.cpu(in)
 	return j.verdict()
 }
 
-// judgement gathers the causes.
+// judgement gathers the causes, each with its reason.
 type judgement struct {
+	cause              Cause // what is being looked for
 	invalids, degrades []string
+	invalid, degraded  []Cause // of these
 }
 
 func (j *judgement) invalidate(format string, args ...any) {
 	j.invalids = append(j.invalids, fmt.Sprintf(format, args...))
+	j.invalid = append(j.invalid, j.cause)
 }
 
 func (j *judgement) degrade(format string, args ...any) {
 	j.degrades = append(j.degrades, fmt.Sprintf(format, args...))
+	j.degraded = append(j.degraded, j.cause)
 }
 
 func (j *judgement) verdict() Verdict {
-	v := Verdict{Level: Valid, Reasons: append(j.invalids, j.degrades...)}
+	v := Verdict{Level: Valid, Reasons: append(j.invalids, j.degrades...), Causes: append(j.invalid, j.degraded...)}
 	switch {
 	case len(j.invalids) > 0:
 		v.Level = InvalidRun
@@ -143,6 +162,7 @@ func (j *judgement) coverage(in VerdictInput) {
 // schedule looks at what an open loop has missed of its schedule. A closed loop
 // misses nothing.
 func (j *judgement) schedule(c Counts) {
+	j.cause = CauseMissedSchedule
 	if missed := c.Skipped + c.Unserved; missed > 0 {
 		rate := float64(missed) / float64(c.Scheduled)
 		text := fmt.Sprintf("%d of %d scheduled operations were not started (%s): %d skipped, since no connection was free in time, and %d still due when the load ended. "+
@@ -154,6 +174,7 @@ func (j *judgement) schedule(c Counts) {
 			j.degrade("%s", text)
 		}
 	}
+	j.cause = CauseOverslept
 	if c.Started > 0 && float64(c.Overslept) > degradedOverslept*float64(c.Started) {
 		j.degrade("%d of %d operations were started more than %s late though a connection was waiting (%s): the load generator missed its schedule",
 			c.Overslept, c.Started, LateAfter, share(float64(c.Overslept)/float64(c.Started)))
@@ -205,21 +226,28 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 	switch {
 	case w.Unjoined: // said of the run
 	case w.Lost:
+		j.cause = CauseWorkerLost
 		j.degrade("%s was lost while it was needed: %s", w.ID, w.Ending)
 	case !w.Reported:
+		j.cause = CauseNoFinalReport
 		j.degrade("%s: %s; what it did after its last beat is not counted", w.ID, w.Ending)
 	case !w.Clean:
+		j.cause = CauseWorkerEnded
 		j.degrade("%s did not end by itself: %s", w.ID, w.Ending)
 	}
+	j.cause = CauseConnections
 	if w.Connections > 0 && w.Connections < degradedPool*float64(w.Asked) {
 		j.degrade("%s kept %.1f connections of %d on average", w.ID, w.Connections, w.Asked)
 	}
 	if w.Guardrail != "" {
+		j.cause = CauseGuardrail
 		j.degrade("%s", w.Guardrail)
 	}
+	j.cause = CauseRecorder
 	if w.Dropped > 0 {
 		j.degrade("%s could not store %d sampled operations in time; counts and percentiles hold all of them", w.ID, w.Dropped)
 	}
+	j.cause = CauseClock
 	tolerance := max(clockTolerance.Seconds(), clockShare*measured)
 	if w.ClockError > tolerance {
 		j.degrade("%s knew the store's clock only to ±%s (allowed ±%s), so its measurement may have begun and ended that much too early or late",

@@ -3,8 +3,10 @@ package core_test
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -16,12 +18,38 @@ func sound() core.VerdictInput {
 	counts := core.Counts{Scheduled: 1000, Started: 1000, OK: 1000}
 	return core.VerdictInput{
 		Status: core.Completed, Reason: core.Elapsed, Measured: counts, Seconds: 10, Planned: 10,
-		Ledger: core.BalanceLedger(counts), Coverage: 1,
+		Latency: latency(time.Millisecond, 5*time.Millisecond),
+		Ledger:  core.BalanceLedger(counts), Coverage: 1,
 		Workers: []core.WorkerFacts{
 			{ID: "worker-0", Reported: true, Clean: true, Connections: 4, Asked: 4, CPU: 30, ClockError: 0.001},
 			{ID: "worker-1", Reported: true, Clean: true, Connections: 4, Asked: 4, CPU: 30, ClockError: 0.001},
 		},
 	}
+}
+
+// latency is that of 100 operations: the median, and the p99 of two.
+func latency(median, p99 time.Duration) *core.Histogram {
+	h := &core.Histogram{}
+	h.RecordN(median, 98)
+	h.RecordN(p99, 2)
+	return h
+}
+
+// nulls are n null operations that took service each; so many of them stalled.
+func nulls(n uint64, service time.Duration, stalled uint64, stall time.Duration) *core.Overhead {
+	o := &core.Overhead{}
+	o.Service.RecordN(service, n)
+	o.Response.RecordN(50*time.Microsecond, n-stalled)
+	o.Response.RecordN(stall, stalled)
+	return o
+}
+
+// strained is a process that had 10 s of processor time in 5 s.
+func strained(gc float64, pause time.Duration, waits uint64, each time.Duration) *core.Strain {
+	s := &core.Strain{Seconds: 5, CPU: 10, GCCPU: gc}
+	s.Pauses.Record(pause)
+	s.Waits.RecordN(each, waits)
+	return s
 }
 
 func TestJudge(t *testing.T) {
@@ -117,6 +145,48 @@ func TestJudge(t *testing.T) {
 		{"cpu of one host, fine", func(in *input) { in.SharedHost = true; in.Workers[0].CPU, in.Workers[1].CPU = 45, 45 }, core.Valid, ""},
 		{"cpu with an embedded target", func(in *input) { in.SharedHost, in.LocalTarget = true, true; in.Workers[0].CPU = 100 }, core.Valid, ""},
 
+		{"began 100 ms late", func(in *input) { in.Workers[1].Late = 0.1 }, core.Valid, ""},
+		{"began later", func(in *input) { in.Workers[1].Late = 0.101 }, core.Degraded,
+			"worker-1 began the measurement 101 ms late (allowed 100 ms): until then the others made the load alone"},
+		{"began late in a short run", func(in *input) { in.Seconds, in.Planned, in.Workers[1].Late = 1, 1, 0.051 }, core.Degraded,
+			"worker-1 began the measurement 51 ms late (allowed 50 ms): until then the others made the load alone"},
+
+		{"harness 10 % of the median", func(in *input) { in.Workers[0].Overhead = nulls(20, 100*time.Microsecond, 0, 0) }, core.Valid, ""},
+		{"harness more", func(in *input) { in.Workers[0].Overhead = nulls(20, 102*time.Microsecond, 0, 0) }, core.Degraded,
+			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
+		{"harness more, of few", func(in *input) { in.Workers[0].Overhead = nulls(19, time.Second, 0, 0) }, core.Valid, ""},
+		{"harness more, embedded target", func(in *input) {
+			in.LocalTarget, in.Workers[0].Overhead = true, nulls(20, 102*time.Microsecond, 0, 0)
+		}, core.Degraded,
+			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
+		{"harness, and nothing measured", func(in *input) { in.Latency, in.Workers[0].Overhead = nil, nulls(500, time.Second, 100, time.Second) }, core.Valid, ""},
+		{"stalls, of 9", func(in *input) { in.Workers[0].Overhead = nulls(200, 0, 9, time.Second) }, core.Valid, ""},
+		{"stalls, of 10", func(in *input) { in.Workers[0].Overhead = nulls(200, 0, 10, time.Second) }, core.Degraded,
+			"worker-0 was late itself: 10 of 200 null operations (5.0 %), which ask nothing of the target, took longer than the p99 of 5ms; their p99 is 1s. " +
+				"The load generator stood still, and what it did not start meanwhile is in no percentile"},
+		{"stalls, of 1 %", func(in *input) { in.Workers[0].Overhead = nulls(1500, 0, 15, time.Second) }, core.Valid, ""},
+		{"stalls, below the p99", func(in *input) { in.Workers[0].Overhead = nulls(200, 0, 100, 5*time.Millisecond) }, core.Valid, ""},
+		{"stalls, embedded target", func(in *input) { in.LocalTarget, in.Workers[0].Overhead = true, nulls(200, 0, 100, time.Second) }, core.Valid, ""},
+
+		{"garbage 10 %", func(in *input) { in.Workers[1].Strain = strained(1, 0, 0, 0) }, core.Valid, ""},
+		{"garbage more", func(in *input) { in.Workers[1].Strain = strained(1.01, 0, 0, 0) }, core.Degraded,
+			"worker-1 spent 10.1 % of its processor time on garbage collection (allowed 10.0 %), which the load lacked"},
+		{"garbage more, in a blink", func(in *input) { s := strained(9, 0, 0, 0); s.Seconds, in.Workers[1].Strain = 0.9, s }, core.Valid, ""},
+		{"garbage more, embedded target", func(in *input) {
+			in.LocalTarget, in.Workers[1].Strain = true, strained(9, 5*time.Second, 500, time.Second)
+		}, core.Valid, ""},
+		{"garbage unknown", func(in *input) { s := strained(9, 0, 0, 0); s.CPU, in.Workers[1].Strain = 0, s }, core.Valid, ""},
+		{"paused 1 %", func(in *input) { in.Workers[1].Strain = strained(0, 50*time.Millisecond, 0, 0) }, core.Valid, ""},
+		{"paused more", func(in *input) { in.Workers[1].Strain = strained(0, 60*time.Millisecond, 0, 0) }, core.Degraded,
+			"worker-1 stood still for 1.2 % of the time (allowed 1.0 %), in 1 pauses of its garbage collection of up to 60ms"},
+		{"waits half of the p99", func(in *input) { in.Workers[1].Strain = strained(0, 0, 100, 2450*time.Microsecond) }, core.Valid, ""},
+		{"waits more", func(in *input) { in.Workers[1].Strain = strained(0, 0, 100, 2600*time.Microsecond) }, core.Degraded,
+			"worker-1 let what could run wait for a processor, 1 in 100 for more than 2.6ms, where the p99 is 5ms (allowed 50.0 % of it)"},
+		{"waits more, of few", func(in *input) { in.Workers[1].Strain = strained(0, 0, 99, time.Second) }, core.Valid, ""},
+		{"waits 1 ms, of a fast target", func(in *input) {
+			in.Latency, in.Workers[1].Strain = latency(time.Microsecond, time.Microsecond), strained(0, 0, 100, time.Millisecond)
+		}, core.Valid, ""},
+
 		{"95 % of the time", func(in *input) { in.Seconds = 9.5 }, core.Valid, ""},
 		{"too short", func(in *input) { in.Seconds = 9.4 }, core.Degraded, "9.4 s of 10.0 s were measured"},
 		{"stopped early", func(in *input) { in.Status, in.Reason, in.Seconds = core.Cancelled, core.UserRequested, 3.2 }, core.Degraded,
@@ -148,6 +218,10 @@ func TestJudge(t *testing.T) {
 			verdict := core.Judge(in)
 			is.Equal(strings.Join(verdict.Reasons, "\n"), c.reasons)
 			is.Equal(verdict.Level, c.level)
+			is.Equal(len(verdict.Causes), len(verdict.Reasons)) // one each
+			for _, cause := range verdict.Causes {
+				is.True(slices.Contains(core.Causes(), cause))
+			}
 		})
 	}
 }
@@ -172,6 +246,9 @@ func TestJudgeNeverForgives(t *testing.T) {
 		func(in *core.VerdictInput) { in.Workers[1].ClockError = 1 },
 		func(in *core.VerdictInput) { in.Workers[1].CPU = 99 },
 		func(in *core.VerdictInput) { in.Workers[1].Connections = 1 },
+		func(in *core.VerdictInput) { in.Workers[0].Late = 1 },
+		func(in *core.VerdictInput) { in.Workers[0].Overhead = nulls(200, time.Millisecond, 100, time.Second) },
+		func(in *core.VerdictInput) { in.Workers[0].Strain = strained(5, time.Second, 500, time.Second) },
 	}
 	is := is.New(t)
 	for set := range uint(1) << len(faults) {

@@ -25,7 +25,8 @@ type csvRow map[string]string
 // CSV writes everything that was counted in a run as one table, as RFC 4180 has
 // it. The column scope says what a row is of: RUN and KIND, STATEMENT (of a
 // transaction, named KIND/part) and WORKER are of the measurement, INTERVAL is all
-// that ended in one interval, whatever its phase. Empty is what is not known. Text
+// that ended in one interval, whatever its phase. HARNESS is of the null operations of
+// the run, named RUN/part, and of each worker. Empty is what is not known. Text
 // that a spreadsheet would take for a formula is written behind an apostrophe.
 func CSV(w io.Writer, r Result) error {
 	out := csv.NewWriter(w)
@@ -85,6 +86,20 @@ func csvRows(r Result) func(yield func(csvRow) bool) {
 		for _, p := range r.Points {
 			if !yield(csvOfPoint(p)) {
 				return
+			}
+		}
+		if r.Parent != nil {
+			for _, row := range csvOfHarness("RUN", r.Parent) {
+				if !yield(row) {
+					return
+				}
+			}
+		}
+		for i := range r.Children {
+			for _, row := range csvOfHarness(r.Children[i].WorkerID, &r.Children[i]) {
+				if !yield(row) {
+					return
+				}
 			}
 		}
 	}

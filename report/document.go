@@ -34,8 +34,11 @@ type ResultDocument struct {
 	Errors []ErrorDocument `json:"errors"`
 	SLOs   []SLODocument   `json:"slos"`
 
-	Budget        *BudgetDocument  `json:"budget,omitempty"` // absent when there was none
-	Ledger        *core.Ledger     `json:"ledger"`           // over all phases
+	Budget   *BudgetDocument   `json:"budget,omitempty"` // absent when there was none
+	Overhead *OverheadDocument `json:"overhead"`         // of the load generator; null when it was not measured
+	Strain   *StrainDocument   `json:"strain"`           // on the load generator; null when it is not known
+
+	Ledger        *core.Ledger     `json:"ledger"` // over all phases
 	Warmup        *core.Counts     `json:"warmup"`
 	OperationHash string           `json:"operation_hash,omitempty"` // 16 hexadecimal digits
 	WorkerResults []WorkerDocument `json:"worker_results"`
@@ -131,6 +134,8 @@ type WorkerDocument struct {
 	CoveragePercent float64           `json:"coverage_percent"`
 	CPUSeconds      float64           `json:"cpu_seconds"`
 	Total           KindDocument      `json:"total"`
+	Overhead        *OverheadDocument `json:"overhead"`
+	Strain          *StrainDocument   `json:"strain"`
 	Verdict         core.VerdictLevel `json:"verdict,omitempty"`
 	Ending          string            `json:"ending,omitempty"`
 	Detail          string            `json:"detail,omitempty"`
@@ -157,6 +162,7 @@ func Document(r Result) ResultDocument {
 	p := r.Parent
 	d.Verdict, d.Ledger, d.Warmup = &p.Verdict, &p.Ledger, &p.Warmup
 	d.MeasuredSeconds, d.CPUSeconds, d.CoveragePercent = p.Seconds, p.CPUSeconds, 100*p.Coverage
+	d.Overhead, d.Strain = overheadDocument(p), strainDocument(p.Strain)
 	d.OperationHash = fmt.Sprintf("%016x", p.Hash)
 	total := core.Total(p.Kinds)
 	whole := kindDocument(&total, p.Throughput)
@@ -237,6 +243,7 @@ func workerDocument(c *core.Rollup) WorkerDocument {
 	return WorkerDocument{
 		WorkerID: c.WorkerID, Status: c.Status, Connections: c.Connections, MeasuredSeconds: c.Seconds,
 		CoveragePercent: 100 * c.Coverage, CPUSeconds: c.CPUSeconds, Total: kindDocument(&total, c.Throughput),
+		Overhead: overheadDocument(c), Strain: strainDocument(c.Strain),
 		Verdict: c.Verdict.Level, Ending: c.WorkerEnding, Detail: c.Detail,
 	}
 }

@@ -77,6 +77,19 @@ func kinds() []core.KindMetrics {
 	return list
 }
 
+// overhead is that of n null operations.
+func overhead(n int) *core.Overhead {
+	return &core.Overhead{Service: kind("", "", n, 400*time.Nanosecond).Service, Response: kind("", "", n, 30*time.Microsecond).Service}
+}
+
+// strain is that of a process with two processors, over some seconds.
+func strain(seconds float64) *core.Strain {
+	return &core.Strain{
+		Seconds: seconds, CPU: 2 * seconds, GCCPU: 0.012 * seconds,
+		Pauses: kind("", "", 14, 60*time.Microsecond).Service, Waits: kind("", "", 5000, 5*time.Microsecond).Service,
+	}
+}
+
 func scenario() core.Scenario {
 	return core.Scenario{
 		Name: "oltp", TemplateID: "t-1", Launcher: "local",
@@ -117,6 +130,7 @@ func completed() report.Result {
 		}},
 		Certificate: &certificate, Scenario: &s, Coverage: 1, CPUSeconds: 6.5,
 		Environment: []core.Fact{{Name: "target.version", Value: "3.46.0"}},
+		Overhead:    overhead(720), Strain: strain(36),
 	}
 	r := report.Result{Run: run, Parent: &parent, Location: "sqlite:.benchfleet/store.db"}
 	for i, w := range run.Workers {
@@ -124,6 +138,7 @@ func completed() report.Result {
 		child.WorkerID, child.Connections, child.Throughput, child.CPUSeconds = w.ID, 4, 1500, 2.1+float64(i)/10
 		child.Kinds = kinds()[i : i+1]
 		child.WorkerEnding = certificate.Workers[i].Ending
+		child.Overhead, child.Strain = overhead(240), strain(12)
 		r.Children = append(r.Children, child)
 	}
 	return r

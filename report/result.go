@@ -76,6 +76,7 @@ func Text(w io.Writer, r Result, options ...Option) error {
 		p.line("%s", v.without())
 	} else {
 		p.part(measured(r.Parent))
+		p.harness(r.Parent)
 		p.part(failures(r.Parent.Kinds))
 		p.part(objectives(r.Parent.SLOs))
 		p.part(budgetTable(r.Parent.Budget))

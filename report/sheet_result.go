@@ -33,6 +33,7 @@ func (r Result) sheet() sheet {
 		s.add("distribution", "Latency distribution", chartBlock(DistributionChart(r.Parent.Kinds)))
 		s.add("errors", "Errors by class", tableBlock(failures(r.Parent.Kinds)))
 		s.add("workers", "Workers", tableBlock(workerResults(r.Children)))
+		s.add("harness", "Load generator", harnessBlocks(r.Parent, r.Children)...)
 		s.add("ledger", "Ledger", ledgerBlocks(r.Parent)...)
 	}
 	s.add("stop", "Stop certificate", certificateBlocks(v.certificate)...)

@@ -57,6 +57,7 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "think time", Value: length(load.ThinkTime)},
 		core.Fact{Name: "seed", Value: strconv.FormatInt(load.Seed, 10)},
 		core.Fact{Name: "stored one by one", Value: strconv.FormatFloat(load.Sampling, 'g', 4, 64) + "% of operations"},
+		core.Fact{Name: "null lane", Value: onlyIf(load.NoNullLane, "off")},
 		core.Fact{Name: "interval", Value: length(load.Interval)},
 		core.Fact{Name: "insert keys from", Value: positive(s.InsertBase)},
 		core.Fact{Name: "statement timeout", Value: length(limits.StatementTimeout)},

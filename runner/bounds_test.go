@@ -71,6 +71,7 @@ func TestGuardrailOfOneWorker(t *testing.T) {
 				is.NoErr(err)
 				said := strings.Contains(strings.Join(parent.Verdict.Reasons, "\n"), "worker-1 used ")
 				is.Equal(said, c.events != nil)
+				is.Equal(slices.Contains(parent.Verdict.Causes, core.CauseGuardrail), said)
 				is.True(!said || parent.Verdict.Level != core.Valid)
 			})
 		})

@@ -32,6 +32,8 @@ type Opener struct {
 	Observe func(Observation)
 	// Usage is that of Ports; nil: unknown.
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
+	// Strain is that of Ports; nil: unknown.
+	Strain func() core.Strain
 }
 
 // Process is what a worker lives in: an operating system's process, or what
@@ -129,7 +131,7 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 			hide.add(endpoint.DSN, "endpoint "+endpoint.Name)
 			return open.Target(ctx, target.Kind, endpoint)
 		},
-		Usage: open.Usage, Redact: hide.text, Log: log, Lines: logged.newest,
+		Usage: open.Usage, Strain: open.Strain, Redact: hide.text, Log: log, Lines: logged.newest,
 	})
 	if err := closeSoon(store); err != nil {
 		log.Warn("the store was not closed", "error", hide.text(err.Error()))

@@ -54,17 +54,18 @@ type connection struct {
 	entry     time.Duration // into a closed loop with a ramp, since the measurement began
 	alarm     *alarm        // for the last part of waits; nil: the timer has to do
 
-	schedule *core.LoadSchedule // as last seen
-	until    time.Duration      // the phase holds up to this stamp, by that schedule
-	ended    time.Duration      // the newest operation
-	measured bool               // the stream has been switched to the measurement
-	yielded  time.Duration      // it let others run
-	broken   bool               // the session must be replaced
-	failures int                // sessions broken one after another
-	kept     int64              // rows of the budget for the operation at hand
-	left     int64              // operations of the measurement still to be started
-	timer    *time.Timer        // of pauses
-	_        [64]byte
+	schedule  *core.LoadSchedule // as last seen
+	until     time.Duration      // the phase holds up to this stamp, by that schedule
+	ended     time.Duration      // the newest operation
+	measured  bool               // the stream has been switched to the measurement
+	yielded   time.Duration      // it let others run
+	broken    bool               // the session must be replaced
+	failures  int                // sessions broken one after another
+	kept      int64              // rows of the budget for the operation at hand
+	left      int64              // operations of the measurement still to be started
+	unsampled bool               // none of its operations is sampled: it is the null lane's
+	timer     *time.Timer        // of pauses
+	_         [64]byte
 }
 
 func (l *load) newConnection(index int, global int64) *connection {

@@ -31,7 +31,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 		return core.Report{}, err
 	}
 	c := newCollector(l, newStoreClock(clock.base), unknownUsage)
-	var watcher part
+	var watcher, nulls part
 	watcher.start(l.ctx, func(ctx context.Context) { l.watch(ctx.Done()) })
 	schedule := core.LoadSchedule{Warmup: clock.now(), Cooldown: core.Never, End: core.Never}
 	schedule.Measurement = schedule.Warmup + s.Load.Warmup.Std()
@@ -39,6 +39,9 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 		schedule.End = schedule.Measurement + s.Load.Duration.Std()
 	}
 	l.publish(schedule)
+	if l.nulls != nil {
+		nulls.start(l.ctx, l.nulls.run)
+	}
 	idle := make(chan struct{})
 	l.start(func() {}, func() { close(idle) })
 	select {
@@ -55,6 +58,7 @@ func Drive(ctx context.Context, s core.Scenario, target ports.Target) (core.Repo
 	<-idle
 	l.leave()
 	watcher.stop(l.ctx)
+	nulls.stop(l.ctx)
 	c.cutLast(clock.now())
 	report := c.report(clock.now())
 	report.Intervals = nil

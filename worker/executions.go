@@ -77,7 +77,7 @@ type sampled struct {
 // sample hands the operation that has just ended over, if it is chosen. It never
 // waits.
 func (c *connection) sample(start time.Duration, rows int64, err error, class string) {
-	if !c.load.sampler.chooses(c.lane, c.n, c.measured) {
+	if c.unsampled || !c.load.sampler.chooses(c.lane, c.n, c.measured) {
 		return
 	}
 	s := sampled{

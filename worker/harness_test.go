@@ -30,6 +30,7 @@ type fleet struct {
 	results ports.ResultStore
 	open    ports.Target
 	usage   usageReader
+	strain  func() core.Strain
 	grace   time.Duration
 	build   core.Build
 	log     *slog.Logger
@@ -43,6 +44,7 @@ type fleet struct {
 
 	mu      sync.Mutex
 	exits   map[int]Exit
+	kill    map[int]context.CancelFunc // by worker
 	running sync.WaitGroup
 }
 
@@ -78,7 +80,7 @@ func newFleet(t testing.TB, tmpl core.Template, latency time.Duration) *fleet {
 	store := memory.NewStore(memory.Options{})
 	f := &fleet{
 		t: t, store: store, target: target, scenario: scenario, runID: "run-1", workers: store, results: store, open: target,
-		build: core.Build{ID: "test", GoVersion: "go"}, stops: make(chan core.StopRequested, 8), exits: map[int]Exit{},
+		build: core.Build{ID: "test", GoVersion: "go"}, stops: make(chan core.StopRequested, 8), exits: map[int]Exit{}, kill: map[int]context.CancelFunc{},
 		log: slog.New(slog.DiscardHandler),
 	}
 	if testing.Verbose() {
@@ -122,7 +124,12 @@ func (f *fleet) now() time.Time { return time.Now().UTC() }
 
 // launch starts one worker as a goroutine.
 func (f *fleet) launch(ctx context.Context, index, epoch int) {
+	ctx, kill := context.WithCancel(ctx)
+	f.mu.Lock()
+	f.kill[index] = kill
+	f.mu.Unlock()
 	f.running.Go(func() {
+		defer kill()
 		exit := f.worker(ctx, index, epoch)
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -135,7 +142,7 @@ func (f *fleet) worker(ctx context.Context, index, epoch int) Exit {
 		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: f.scenario.Load.Workers,
 		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index], Observe: f.observe, CoarseTimers: true,
 	}, Ports{
-		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage,
+		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage, Strain: f.strain,
 		Target: func(context.Context, core.ScenarioTarget) (ports.Target, error) { return f.open, nil },
 	})
 }

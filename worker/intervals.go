@@ -44,6 +44,8 @@ type collector struct {
 	lastStart time.Duration
 	lastEnd   time.Duration
 	gauge     gauge
+	strains   func() core.Strain // nil: unknown
+	strain    *core.Strain       // of the measurement; nil: unknown
 }
 
 func newCollector(l *load, clock *storeClock, usage usageReader) *collector {
@@ -134,9 +136,11 @@ func (c *collector) nextMark() (m mark, ok bool) {
 // cut gathers, and closes the intervals that end at a mark.
 func (c *collector) cut(m mark, now time.Duration) {
 	cpu, memory, seconds := c.usage()
+	strain := c.readStrain()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gauge.take(now, cpu, memory, seconds)
+	c.strained(strain)
 	for i, at := range c.switches { // those at the same moment are one cut
 		c.marked[i] = c.marked[i] || !at.IsZero() && at.Sub(c.origin).Seconds() <= m.offset
 	}
@@ -151,9 +155,11 @@ func (c *collector) cut(m mark, now time.Duration) {
 // Its offset is the end of the whole interval that it falls into.
 func (c *collector) cutLast(now time.Duration) {
 	cpu, memory, seconds := c.usage()
+	strain := c.readStrain()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gauge.take(now, cpu, memory, seconds)
+	c.strained(strain)
 	c.gather()
 	offset := 0.0
 	if !c.origin.IsZero() {
@@ -351,6 +357,7 @@ func (c *collector) report(now time.Duration) core.Report {
 		Reconnects:        c.load.reconnects.Load(),
 	}
 	r.ClockOffset, r.ClockError = c.clock.offset(now)
+	r.Late, r.Overhead, r.Strain = c.late(), c.load.nulls.overhead(), c.strain.Clone()
 	if c.lastStart > 0 {
 		r.LastStart = zero.Add(c.lastStart)
 	}
@@ -380,9 +387,11 @@ func (c *collector) report(now time.Duration) core.Report {
 // sampleUsage refreshes the gauges outside a cut.
 func (c *collector) sampleUsage(now time.Duration) {
 	cpu, memory, seconds := c.usage()
+	strain := c.readStrain()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gauge.take(now, cpu, memory, seconds)
+	c.strained(strain)
 }
 
 // gauges are the newest readings.

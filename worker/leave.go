@@ -15,7 +15,7 @@ func (w *worker) leave(ctx context.Context, duty core.WorkerDuty) Exit {
 	close(w.done)
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	parts := []*part{&w.opening, &w.reader, &w.flushing, &w.cutter, &w.beater, &w.writer, &w.watcher}
+	parts := []*part{&w.opening, &w.reader, &w.flushing, &w.cutter, &w.beater, &w.writer, &w.watcher, &w.nulls}
 	for _, p := range parts {
 		p.end()
 	}

@@ -42,6 +42,7 @@ type load struct {
 
 	target      ports.Target
 	connections []*connection
+	nulls       *nullLane       // nil: the scenario wants none
 	pacer       *pacer          // of an open loop; nil in a closed one
 	entries     []time.Duration // into a closed loop with a ramp, by connection; nil: none waits
 	coarse      bool            // waits by the runtime's timers alone
@@ -115,6 +116,9 @@ func newLoad(ctx context.Context, clock clock, s core.Scenario, pools []core.Val
 	}
 	for i := range count {
 		l.connections = append(l.connections, l.newConnection(i, int64(first+i)))
+	}
+	if !s.Load.NoNullLane {
+		l.nulls = newNullLane(l, first)
 	}
 	l.sessions = make(map[int]string, count)
 	l.leaving = make(chan struct{})

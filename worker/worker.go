@@ -44,6 +44,9 @@ type Ports struct {
 	// Usage reads the CPU and memory that the process uses, in percent of what
 	// it may use, and its CPU seconds so far; nil: unknown.
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
+	// Strain reads what the runtime of the process has taken from the load since it
+	// was last called, as NewStrain does; nil: unknown.
+	Strain func() core.Strain
 	// Redact removes secrets from a text before it is stored or logged; nil:
 	// texts hold none.
 	Redact func(text string) string
@@ -89,7 +92,7 @@ type worker struct {
 	beats   chan struct{} // a beat is wanted
 
 	reader, cutter, beater, writer, watcher part
-	opening, flushing                       part
+	opening, flushing, nulls                part
 }
 
 // eventQueue bounds the events on their way to the machine; senders wait.
@@ -145,6 +148,9 @@ func (w *worker) live(ctx context.Context) Exit {
 	w.reader.start(ctx, w.readControl)
 	w.cutter.start(ctx, w.cutIntervals)
 	w.watcher.start(ctx, func(ctx context.Context) { w.load.watch(ctx.Done()) })
+	if w.load.nulls != nil {
+		w.nulls.start(ctx, w.load.nulls.run)
+	}
 	if w.executions != nil {
 		w.writer.start(ctx, w.executions.run)
 	}

@@ -11,6 +11,7 @@ import (
 func cloneBeat(b core.Beat) core.Beat {
 	b.Sessions = slices.Clone(b.Sessions)
 	b.Report.Lines = slices.Clone(b.Report.Lines)
+	b.Report.Overhead, b.Report.Strain = b.Report.Overhead.Clone(), b.Report.Strain.Clone()
 	b.Report.Phases = slices.Clone(b.Report.Phases)
 	for i := range b.Report.Phases {
 		b.Report.Phases[i].Kinds = core.MergeKinds(nil, b.Report.Phases[i].Kinds)

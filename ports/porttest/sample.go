@@ -151,8 +151,25 @@ func sampleBeat(run string, worker, epoch int, count int64) core.Beat {
 			Intervals: []core.Interval{sampleInterval(3), sampleInterval(4)},
 			InFlight:  3, QuotaDone: true, Spent: core.SpentRows, LastStart: at(3400), LastEnd: at(3401), DroppedExecutions: 9,
 			ClockOffset: -0.25, ClockError: 0.001, CPUSeconds: 1.75, Reconnects: 2,
+			Late: 0.0625, Overhead: sampleOverhead(1), Strain: sampleStrain(2),
 		},
 	}
+}
+
+// sampleOverhead and sampleStrain fill every field of what a load generator costs
+// and delays.
+func sampleOverhead(n int) *core.Overhead {
+	o := &core.Overhead{}
+	o.Service.RecordN(400*time.Nanosecond, uint64(n)+1)
+	o.Response.RecordN(time.Duration(n)*time.Millisecond, uint64(n)+1)
+	return o
+}
+
+func sampleStrain(n int) *core.Strain {
+	s := &core.Strain{Seconds: float64(n), CPU: 2.5, GCCPU: 0.0625}
+	s.Pauses.Record(50 * time.Microsecond)
+	s.Waits.RecordN(7*time.Microsecond, 1<<40)
+	return s
 }
 
 // sampleExecutions makes n sampled operations of a run, in order of start time.
@@ -182,9 +199,9 @@ func sampleRollup(run, workerID string, n int) core.Rollup {
 		Warmup:   core.Counts{Scheduled: 9, Started: 8, OK: 8},
 		Ledger:   core.Ledger{Counts: core.Counts{Scheduled: 99, Started: 90, OK: 90}, Balanced: false, Problem: odd},
 		Hash:     1<<64 - 1 - uint64(n),
-		Verdict:  core.Verdict{Level: core.Degraded, Reasons: []string{odd, "late worker"}},
+		Verdict:  core.Verdict{Level: core.Degraded, Reasons: []string{odd, "late worker"}, Causes: []core.Cause{core.CauseErrors, core.CauseWorkerLate}},
 		SLOs:     []core.SLOResult{{SLO: core.SLO{Text: "p99 < 20ms", Metric: "p99", Less: true, Bound: 0.02}, Measured: 0.0125, Met: true}},
-		Coverage: 0.995, CPUSeconds: 3.5,
+		Coverage: 0.995, CPUSeconds: 3.5, Overhead: sampleOverhead(n), Strain: sampleStrain(n),
 	}
 	if workerID != "" {
 		r.WorkerEnding = "drained, reported and exited"

@@ -41,7 +41,7 @@ func Opener() worker.Opener {
 			}
 			return build
 		},
-		Usage: NewUsage(),
+		Usage: NewUsage(), Strain: worker.NewStrain(),
 	}
 }
 
