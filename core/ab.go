@@ -17,7 +17,7 @@ type ABResult struct {
 	Counted  int // rounds
 	Metrics  []Effect
 	Family   int  // metrics that are tested beside the primary one
-	Same     bool // nothing is known in which A and B differ: whatever is seen is a false alarm
+	Same     bool // A and B ask for the same: whatever is seen is a false alarm
 	Unlike   []Unlikeness
 	Excluded []ExcludedRound
 	// Reservations say what to keep in mind with all of it.
@@ -322,9 +322,28 @@ func (r *ABResult) alike() {
 		}
 	}
 	if a != nil && b != nil {
-		r.Unlike = unlike(a, b)
-		r.Same = len(r.Unlike) == 0 && sameScenario(*a.Scenario, *b.Scenario)
+		r.Unlike = slices.DeleteFunc(unlike(a, b), func(u Unlikeness) bool { return r.moves(u.What) })
+		r.Same = sameScenario(*a.Scenario, *b.Scenario)
 	}
+}
+
+// moves reports whether a fact of the environment changes from one run of a side to
+// another, as the size of a table does: then it is no difference of the sides.
+func (r *ABResult) moves(fact string) bool {
+	seen := map[string]string{} // by side
+	for i := range r.Members {
+		m := &r.Members[i]
+		for _, f := range m.Result.Environment {
+			if f.Name != fact {
+				continue
+			}
+			if before, ok := seen[m.Slot.Side]; ok && before != f.Value {
+				return true
+			}
+			seen[m.Slot.Side] = f.Value
+		}
+	}
+	return false
 }
 
 // sameScenario reports whether two scenarios ask for the same, whatever they are

@@ -394,6 +394,19 @@ func TestABUnlike(t *testing.T) {
 	is.NoErr(err)
 	is.True(!r.Same)
 	is.Equal(r.Unlike, []Unlikeness{{"rate", "0", "500"}})
+	// What was found around the runs is a difference where it is one of the sides, and
+	// not where it changes from run to run.
+	for i := range runs {
+		m, _ := MembershipOf(runs[i].Scenario.Tags)
+		runs[i].Scenario.Load.Rate = 0
+		runs[i].Environment = []Fact{{"target", "pg " + m.Slot.Side}, {"pages", fmt.Sprint(m.Slot.Number)}}
+	}
+	e, err = GatherExperiment("g", runs)
+	is.NoErr(err)
+	r, err = e.AB()
+	is.NoErr(err)
+	is.Equal(r.Unlike, []Unlikeness{{"target", "pg A", "pg B"}})
+	is.True(r.Same) // the same was asked for
 	is.True(effectOf(t, r, "", "p99").Primary && !effectOf(t, r, "", metricThroughput).Primary)
 }
 

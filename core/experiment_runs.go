@@ -131,7 +131,7 @@ func (m kindMetric) ofRun(s *side) (float64, string) {
 	v, problem := s.value(m.kind, m.metric)
 	if problem == "" && m.quantile > 0 {
 		if k := s.kind(m.kind); float64(k.Latency().Count())*(1-m.quantile) < beyondQuantile {
-			return v, fmt.Sprintf("run %s has too few operations for the %s", s.result.RunID, m.name)
+			return v, "too few operations for the " + m.name
 		}
 	}
 	if problem == "" && m.name != metricErrorRate && !(v > 0) {
