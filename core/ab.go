@@ -35,6 +35,7 @@ type Effect struct {
 	Kind    string // empty: of all kinds
 	Metric  string // throughput p50 p95 p99 error_rate
 	Primary bool
+	Rounds  int // that have it: all that count, or none
 	// A and B are means over rounds: geometric ones, and of an error rate arithmetic
 	// ones. In operations per second, seconds, or a fraction.
 	A, B float64
@@ -208,6 +209,7 @@ func (d *Effect) estimate(a, b []float64, floor float64, bounds detection) {
 	for i := range a {
 		differences[i] = b[i] - a[i]
 	}
+	d.Rounds = len(a)
 	d.A, _ = spreadOf(a)
 	d.B, _ = spreadOf(b)
 	centre, deviation := spreadOf(differences)

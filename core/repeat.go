@@ -22,6 +22,7 @@ type Repetition struct {
 type RepeatedMetric struct {
 	Kind      string  // empty: of all kinds
 	Metric    string  // throughput p50 p95 p99 error_rate
+	Runs      int     // that have it: all that count, or none
 	Mean      float64 // of the runs
 	Deviation float64 // standard deviation of the runs; 0 where there is but one
 	Least     float64
@@ -70,6 +71,7 @@ func repeated(m kindMetric, sides []*side) RepeatedMetric {
 		return out
 	}
 	n := float64(len(values))
+	out.Runs = len(values)
 	out.Mean, out.Deviation = spreadOf(values)
 	out.Least, out.Most = values[0], values[0]
 	for _, v := range values {

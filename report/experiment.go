@@ -45,17 +45,26 @@ func membersTable(e core.Experiment, narrow bool) table {
 }
 
 // repeatedTable is the metrics of a repetition.
-func repeatedTable(r core.Repetition) table {
+func repeatedTable(r core.Repetition, narrow bool) table {
 	t := table{head: []string{"", "mean", "deviation", "variation", "95% interval of the mean", "least", "most"}, right: "lrrrrrr", shrink: 0, minimum: 10}
+	if narrow {
+		t = table{head: []string{"", "mean", "deviation", "95% interval of the mean"}, right: "lrrr", shrink: 0, minimum: 10}
+	}
+	add := func(row ...string) {
+		if narrow {
+			row = []string{row[0], row[1], row[2], row[4]}
+		}
+		t.add(row...)
+	}
 	for _, m := range r.Metrics {
 		name := metricName(core.Difference{Kind: m.Kind, Metric: m.Metric})
 		show := func(v float64) string { return metricValue(m.Metric, v) }
-		if !m.Known && !(m.Mean > 0) {
-			t.add(name, "-", "-", "-", "-", "-", "-")
+		if m.Runs == 0 {
+			add(name, "-", "-", "-", "-", "-", "-")
 			continue
 		}
 		deviation, variation, interval := "-", "-", "-"
-		if r.Counted > 1 {
+		if m.Runs > 1 {
 			deviation = deviationOf(m)
 			if m.Metric != "error_rate" {
 				variation = percent(m.Deviation / m.Mean)
@@ -64,7 +73,7 @@ func repeatedTable(r core.Repetition) table {
 		if m.Known {
 			interval = show(m.Low) + " to " + show(m.High)
 		}
-		t.add(name, show(m.Mean), deviation, variation, interval, show(m.Least), show(m.Most))
+		add(name, show(m.Mean), deviation, variation, interval, show(m.Least), show(m.Most))
 	}
 	return t
 }
@@ -101,9 +110,10 @@ func RepetitionText(w io.Writer, r core.Repetition, options ...Option) error {
 	p := newPage(w, options)
 	p.line("group %s: %d of %d runs count", Clean(r.Group), r.Counted, r.Planned)
 	p.print("\n")
-	p.table(membersTable(r.Experiment, p.width > 0 && p.width < wideExperiment))
+	narrow := p.width > 0 && p.width < wideExperiment
+	p.table(membersTable(r.Experiment, narrow))
 	p.print("\n")
-	p.table(repeatedTable(r))
+	p.table(repeatedTable(r, narrow))
 	p.print("\n")
 	for _, note := range repetitionNotes(r) {
 		p.prose("- ", note)
@@ -115,7 +125,7 @@ func RepetitionText(w io.Writer, r core.Repetition, options ...Option) error {
 func RepetitionMarkdown(w io.Writer, r core.Repetition) error {
 	s := sheet{kind: "repetition", title: Clean(r.Group)}
 	s.lead = []cell{{text: fmt.Sprintf("%d of %d runs count", r.Counted, r.Planned)}}
-	s.add("metrics", "Metrics", tableBlock(repeatedTable(r)))
+	s.add("metrics", "Metrics", tableBlock(repeatedTable(r, false)))
 	s.add("runs", "Runs", tableBlock(membersTable(r.Experiment, false)))
 	s.add("mind", "To keep in mind", listBlock(repetitionNotes(r)))
 	return writeMarkdown(w, s)
@@ -164,7 +174,7 @@ func effectsTable(list []core.Effect, narrow bool) table {
 			name += " *"
 		}
 		size, interval, smallest, d, rounds := "-", "-", "-", "-", "-"
-		if e.Known || e.A > 0 || e.B > 0 {
+		if e.Rounds > 0 {
 			size = change(e.Metric, e.Change)
 		}
 		if e.Known {
@@ -178,11 +188,15 @@ func effectsTable(list []core.Effect, narrow bool) table {
 				rounds = "-"
 			}
 		}
-		says := effectVerdict(e)
-		row := []string{name, metricValue(e.Metric, e.A), metricValue(e.Metric, e.B), size, interval, smallest, d, rounds, says.text}
+		says, a, b := effectVerdict(e), "-", "-"
+		if e.Rounds > 0 {
+			a, b = metricValue(e.Metric, e.A), metricValue(e.Metric, e.B)
+		}
+		row := []string{name, a, b, size, interval, smallest, d, rounds, says.text}
 		if narrow {
 			row = slices.Delete(row, 5, 8)
-			row[5] = strings.Replace(row[5], "no difference seen", "no difference", 1)
+			row[5] = strings.Replace(row[5], "no difference seen", "none seen", 1)
+			row[5] = strings.Replace(row[5], " (alone it would be)", "?", 1)
 		}
 		t.add(row...)
 		t.tint(len(row)-1, says.tone)

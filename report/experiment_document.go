@@ -114,11 +114,11 @@ func RepetitionOf(r core.Repetition) RepetitionDocument {
 			v *= factor
 			return &v
 		}
-		mean := m.Known || m.Mean > 0 // not that of no run
+		mean := m.Runs > 0
 		out.Mean, out.Least, out.Most = value(m.Mean, mean), value(m.Least, mean), value(m.Most, mean)
-		out.Deviation = value(m.Deviation, mean && r.Counted > 1)
+		out.Deviation = value(m.Deviation, m.Runs > 1)
 		out.Low, out.High = value(m.Low, m.Known), value(m.High, m.Known)
-		if mean && r.Counted > 1 && m.Metric != "error_rate" {
+		if m.Runs > 1 && m.Metric != "error_rate" {
 			v := 100 * m.Deviation / m.Mean
 			out.VariationPercent = &v
 		}
@@ -155,7 +155,7 @@ func effectDocument(e core.Effect) EffectDocument {
 		v *= factor
 		return &v
 	}
-	some := e.Known || e.A > 0 || e.B > 0
+	some := e.Rounds > 0
 	out.A, out.B, out.ChangePercent = value(e.A, factor, some), value(e.B, factor, some), value(e.Change, 100, some)
 	out.LowPercent, out.HighPercent, out.SmallestPercent = value(e.Low, 100, e.Known), value(e.High, 100, e.Known), value(e.Smallest, 100, e.Known)
 	out.EffectSize, out.PValue, out.AdjustedPValue = value(e.Size, 1, e.Known), value(e.Chance, 1, e.Known), value(e.Adjusted, 1, e.Known)
