@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -159,20 +158,14 @@ func (a *app) ab(ctx context.Context, names []string, f abFlags) error {
 func (a *app) admitSide(ctx context.Context, name, side string, f abFlags) (*admitted, error) {
 	o := f.both
 	o.several = true
-	flag, own := "--set-a", f.setA
+	own := f.setA
 	if side == core.SideB {
-		flag, own = "--set-b", f.setB
+		own = f.setB
 	}
 	o.set = append(slices.Clip(o.set), own...)
 	found, err := a.admit(ctx, name, &o, a.refusedSide(side))
-	if err != nil && len(own) > 0 { // what is wrong with it is said of --set
-		for _, assignment := range own {
-			key, _, _ := strings.Cut(assignment, "=")
-			if key = strings.TrimSpace(key); key != "" && strings.Contains(err.Error(), "--set "+key+":") {
-				code := exitCode(err)
-				return found, exitWith(code, fmt.Errorf("%s: %w", flag, err))
-			}
-		}
+	if err != nil && err.Error() != "" { // else it was said
+		err = exitWith(exitCode(err), fmt.Errorf("%s: %w", side, err))
 	}
 	return found, err
 }
