@@ -473,3 +473,24 @@ func TestPrimaryMetric(t *testing.T) {
 		is.Equal(got, test.want)
 	}
 }
+
+// TestABFamily: of ten metrics that have nothing to do with each other one or more
+// show a difference in 5 % of experiments without one.
+func TestABFamily(t *testing.T) {
+	const times, metrics = 20_000, 10
+	random, seen := NewRand(5, 5, 5), 0
+	for range times {
+		r := ABResult{Experiment: Experiment{Primary: metricThroughput}}
+		for i := range metrics {
+			r.Metrics = append(r.Metrics, Effect{Kind: fmt.Sprint(i), Metric: "p50", Known: true, Chance: random.Float64(), Change: 1})
+		}
+		r.judge()
+		if slices.ContainsFunc(r.Metrics, func(d Effect) bool { return d.Outcome == Higher }) {
+			seen++
+		}
+	}
+	// 1 − 0.995^10 = 4.89 %; half a percent is three standard errors.
+	if rate := float64(seen) / times; math.Abs(rate-0.0489) > 0.005 {
+		t.Errorf("one or more show a difference in %.2f %% of experiments without one", 100*rate)
+	}
+}
