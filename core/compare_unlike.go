@@ -55,8 +55,21 @@ func asked(s *Scenario) []Fact {
 		{"mode", load.Mode}, {"scaling", load.Scaling}, {"workers", strconv.Itoa(load.Workers)}, {"connections", strconv.Itoa(load.Connections)},
 		{"warmup", load.Warmup.String()}, {"duration", load.Duration.String()}, {"cooldown", load.Cooldown.String()},
 		{"operations", whole(load.Operations)}, {"think time", load.ThinkTime.String()}, {"seed", whole(load.Seed)},
+		{"rate", strconv.FormatFloat(load.Rate, 'g', -1, 64)}, {"arrivals", load.Arrivals}, {"max lateness", load.MaxLateness.String()}, {"ramp", rampOf(load.Ramp)},
 		{"sampling", strconv.FormatFloat(load.Sampling, 'g', -1, 64) + " %"}, {"statement timeout", s.Limits.StatementTimeout.String()},
 	}
+}
+
+// rampOf is a ramp in a few words; none is nothing.
+func rampOf(r *Ramp) string {
+	if r == nil {
+		return ""
+	}
+	text, err := json.Marshal(r)
+	if err != nil { // a value that no template can have
+		return err.Error()
+	}
+	return string(text)
 }
 
 // unlikeMix compares the operations by kind: their weights and what they do.

@@ -17,15 +17,31 @@ func studentQuantile(p, freedom float64) float64 {
 	for studentBelow(high, freedom) < p && high < 1e12 {
 		low, high = high, 2*high
 	}
-	for range 80 {
-		middle := (low + high) / 2
-		if studentBelow(middle, freedom) < p {
-			low = middle
+	t := (low + high) / 2
+	for range 100 { // Newton's steps, and the middle where one leaves what is known
+		short := p - studentBelow(t, freedom)
+		if short > 0 {
+			low = t
 		} else {
-			high = middle
+			high = t
 		}
+		next := t + short/studentDensity(t, freedom)
+		if !(next > low && next < high) {
+			next = (low + high) / 2
+		}
+		if math.Abs(next-t) <= 1e-13*t || next == low || next == high {
+			return next
+		}
+		t = next
 	}
-	return (low + high) / 2
+	return t
+}
+
+// studentDensity is the density of a Student's t at t.
+func studentDensity(t, freedom float64) float64 {
+	above, _ := math.Lgamma((freedom + 1) / 2)
+	below, _ := math.Lgamma(freedom / 2)
+	return math.Exp(above-below-(freedom+1)/2*math.Log1p(t*t/freedom)) / math.Sqrt(math.Pi*freedom)
 }
 
 // studentBelow is the probability that a Student's t is below t, which is not

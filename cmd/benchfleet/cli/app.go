@@ -86,6 +86,8 @@ leaves a result that can be trusted.
   benchfleet prepare oltp                  create and load the benchmark table
   benchfleet run oltp                      preflight, launch, measure, stop, report
   benchfleet result RUN --output json      read the result again
+  benchfleet ab oltp oltp --set-b load.connections=16
+                                           is one better than the other, and how sure is it?
 
 Every flag can also be set in the environment, --store as BENCHFLEET_STORE; a flag
 wins, and one that is repeatable takes a value from each line. Where an endpoint
@@ -112,7 +114,7 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 	flags.StringArrayVar(&a.options, "launcher-option", nil, "`KEY=VALUE` for the launcher; repeatable. docker: "+dockerOptions+"; spcs: "+servicesOptions+"; plugin: "+pluginOptions)
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log on stderr what goes wrong underneath")
 	root.AddCommand(
-		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.orRemote(a.runCommand(), a.remoteRun),
+		a.schemaCommand(), a.templateCommand(), a.prepareCommand(), a.preflightCommand(), a.orRemote(a.runCommand(), a.remoteRun), a.abCommand(),
 		a.orchestratorCommand(), a.orRemote(a.stopCommand(), a.remoteStop), a.orRemote(a.watchCommand(), a.remoteWatch),
 		a.orRemote(a.statusCommand(), a.remoteStatus), a.orRemote(a.runsCommand(), a.remoteRuns),
 		a.orRemote(a.resultCommand(), a.remoteResult), a.orRemote(a.compareCommand(), a.remoteCompare), a.orRemote(a.eventsCommand(), a.remoteEvents), a.orRemote(a.logsCommand(), a.remoteLogs), a.gcCommand(), a.controllerCommand(), a.tokenCommand(), a.workerCommand(), a.healthCommand(), a.versionCommand(),

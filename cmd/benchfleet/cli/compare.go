@@ -13,7 +13,17 @@ import (
 )
 
 func (a *app) compareCommand() *cobra.Command {
-	cmd := a.reading("compare RUN RUN…", "Compare two to five runs with the first of them", severalRuns, func(ctx context.Context, store ports.Store, args []string) error {
+	var group string
+	which := func(cmd *cobra.Command, args []string) error {
+		if group == "" {
+			return severalRuns(cmd, args)
+		}
+		return noArguments(cmd, args)
+	}
+	cmd := a.reading("compare RUN RUN…", "Compare two to five runs with the first of them, or those of a group", which, func(ctx context.Context, store ports.Store, args []string) error {
+		if group != "" {
+			return a.showGroup(ctx, fromStore{store}, group)
+		}
 		comparison, err := a.loadComparison(ctx, store, args)
 		if err != nil {
 			return err
@@ -33,10 +43,15 @@ func (a *app) compareCommand() *cobra.Command {
 operations together and of each. Every difference has a 95% interval, from how much
 the numbers of both runs moved about from one stretch of time to the next, and takes
 into account that a second depends on the one before. Where the interval holds zero no
-difference is seen, and it says how large one would have had to be.`
+difference is seen, and it says how large one would have had to be.
+
+With --group GROUP it says what the runs of run --repeat or of ab say together, as those
+commands did at their end, however they ended.`
 	cmd.Example = `  benchfleet compare RUN RUN
-  benchfleet compare RUN RUN RUN --output html > comparison.html`
+  benchfleet compare RUN RUN RUN --output html > comparison.html
+  benchfleet compare --group GROUP --output md`
 	cmd.Annotations = map[string]string{moreOutputs: "html md"}
+	cmd.Flags().StringVar(&group, "group", "", "the runs of this `GROUP`, of run --repeat or ab")
 	return cmd
 }
 

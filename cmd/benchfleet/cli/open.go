@@ -81,16 +81,20 @@ func (a *app) endpointFiles() (map[string]string, error) {
 	return files, nil
 }
 
-// onlyEndpoint refuses an --endpoint that the template does not name: the
+// onlyEndpoint refuses an --endpoint that no template of the command names: the
 // benchmark would run, and somewhere else.
-func (a *app) onlyEndpoint(name string) error {
+func (a *app) onlyEndpoint(names ...string) error {
 	files, err := a.endpointFiles()
 	if err != nil {
 		return err
 	}
 	for _, given := range slices.Sorted(maps.Keys(files)) {
-		if given != name {
-			return usage("--endpoint names %q, and the template names the endpoint %q", given, name)
+		switch {
+		case slices.Contains(names, given):
+		case len(names) == 1:
+			return usage("--endpoint names %q, and the template names the endpoint %q", given, names[0])
+		default:
+			return usage("--endpoint names %q, and the templates name the endpoints %q", given, names)
 		}
 	}
 	return nil

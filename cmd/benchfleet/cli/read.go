@@ -46,11 +46,12 @@ func loadRun(ctx context.Context, runs ports.RunStore, id string) (ports.RunReco
 
 func (a *app) runsCommand() *cobra.Command {
 	var limit int
+	var group string
 	cmd := a.reading("runs", "List the runs, newest first", noArguments, func(ctx context.Context, store ports.Store, _ []string) error {
 		if limit < 1 || limit > maxRuns {
 			return usage("--limit is %d; allowed: 1 to %d", limit, maxRuns)
 		}
-		runs, err := store.List(ctx, ports.RunFilter{Limit: limit})
+		runs, err := store.List(ctx, ports.RunFilter{Limit: limit, Search: group})
 		if err != nil {
 			return err
 		}
@@ -60,6 +61,7 @@ func (a *app) runsCommand() *cobra.Command {
 		return report.RunsText(a.out, runs, a.layout()...)
 	})
 	cmd.Flags().IntVar(&limit, "limit", 20, fmt.Sprintf("list `N` runs, at most %d", maxRuns))
+	cmd.Flags().StringVar(&group, "group", "", "list only the runs of this `GROUP`, of run --repeat or ab")
 	return cmd
 }
 

@@ -62,7 +62,11 @@ func (a *app) remoteRuns(ctx context.Context, c *client.Client, cmd *cobra.Comma
 	if limit < 1 || limit > maxRuns {
 		return usage("--limit is %d; allowed: 1 to %d", limit, maxRuns)
 	}
-	list, err := c.Runs(ctx, client.RunFilter{Limit: limit})
+	group, err := cmd.Flags().GetString("group")
+	if err != nil {
+		return err
+	}
+	list, err := c.Runs(ctx, client.RunFilter{Limit: limit, Search: group})
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,12 @@ func (a *app) remoteStop(ctx context.Context, c *client.Client, cmd *cobra.Comma
 // remoteRun has the run made, started and driven elsewhere, and watches it. An
 // interrupt stops it there.
 func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+	if cmd.Flags().Changed("repeat") {
+		return usage("--repeat is not for --controller: it drives each run itself; start the runs one by one, or repeat them where the store is")
+	}
+	if a.output == "md" {
+		return usage("--output is %q; allowed without --repeat: text, json", a.output)
+	}
 	n := client.NewRun{Template: args[0], Start: true}
 	var err error
 	if n.Set, err = assignments(cmd); err != nil {

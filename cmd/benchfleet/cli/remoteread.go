@@ -29,7 +29,14 @@ func (a *app) remoteEvents(ctx context.Context, c *client.Client, _ *cobra.Comma
 	return report.EventsText(a.out, all, a.layout()...)
 }
 
-func (a *app) remoteCompare(ctx context.Context, c *client.Client, _ *cobra.Command, args []string) error {
+func (a *app) remoteCompare(ctx context.Context, c *client.Client, cmd *cobra.Command, args []string) error {
+	group, err := cmd.Flags().GetString("group")
+	if err != nil {
+		return err
+	}
+	if group != "" {
+		return a.showGroup(ctx, fromController{c}, group)
+	}
 	document, err := c.Compare(ctx, args, a.output)
 	return a.showDocument(document, err)
 }

@@ -88,6 +88,7 @@ func cannotOpen(found []core.Finding, err error, refuse refuse) error {
 func (a *app) runCommand() *cobra.Command {
 	var o overrides
 	var detach bool
+	var again repeating
 	cmd := &cobra.Command{
 		Use:   "run TEMPLATE",
 		Short: "Run a template: preflight, launch, measure, stop, report",
@@ -103,6 +104,10 @@ template's duration; given both, the run ends with whichever comes first. --rate
 takes the place of its load mode and think time: operations are started at that
 rate, whatever the target does, and response times count from when they should have.
 
+With --repeat N it makes N runs, one after another, and says what they are on average and
+how sure that is. They belong to a group: benchfleet compare --group reads them again.
+Ctrl-C then stops the present run and ends the series, with what there is.
+
 With --output json, stdout holds the result, or the findings of a refusal if there
 is no run yet.
 
@@ -113,14 +118,21 @@ is no run yet.
   benchfleet run oltp --rate 500 --set load.arrivals=poisson
   benchfleet run oltp --set load.think_time=0s --set mix[0].keys=uniform
   benchfleet run oltp --detach                     # then: watch, status, logs, stop
+  benchfleet run oltp --repeat 5 --pause 2s --output md
   benchfleet run oltp --output json > result.json`,
 		Args: exactly("TEMPLATE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := again.check(cmd, a.output, detach); err != nil {
+				return err
+			}
 			found, err := a.admit(cmd.Context(), args[0], &o, a.refused)
 			if err != nil {
 				return err
 			}
 			defer found.store.Close()
+			if again.times > 0 {
+				return a.repeat(cmd.Context(), found, again)
+			}
 			if detach {
 				return a.runDetached(cmd.Context(), found)
 			}
@@ -130,12 +142,30 @@ is no run yet.
 	o.add(cmd)
 	a.addHealth(cmd)
 	cmd.Flags().BoolVar(&detach, "detach", false, "start the run in the background and print its id")
+	again.add(cmd)
 	return cmd
 }
 
-// runHere drives the run in this process. An interrupt from here on stops the
-// run; one before has ended ctx.
+// runHere drives the run in this process.
 func (a *app) runHere(ctx context.Context, found *admitted) error {
+	return a.driveHere(ctx, found, here{
+		id:     NewRunID(),
+		refuse: func(ctx context.Context, err error) error { return a.cannotStart(ctx, found, err) },
+		ended:  func(run core.Run, err error) error { return a.ended(found.store, run, err) },
+	})
+}
+
+// here is a run that is to be driven in this process.
+type here struct {
+	id     string
+	say    string                                // before it begins; empty: nothing
+	refuse func(context.Context, error) error    // something could not be opened for it
+	ended  func(run core.Run, drive error) error // it has ended, or was left
+}
+
+// driveHere drives one run. An interrupt from here on stops the run; one before has
+// ended ctx.
+func (a *app) driveHere(ctx context.Context, found *admitted, h here) error {
 	display := a.newDisplay()
 	defer display.Close()
 	d := a.newDrive(context.WithoutCancel(ctx), display)
@@ -143,23 +173,25 @@ func (a *app) runHere(ctx context.Context, found *admitted) error {
 	if ctx.Err() != nil {
 		return exitWith(ExitCancelled, errors.New("interrupted: no run was made"))
 	}
-	id := NewRunID()
+	if h.say != "" {
+		fmt.Fprintln(display, h.say)
+	}
 	observe, endHealth, err := a.observed(d.ctx, display)
 	if err != nil {
 		return err
 	}
 	defer endHealth()
-	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: observe}, home{run: id})
+	s, err := a.open(d.ctx, found.store, found.scenario, display, runner.Options{Attached: true, Observe: observe}, home{run: h.id})
 	if err != nil {
 		display.Close()
-		return a.cannotStart(d.ctx, found, err)
+		return h.refuse(d.ctx, err)
 	}
 	defer s.Close()
-	if err := a.create(d.ctx, s, id, found, display); err != nil {
+	if err := a.create(d.ctx, s, h.id, found, display); err != nil {
 		return err
 	}
-	run, err := d.drive(s.runner, id)
-	return a.ended(found.store, run, err)
+	run, err := d.drive(s.runner, h.id)
+	return h.ended(run, err)
 }
 
 // driving is a run that this process drives and that interrupts stop.

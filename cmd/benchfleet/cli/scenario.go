@@ -25,6 +25,7 @@ type overrides struct {
 	launcher string
 	set      []string
 	flags    *pflag.FlagSet
+	several  bool // they are for several templates: which endpoints those name is known later
 }
 
 var overrideFlags = []struct{ name, key, help string }{
@@ -137,7 +138,7 @@ func (a *app) admit(ctx context.Context, name string, o *overrides, refuse refus
 	if err == nil && core.Refusal(found.findings) != "" {
 		err = refuse(found.findings)
 	}
-	if err == nil {
+	if err == nil && !o.several {
 		err = a.onlyEndpoint(found.scenario.Target.Endpoint)
 	}
 	if err != nil {
