@@ -1,6 +1,7 @@
 package templatefile_test
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -166,4 +167,26 @@ func TestFormatOpenLoop(t *testing.T) {
 	is.NoErr(err)
 	is.NoErr(set.Validate())
 	is.Equal(set.Load.Ramp, core.TemplateRamp{Shape: core.ShapeSteps, From: 1, Over: 2 * second, Steps: 3})
+}
+
+// A template that was stored, as JSON, is written with the numbers that it was made
+// with: a whole number has no fraction.
+func TestFormatStored(t *testing.T) {
+	is := is.New(t)
+	template := full()
+	template.Tags = nil // some are wrong on purpose
+	template.Mix[4].Parameters = []core.Parameter{
+		{Type: core.ParamLiteral, Value: int64(4_000_000)},
+		{Type: core.ParamChoice, Values: []any{int64(-3), 2.5, int64(9_007_199_254_740_992), 1e300}},
+	}
+	direct, err := templatefile.Format(template)
+	is.NoErr(err)
+	data, err := json.Marshal(template)
+	is.NoErr(err)
+	var stored core.Template
+	is.NoErr(json.Unmarshal(data, &stored))
+	text, err := templatefile.Format(stored)
+	is.NoErr(err)
+	is.Equal(string(text), string(direct))
+	is.True(strings.Contains(string(text), "value: 4000000\n"))
 }
