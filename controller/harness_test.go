@@ -164,7 +164,10 @@ func (s *site) begin(id string) core.Run {
 }
 
 // interval stores an interval of all workers, and beats of each.
-func (s *site) interval(run core.Run, n int) {
+func (s *site) interval(run core.Run, n int) { s.intervalWith(run, n, "") }
+
+// intervalWith is interval, and every worker has seen that error.
+func (s *site) intervalWith(run core.Run, n int, lastError string) {
 	s.t.Helper()
 	kinds := func(count uint64) []core.KindMetrics {
 		list := make([]core.KindMetrics, 4)
@@ -184,7 +187,7 @@ func (s *site) interval(run core.Run, n int) {
 	for i, w := range run.Workers {
 		beats = append(beats, core.Beat{
 			Key: core.WorkerKey{RunID: run.ID, WorkerID: w.ID, Epoch: 1}, GroupID: i, State: core.WorkerRunning, Phase: core.Measurement,
-			Count: int64(n), Connections: 2, Target: 2, CPU: 12.3456 + float64(i), Memory: 3.21,
+			Count: int64(n), Connections: 2, Target: 2, LastError: lastError, CPU: 12.3456 + float64(i), Memory: 3.21,
 			Report: core.Report{Intervals: []core.Interval{{Sequence: int64(n), Phase: core.Measurement, Seconds: 1, Offset: float64(n), Kinds: kinds(100)}}},
 		})
 	}
