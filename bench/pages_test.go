@@ -54,12 +54,14 @@ func BenchmarkPages(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("compare %d", n), func(b *testing.B) { p.time(b, p.handler(b), path, "what it says") })
 	}
-	for range 10_000 {
-		p.hour(b)
-	}
-	for name, query := range map[string]string{"all": "", "searched": "?search=run-77", "filtered": "?status=PREPARED", "further": "?before=run-5000", "nothing found": "?search=nowhere"} {
-		b.Run("list of 10000/"+name, func(b *testing.B) { p.time(b, p.handler(b), "/runs"+query, "<h1>Runs") })
-	}
+	b.Run("list of 10000", func(b *testing.B) {
+		for range 10_000 {
+			p.hour(b)
+		}
+		for name, query := range map[string]string{"all": "", "searched": "?search=run-77", "filtered": "?status=PREPARED", "further": "?before=run-5000", "nothing found": "?search=nowhere"} {
+			b.Run(name, func(b *testing.B) { p.time(b, p.handler(b), "/runs"+query, "<h1>Runs") })
+		}
+	})
 }
 
 // pages is a controller over a store, not served to anybody.

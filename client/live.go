@@ -76,8 +76,8 @@ type Worker struct {
 	CPU         float64          `json:"cpu_percent"`
 	Memory      float64          `json:"memory_percent,omitempty" doc:"Left out of frames"`
 	Errors      uint64           `json:"errors,omitempty" doc:"So far; absent: none"`
-	LastError   string           `json:"last_error,omitempty"`
-	Ending      string           `json:"ending,omitempty" doc:"How it ended, in words"`
+	LastError   string           `json:"last_error,omitempty" doc:"In frames cut to 160 bytes, and left out once a frame has told it"`
+	Ending      string           `json:"ending,omitempty" doc:"How it ended, in words; in frames as last_error, and in its place"`
 }
 
 // LogLine is one stored line of a log.

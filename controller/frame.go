@@ -19,7 +19,7 @@ func stateOf(record ports.RunRecord, now time.Time) client.RunState {
 	r := record.Run
 	stage := report.StageOf(r, now)
 	s := client.RunState{
-		ID: r.ID, Status: r.Status, Phase: r.Phase, PhaseAt: utc(r.PhaseAt), Reason: r.Reason, Detail: r.Detail,
+		ID: r.ID, Status: r.Status, Phase: r.Phase, PhaseAt: utc(r.PhaseAt), Reason: r.Reason, Detail: cutText(r.Detail, maxFrameEnd),
 		StopBy: r.StopBy, StopAt: utc(r.StopAt), CheckAt: utc(r.CheckAt), CheckedAt: utc(r.CheckedAt), StartedAt: utc(r.StartedAt), LoadFrom: utc(r.Origin), LoadUntil: utc(r.Until),
 		Deadline: utc(r.Deadline), EndedAt: utc(r.EndedAt), Now: now.UTC(),
 		Owner: r.Owner, OwnerAlive: r.Owner != "" && now.Before(r.OwnerLeaseUntil),

@@ -33,6 +33,7 @@ mix: [{kind: POINT_LOOKUP, weight: 100}]
 type counted struct {
 	ports.Store
 	reads atomic.Int64
+	rows  atomic.Int64 // of totals
 }
 
 func (c *counted) Load(ctx context.Context, id string) (ports.RunRecord, error) {
@@ -48,6 +49,12 @@ func (c *counted) Beats(ctx context.Context, id string, known map[string]int64) 
 func (c *counted) Aggregates(ctx context.Context, id string, after float64) ([]ports.RunInterval, error) {
 	c.reads.Add(1)
 	return c.Store.Aggregates(ctx, id, after)
+}
+
+func (c *counted) Totals(ctx context.Context, id string, after float64) ([]ports.IntervalTotal, error) {
+	list, err := c.Store.Totals(ctx, id, after)
+	c.rows.Add(int64(len(list)))
+	return list, err
 }
 
 func (c *counted) Control(ctx context.Context, run, worker string) (core.Control, error) {
@@ -146,11 +153,15 @@ func (s *site) fold(id string, events func(now time.Time) []core.Event) core.Run
 }
 
 // begin brings a run to where it makes load.
-func (s *site) begin(id string) core.Run {
+func (s *site) begin(id string) core.Run { return s.beganBefore(id, 0) }
+
+// beganBefore is begin, that long ago.
+func (s *site) beganBefore(id string, ago time.Duration) core.Run {
 	s.t.Helper()
 	return s.fold(id, func(now time.Time) []core.Event {
+		now = now.Add(-ago)
 		events := []core.Event{
-			core.StartRequested{At: now}, core.OwnerClaimed{At: now, Owner: "here/1/a", Until: now.Add(time.Minute)},
+			core.StartRequested{At: now}, core.OwnerClaimed{At: now, Owner: "here/1/a", Until: now.Add(ago + time.Minute)},
 			core.PreflightFinished{At: now, Findings: []core.Finding{{ID: "target.reachable", Severity: core.SeverityOK, Message: "there"}}},
 		}
 		record, err := s.store.Store.Load(s.t.Context(), id)
@@ -164,7 +175,10 @@ func (s *site) begin(id string) core.Run {
 }
 
 // interval stores an interval of all workers, and beats of each.
-func (s *site) interval(run core.Run, n int) {
+func (s *site) interval(run core.Run, n int) { s.intervalWith(run, n, "") }
+
+// intervalWith is interval, and every worker has seen that error.
+func (s *site) intervalWith(run core.Run, n int, lastError string) {
 	s.t.Helper()
 	kinds := func(count uint64) []core.KindMetrics {
 		list := make([]core.KindMetrics, 4)
@@ -184,7 +198,7 @@ func (s *site) interval(run core.Run, n int) {
 	for i, w := range run.Workers {
 		beats = append(beats, core.Beat{
 			Key: core.WorkerKey{RunID: run.ID, WorkerID: w.ID, Epoch: 1}, GroupID: i, State: core.WorkerRunning, Phase: core.Measurement,
-			Count: int64(n), Connections: 2, Target: 2, CPU: 12.3456 + float64(i), Memory: 3.21,
+			Count: int64(n), Connections: 2, Target: 2, LastError: lastError, CPU: 12.3456 + float64(i), Memory: 3.21,
 			Report: core.Report{Intervals: []core.Interval{{Sequence: int64(n), Phase: core.Measurement, Seconds: 1, Offset: float64(n), Kinds: kinds(100)}}},
 		})
 	}

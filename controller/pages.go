@@ -23,10 +23,11 @@ type Course struct {
 
 // Course reads the course of a run, as far as it is known.
 func (s *Service) Course(ctx context.Context, id string) (Course, error) {
-	if _, err := s.store.Load(ctx, id); err != nil {
+	record, err := s.store.Load(ctx, id)
+	if err != nil {
 		return Course{}, err
 	}
-	totals, err := report.ReadTotals(ctx, s.store, id)
+	totals, err := s.totalsOf(ctx, record)
 	c := Course{Points: report.PointsOf(totals), Classes: slices.Collect(maps.Values(classesOf(totals)))}
 	slices.SortFunc(c.Classes, func(a, b client.ErrorClass) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))

@@ -48,7 +48,8 @@ type publisher struct {
 	seen      map[string]int64 // by worker, the newest line of its log
 	lately    time.Time        // when it was read last
 	stepReads int              // still to be made
-	paging    time.Time        // the log is read on from here; zero: from what overlaps
+	words     lastWords
+	paging    time.Time // the log is read on from here; zero: from what overlaps
 
 	mu        sync.Mutex
 	version   int           // of what is published; 0: nothing yet
@@ -243,6 +244,7 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	for i := range p.level.Workers {
 		slimWorker(&p.level.Workers[i])
 	}
+	p.words.hear(p.level.Workers)
 	p.done = p.record.Run.Status.Terminal()
 	for _, i := range intervals {
 		p.addInterval(i)
@@ -262,6 +264,7 @@ func (p *publisher) publish(now time.Time, intervals []client.Interval, events [
 	if slices.Equal(found, p.record.Run.Findings) {
 		f.Findings = nil
 	}
+	f.Workers = p.words.tell(f.Workers)
 	p.shared = p.encode(f)
 	close(p.changed)
 	p.changed = make(chan struct{})

@@ -47,6 +47,7 @@ type Service struct {
 	store    ports.Store
 	live     *live
 	compared seriesKept
+	courses  courses
 	Options
 }
 

@@ -32,7 +32,7 @@ func slim(i client.Interval) client.Interval {
 	return i
 }
 
-// slimWorker leaves out of a worker what is as usual.
+// slimWorker leaves out of a worker what is as usual, and the ends of long texts.
 func slimWorker(w *client.Worker) {
 	if w.Life == string(core.Ready) {
 		w.Life = ""
@@ -41,4 +41,8 @@ func slimWorker(w *client.Worker) {
 		w.Target = 0
 	}
 	w.Memory = 0
+	w.LastError, w.Ending = cutText(w.LastError, maxFrameText), cutText(w.Ending, maxFrameText)
+	if w.Ending != "" {
+		w.LastError = ""
+	}
 }

@@ -227,7 +227,7 @@ func TestStreamCost(t *testing.T) {
 		const seconds = 3
 		for range seconds {
 			measured++
-			s.interval(run, measured)
+			s.intervalWith(run, measured, fmt.Sprintf("%d: \"users\" <- %s", measured, strings.Repeat("ü&", 250)))
 			s.wait(t, time.Second)
 		}
 		cancel()

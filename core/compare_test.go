@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/matryer/is"
 )
@@ -296,6 +297,44 @@ func TestCompareByKind(t *testing.T) {
 	is.Equal(outcomes["UPDATE p50"], Higher)
 	is.Equal(outcomes["UPDATE p95"], Higher)
 	is.Equal(outcomes["UPDATE p99"], UnknownOutcome) // of 2,400 operations 24 are beyond it, less than 5 in each of 5 stretches
+}
+
+// An open loop is told by what paces it.
+func TestUnlikeOpenLoops(t *testing.T) {
+	is := is.New(t)
+	s := Scenario{Load: ScenarioLoad{Mode: ModeQPS, Rate: 500, Arrivals: ArrivalsUniform, MaxLateness: Duration(100 * time.Millisecond)}}
+	o := s
+	o.Load.Rate, o.Load.Arrivals, o.Load.MaxLateness, o.Load.Ramp = 62.5, ArrivalsPoisson, 0, &Ramp{Shape: ShapeLinear, From: 1, Over: Duration(time.Second)}
+	is.Equal(unlike(&Rollup{Scenario: &s}, &Rollup{Scenario: &o}), []Unlikeness{
+		{"rate", "500", "62.5"}, {"arrivals", "uniform", "poisson"}, {"max lateness", "100ms", "0s"}, {"ramp", "none", `{"shape":"linear","from":1,"over":"1s"}`},
+	})
+}
+
+// However long two texts are, little of them is shown, and that is where they differ.
+func TestExcerpts(t *testing.T) {
+	long := strings.Repeat("日本, ", 1000)
+	for _, test := range []struct{ name, a, b string }{
+		{"short", "SELECT 1", "SELECT 2"}, {"one is empty", "", long}, {"late", long + "x" + long, long + "y" + long}, {"at the end", long, long + "!"},
+		{"within a letter", long + "é", long + "è"}, {"early", "a" + long, "b" + long}, {"not UTF-8", strings.Repeat("\x80", 999), strings.Repeat("\x81", 999)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			a, b := excerpts(test.a, test.b)
+			is.True(a != b)
+			for got, whole := range map[string]string{a: test.a, b: test.b} {
+				is.True(len(got) <= maxExcerpt+2*len("…"))
+				is.True(strings.Contains(whole, strings.TrimSuffix(strings.TrimPrefix(got, "…"), "…")))
+				is.True(utf8.ValidString(got) || !utf8.ValidString(whole))
+				is.True(len(whole) > maxExcerpt || got == whole || len(test.a)+len(test.b) > 2*maxExcerpt)
+			}
+		})
+	}
+	is := is.New(t)
+	s := Scenario{Operations: []Operation{{Kind: "OWN", Parameters: []Parameter{{Type: ParamChoice, Values: []any{long, "a"}}}}}}
+	o := Scenario{Operations: []Operation{{Kind: "OWN", Parameters: []Parameter{{Type: ParamChoice, Values: []any{long, "b"}}}}}}
+	found := unlike(&Rollup{Scenario: &s}, &Rollup{Scenario: &o})
+	is.Equal(len(found), 1)
+	is.True(strings.HasSuffix(found[0].Base, `","a"]}]`) && len(found[0].Other) < 400)
 }
 
 func TestUnlike(t *testing.T) {

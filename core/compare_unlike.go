@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Unlikeness is something that was not the same in two runs.
@@ -20,6 +21,7 @@ type Unlikeness struct {
 func unlike(base, other *Rollup) (list []Unlikeness) {
 	add := func(what, a, b string) {
 		if a != b {
+			a, b = excerpts(a, b)
 			list = append(list, Unlikeness{what, a, b})
 		}
 	}
@@ -43,6 +45,44 @@ func unlike(base, other *Rollup) (list []Unlikeness) {
 	return list
 }
 
+// The bounds of what an Unlikeness shows of two texts, in bytes: how much, and how much
+// of it at most is before the first difference.
+const (
+	maxExcerpt  = 300
+	excerptLead = 60
+)
+
+// excerpts are two texts that differ, cut where they are long to where they do.
+func excerpts(a, b string) (string, string) {
+	if len(a) <= maxExcerpt && len(b) <= maxExcerpt {
+		return a, b
+	}
+	from := 0
+	for from < min(len(a), len(b)) && a[from] == b[from] {
+		from++
+	}
+	from = max(0, from-excerptLead)
+	for from > 0 && !utf8.RuneStart(a[from]) { // within a letter
+		from--
+	}
+	return excerpt(a, from), excerpt(b, from)
+}
+
+// excerpt is what stands in a text from a byte on; the text is as before up to there.
+func excerpt(text string, from int) string {
+	before, after, to := "", "", len(text)
+	if from > 0 {
+		before = "…"
+	}
+	if to-from > maxExcerpt {
+		to, after = from+maxExcerpt, "…"
+		for to > from+maxExcerpt-utf8.UTFMax && !utf8.RuneStart(text[to]) {
+			to--
+		}
+	}
+	return before + text[from:to] + after
+}
+
 // asked is what a scenario asks for, always the same facts in the same order.
 func asked(s *Scenario) []Fact {
 	load := &s.Load
@@ -55,18 +95,18 @@ func asked(s *Scenario) []Fact {
 		{"mode", load.Mode}, {"scaling", load.Scaling}, {"workers", strconv.Itoa(load.Workers)}, {"connections", strconv.Itoa(load.Connections)},
 		{"warmup", load.Warmup.String()}, {"duration", load.Duration.String()}, {"cooldown", load.Cooldown.String()},
 		{"operations", whole(load.Operations)}, {"think time", load.ThinkTime.String()}, {"seed", whole(load.Seed)},
-		{"rate", strconv.FormatFloat(load.Rate, 'g', -1, 64)}, {"arrivals", load.Arrivals}, {"max lateness", load.MaxLateness.String()}, {"ramp", rampOf(load.Ramp)},
+		{"rate", strconv.FormatFloat(load.Rate, 'g', -1, 64)}, {"arrivals", load.Arrivals}, {"max lateness", load.MaxLateness.String()}, {"ramp", rampText(load.Ramp)},
 		{"sampling", strconv.FormatFloat(load.Sampling, 'g', -1, 64) + " %"}, {"statement timeout", s.Limits.StatementTimeout.String()},
 	}
 }
 
-// rampOf is a ramp in a few words; none is nothing.
-func rampOf(r *Ramp) string {
+// rampText is a ramp as its scenario has it.
+func rampText(r *Ramp) string {
 	if r == nil {
-		return ""
+		return "none"
 	}
 	text, err := json.Marshal(r)
-	if err != nil { // a value that no template can have
+	if err != nil { // a number that no template can have
 		return err.Error()
 	}
 	return string(text)

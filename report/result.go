@@ -192,9 +192,17 @@ func (t *table) kind(k *core.KindMetrics, throughput float64) {
 func (t *table) statements(k *core.KindMetrics) {
 	for i := range k.Statements {
 		s := &k.Statements[i]
-		row := append([]string{"  " + Clean(s.Name), Count(s.Service.Count()), ""}, percentiles(&s.Service)...)
+		row := append([]string{"  " + statementName(s.Name), Count(s.Service.Count()), ""}, percentiles(&s.Service)...)
 		t.add(append(row, "")...)
 	}
+}
+
+// statementName is the name of a part as it is shown: most have a number for one.
+func statementName(name string) string {
+	if _, err := strconv.Atoi(name); err == nil {
+		return "statement " + name
+	}
+	return Clean(name)
 }
 
 // percentiles are p50, p95, p99, p99.9 and the maximum.

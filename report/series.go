@@ -126,13 +126,18 @@ func (s *Series) Add(rows []ports.RunInterval) {
 // ReadSeries reads the intervals of a run from its store, histograms and all.
 func ReadSeries(ctx context.Context, results ports.ResultStore, runID string) (*Series, error) {
 	s := &Series{Points: []Point{}}
-	return s, readPages(ctx, runID, results.Aggregates, offsetOfInterval, s.Add)
+	return s, readPages(ctx, runID, -1, results.Aggregates, offsetOfInterval, s.Add)
 }
 
 // ReadTotals reads the intervals of a run from its store in plain numbers, in order,
 // all of them.
-func ReadTotals(ctx context.Context, results ports.ResultStore, runID string) (list []ports.IntervalTotal, err error) {
-	err = readPages(ctx, runID, results.Totals, offsetOfTotal, func(page []ports.IntervalTotal) { list = append(list, page...) })
+func ReadTotals(ctx context.Context, results ports.ResultStore, runID string) ([]ports.IntervalTotal, error) {
+	return ReadTotalsAfter(ctx, results, runID, -1)
+}
+
+// ReadTotalsAfter is ReadTotals of those that end after an offset in seconds.
+func ReadTotalsAfter(ctx context.Context, results ports.ResultStore, runID string, after float64) (list []ports.IntervalTotal, err error) {
+	err = readPages(ctx, runID, after, results.Totals, offsetOfTotal, func(page []ports.IntervalTotal) { list = append(list, page...) })
 	return list, err
 }
 
@@ -141,8 +146,7 @@ const pageOfIntervals = 10_000
 
 // readPages reads rows page by page and gives them to take, so that histograms of a
 // long run are never held all at once. No page ends within an offset.
-func readPages[T any](ctx context.Context, runID string, read func(context.Context, string, float64) ([]T, error), offset func(*T) float64, take func([]T)) error {
-	after := -1.0
+func readPages[T any](ctx context.Context, runID string, after float64, read func(context.Context, string, float64) ([]T, error), offset func(*T) float64, take func([]T)) error {
 	for {
 		rows, err := read(ctx, runID, after)
 		if err != nil {

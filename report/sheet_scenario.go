@@ -33,7 +33,7 @@ func scenarioBlocks(s *core.Scenario) []block {
 		tags = append(tags, Clean(name)+"="+Clean(s.Tags[name]))
 	}
 	what := factsBlock(
-		core.Fact{Name: "template", Value: Clean(s.TemplateID)},
+		core.Fact{Name: "template", Value: templateText(s)},
 		core.Fact{Name: "tags", Value: strings.Join(tags, ", ")},
 		core.Fact{Name: "launcher", Value: Clean(s.Launcher)},
 		core.Fact{Name: "target", Value: Clean(s.Target.Kind)},
@@ -67,6 +67,15 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "budget", Value: Clean(s.Budget.String())},
 	)
 	return []block{what, tableBlock(mixTable(s.Operations))}
+}
+
+// templateText names the template; its id tells it from others that had the name.
+func templateText(s *core.Scenario) string {
+	text := Clean(s.Name)
+	if s.TemplateID != "" {
+		text = strings.TrimSpace(text + " (" + Clean(s.TemplateID) + ")")
+	}
+	return text
 }
 
 // offered is the rate of an open loop.

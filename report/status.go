@@ -21,7 +21,8 @@ type Status struct {
 	Interval *ports.RunInterval // the newest; nil before the first
 }
 
-// statusReach is how far back the newest interval is looked for, in seconds.
+// statusReach is how far back the newest interval is looked for at first, in seconds;
+// of a run that goes on, what is older is not news.
 const statusReach = 30
 
 // ReadStatus reads where a run stands, from the store alone, with its newest beats.
@@ -31,11 +32,7 @@ func ReadStatus(ctx context.Context, store ports.Store, record ports.RunRecord) 
 	if err != nil {
 		return Status{}, nil, err
 	}
-	after := 0.0
-	if !run.Origin.IsZero() && !run.Status.Terminal() {
-		after = max(0, now.Sub(run.Origin).Seconds()-statusReach)
-	}
-	intervals, err := store.Aggregates(ctx, run.ID, after)
+	intervals, err := newestIntervals(ctx, store, run, now)
 	if err != nil {
 		return Status{}, nil, err
 	}
@@ -44,6 +41,33 @@ func ReadStatus(ctx context.Context, store ports.Store, record ports.RunRecord) 
 		Run: run, Scenario: record.Scenario, Now: now, Workers: core.HealthOf(run, beats, now, interval),
 		Interval: newestWhole(intervals, interval.Seconds()/2),
 	}, beats, nil
+}
+
+// newestIntervals are the intervals at the end of a run: of the newest stretch of time
+// that has any. How far that lies back is not known of a run that has ended, whose
+// workers may have fallen silent long before.
+func newestIntervals(ctx context.Context, results ports.ResultStore, run core.Run, now time.Time) ([]ports.RunInterval, error) {
+	if run.Origin.IsZero() {
+		return nil, nil
+	}
+	if !run.GoneAt.IsZero() {
+		now = run.GoneAt
+	}
+	end := now.Sub(run.Origin).Seconds()
+	for reach := float64(statusReach); ; reach *= 4 {
+		after := max(end-reach, -1)
+		intervals, err := results.Aggregates(ctx, run.ID, after)
+		for len(intervals) == pageOfIntervals && err == nil { // what is older than the last page is not looked for
+			var more []ports.RunInterval
+			if more, err = results.Aggregates(ctx, run.ID, intervals[pageOfIntervals-1].Offset); len(more) == 0 {
+				break
+			}
+			intervals = more
+		}
+		if err != nil || len(intervals) > 0 || after < 0 || !run.Status.Terminal() {
+			return intervals, err
+		}
+	}
 }
 
 // newestWhole is the last interval that is long enough to show, or the last at all.

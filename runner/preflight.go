@@ -253,7 +253,11 @@ func (r *Runner) checkStatements(ctx context.Context, s core.Scenario) []core.Fi
 			}
 		}
 	}
-	if len(findings) == 0 {
+	switch {
+	case len(findings) > 0:
+	case count == 1:
+		findings = append(findings, ok("target.statement", "1 statement can be prepared"))
+	default:
 		findings = append(findings, ok("target.statement", "%d statements can be prepared", count))
 	}
 	return findings

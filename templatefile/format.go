@@ -19,7 +19,8 @@ import (
 
 // Format writes a template as canonical YAML: keys in the order of the type,
 // what is zero left out where it may be, text quoted only where it must be.
-// Parse reads it back as the same template. The error carries core.ErrInvalid:
+// Parse reads it back as the same template. (A whole number as a value of a parameter
+// is written without a fraction, and comes back as an int64.) The error carries core.ErrInvalid:
 // text that is not UTF-8, or a number that is not finite.
 func Format(t core.Template) ([]byte, error) {
 	var f formatter
@@ -139,6 +140,11 @@ func (f *formatter) key(s string) string {
 	return f.quote(s)
 }
 
+// exactInteger bounds the whole numbers that mean the same in a scenario, whether they
+// are written as such or not. Stored templates are JSON, which has no other numbers
+// than those with a fraction.
+const exactInteger = 1 << 53
+
 func (f *formatter) anything(v any, depth int) {
 	switch v := v.(type) {
 	case nil:
@@ -146,9 +152,13 @@ func (f *formatter) anything(v any, depth int) {
 	case string:
 		f.text(v, depth)
 	case float64:
+		if v == math.Trunc(v) && math.Abs(v) <= exactInteger {
+			f.anything(int64(v), depth)
+			return
+		}
 		written := f.number(v)
 		if !strings.ContainsAny(written, ".e") {
-			written += ".0" // it must not come back as a whole number
+			written += ".0" // as a whole number no scenario would take it
 		}
 		f.out.WriteString(" " + written + "\n")
 	case bool, int64, int:

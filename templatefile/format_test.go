@@ -1,6 +1,7 @@
 package templatefile_test
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -190,4 +191,26 @@ func TestFormatBounds(t *testing.T) {
 	is.Equal(set.Limits.Guardrails, core.TemplateGuardrails{CPU: 5})
 	_, err = templatefile.Set(plain, []string{"budget.operatoins=1000"})
 	is.True(strings.Contains(err.Error(), "budget.operatoins is no key of a template; did you mean budget.operations?"))
+}
+
+// A template that was stored, as JSON, is written with the numbers that it was made
+// with: a whole number has no fraction.
+func TestFormatStored(t *testing.T) {
+	is := is.New(t)
+	template := full()
+	template.Tags = nil // some are wrong on purpose
+	template.Mix[4].Parameters = []core.Parameter{
+		{Type: core.ParamLiteral, Value: int64(4_000_000)},
+		{Type: core.ParamChoice, Values: []any{int64(-3), 2.5, int64(9_007_199_254_740_992), 1e300}},
+	}
+	direct, err := templatefile.Format(template)
+	is.NoErr(err)
+	data, err := json.Marshal(template)
+	is.NoErr(err)
+	var stored core.Template
+	is.NoErr(json.Unmarshal(data, &stored))
+	text, err := templatefile.Format(stored)
+	is.NoErr(err)
+	is.Equal(string(text), string(direct))
+	is.True(strings.Contains(string(text), "value: 4000000\n"))
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -222,23 +222,29 @@ const intervalColumns = "RUN_ID, PHASE, INTERVAL_START, INTERVAL_SECONDS, ELAPSE
 // Aggregates returns aggregate intervals by offset; of one offset, by phase in
 // the order of a run.
 func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (list []ports.RunInterval, err error) {
-	query := "SELECT " + intervalColumns + ", WORKERS_HEALTHY, WORKERS_STALE, WORKERS_LOST FROM " + s.d.Table("METRICS_SNAPSHOTS") +
-		" WHERE RUN_ID = ? AND OFFSET_MICROS > ? ORDER BY OFFSET_MICROS, " + phaseOrder() + fmt.Sprintf(" LIMIT %d", maxAggregates)
 	err = s.wrap(ctx, "reading intervals of run "+runID, func() error {
-		var rows []intervalRow
-		if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), runID, micros(after)); err != nil {
-			return err
-		}
-		for i := range rows {
-			a, err := s.aggregate(&rows[i])
-			if err != nil {
-				return err
-			}
-			list = append(list, a)
-		}
-		return nil
+		list, err = s.intervals(ctx, runID, " AND OFFSET_MICROS > ?"+intervalOrder(maxAggregates), micros(after))
+		return err
 	})
+	inOrderOfPhases(list, func(i *ports.RunInterval) (float64, core.Phase) { return i.Offset, i.Phase })
 	return list, err
+}
+
+// intervals are those of a run that a condition holds of.
+func (s *Store) intervals(ctx context.Context, runID, condition string, args ...any) (list []ports.RunInterval, err error) {
+	query := "SELECT " + intervalColumns + ", WORKERS_HEALTHY, WORKERS_STALE, WORKERS_LOST FROM " + s.d.Table("METRICS_SNAPSHOTS") + " WHERE RUN_ID = ?" + condition
+	var rows []intervalRow
+	if err := sqlx.SelectContext(ctx, s.read, &rows, s.read.Rebind(query), append([]any{runID}, args...)...); err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		a, err := s.aggregate(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 func (s *Store) aggregate(r *intervalRow) (ports.RunInterval, error) {
@@ -250,13 +256,33 @@ func (s *Store) aggregate(r *intervalRow) (ports.RunInterval, error) {
 	return a, s.decode("kinds of an interval", r.Kinds, &a.Kinds)
 }
 
-func phaseOrder() string {
-	var b strings.Builder
-	b.WriteString("CASE PHASE")
-	for i, phase := range core.LoadPhases() {
-		fmt.Fprintf(&b, " WHEN '%s' THEN %d", phase, i)
+// intervalOrder is the order of the key of METRICS_SNAPSHOTS, so that nothing is
+// sorted; inOrderOfPhases does the rest.
+func intervalOrder(limit int) string {
+	return fmt.Sprintf(" ORDER BY OFFSET_MICROS, PHASE LIMIT %d", limit)
+}
+
+// inOrderOfPhases puts what ends at one offset into the order in which phases follow
+// upon each other in a run.
+func inOrderOfPhases[T any](list []T, key func(*T) (offset float64, phase core.Phase)) {
+	order := core.LoadPhases()
+	for from := 0; from < len(list); {
+		offset, _ := key(&list[from])
+		to := from + 1
+		for ; to < len(list); to++ {
+			if other, _ := key(&list[to]); other != offset {
+				break
+			}
+		}
+		if to-from > 1 {
+			slices.SortStableFunc(list[from:to], func(a, b T) int {
+				_, one := key(&a)
+				_, other := key(&b)
+				return slices.Index(order[:], one) - slices.Index(order[:], other)
+			})
+		}
+		from = to
 	}
-	return b.String() + " ELSE -1 END, PHASE"
 }
 
 // WorkerIntervals returns stored intervals of the workers of a run.

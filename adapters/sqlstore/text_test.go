@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -97,4 +98,45 @@ func TestWarmup(t *testing.T) {
 			is.Equal(end, tc.end)
 		})
 	}
+}
+
+// Errors are found in the JSON of kinds wherever it has them, and not where a name or
+// an error only reads like it.
+func TestFailuresIn(t *testing.T) {
+	is := is.New(t)
+	kinds := []core.KindMetrics{
+		{Kind: "failures", Failures: []core.ErrorCount{{Class: `"failures":[{`, Count: 2, Example: `a "failures": [] \`}, {Class: "busy", Count: 1}}},
+		{Kind: `\"failures":[{"class":"no"}]`},
+		{Kind: `x\`, Failures: []core.ErrorCount{{Class: "timeout", Count: 7}}},
+	}
+	kinds[0].Service.Record(time.Millisecond)
+	var want []core.ErrorCount
+	for _, k := range kinds {
+		want = append(want, k.Failures...)
+	}
+	plain, err := json.Marshal(kinds)
+	is.NoErr(err)
+	wide, err := json.MarshalIndent(kinds, "", "\t")
+	is.NoErr(err)
+	for _, text := range []string{string(plain), string(wide)} {
+		got, err := failuresIn(text)
+		is.NoErr(err)
+		is.Equal(got, want)
+	}
+	none, err := failuresIn(`[{"kind":"failures","failures":null}]`)
+	is.NoErr(err)
+	is.Equal(len(none), 0)
+	_, err = failuresIn(`[{"failures":[{"class":`)
+	is.True(err != nil) // cut short
+}
+
+func TestInOrderOfPhases(t *testing.T) {
+	is := is.New(t)
+	type at struct {
+		offset float64
+		phase  core.Phase
+	}
+	list := []at{{1, "OTHER"}, {1, core.Warmup}, {2, core.Cooldown}, {2, core.Measurement}, {2, core.Warmup}, {2, "ANOTHER"}, {3, core.Cooldown}}
+	inOrderOfPhases(list, func(a *at) (float64, core.Phase) { return a.offset, a.phase })
+	is.Equal(list, []at{{1, "OTHER"}, {1, core.Warmup}, {2, "ANOTHER"}, {2, core.Warmup}, {2, core.Measurement}, {2, core.Cooldown}, {3, core.Cooldown}})
 }

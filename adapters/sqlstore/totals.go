@@ -3,8 +3,10 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,10 +17,12 @@ import (
 // totalRow reads back the plain columns of METRICS_SNAPSHOTS.
 type totalRow struct {
 	intervalRow
-	done, errors            int64
-	perSecond               float64
+	done, errors            count
+	length, offset          number
+	perSecond, cpu, memory  number
 	avg, p50, p95, p99, max length
-	sharing                 sql.NullInt64 // how many end at its offset; NULL: it alone
+	connections, target     count
+	healthy, stale, lost    count
 }
 
 // totalColumn is a column and where it is read to.
@@ -27,16 +31,49 @@ type totalColumn struct {
 	into any
 }
 
-// columns are all that is read of a row, in order.
+// columns are all that is read of a row, in order. Of the kinds are read those of
+// intervals that have no length, whose rate says nothing, and those that have errors,
+// for their classes.
 func (r *totalRow) columns() []totalColumn {
 	return []totalColumn{
-		{"PHASE", &r.Phase}, {"INTERVAL_START", &r.Start}, {"INTERVAL_SECONDS", &r.Seconds}, {"ELAPSED_SECONDS", &r.Offset},
+		{"PHASE", &r.Phase}, {"INTERVAL_START", &r.Start}, {"INTERVAL_SECONDS", &r.length}, {"ELAPSED_SECONDS", &r.offset},
 		{"TOTAL_QUERIES", &r.done}, {"ERROR_COUNT", &r.errors}, {"QPS", &r.perSecond},
 		{"AVG_LATENCY_MS", &r.avg}, {"P50_LATENCY_MS", &r.p50}, {"P95_LATENCY_MS", &r.p95}, {"P99_LATENCY_MS", &r.p99}, {"MAX_LATENCY_MS", &r.max},
-		{"ACTIVE_CONNECTIONS", &r.Connections}, {"TARGET_CONNECTIONS", &r.Target}, {"CPU_PERCENT", &r.CPU}, {"MEMORY_PERCENT", &r.Memory},
-		{"WORKERS_HEALTHY", &r.Healthy}, {"WORKERS_STALE", &r.Stale}, {"WORKERS_LOST", &r.Lost}, {"SHARING", &r.sharing},
-		{"CASE WHEN ERROR_COUNT > 0 OR INTERVAL_SECONDS <= 0 OR SHARING > 1 THEN KINDS END", &r.Kinds},
+		{"ACTIVE_CONNECTIONS", &r.connections}, {"TARGET_CONNECTIONS", &r.target}, {"CPU_PERCENT", &r.cpu}, {"MEMORY_PERCENT", &r.memory},
+		{"WORKERS_HEALTHY", &r.healthy}, {"WORKERS_STALE", &r.stale}, {"WORKERS_LOST", &r.lost},
+		{"CASE WHEN ERROR_COUNT > 0 OR INTERVAL_SECONDS <= 0 THEN KINDS END", &r.Kinds},
 	}
+}
+
+// number and count are what a column of numbers is read to. What drivers return most
+// of the time is taken as it is: there are twenty of them in each of thousands of rows.
+type (
+	number float64
+	count  int64
+)
+
+// Scan reads a number.
+func (n *number) Scan(src any) error {
+	if v, ok := src.(float64); ok {
+		*n = number(v)
+		return nil
+	}
+	var v sql.Null[float64]
+	err := v.Scan(src)
+	*n = number(v.V)
+	return err
+}
+
+// Scan reads a whole number.
+func (c *count) Scan(src any) error {
+	if v, ok := src.(int64); ok {
+		*c = count(v)
+		return nil
+	}
+	var v sql.Null[int64]
+	err := v.Scan(src)
+	*c = count(v.V)
+	return err
 }
 
 // length is a duration as it is read back: from milliseconds, zero for NULL.
@@ -44,77 +81,140 @@ type length struct{ time.Duration }
 
 // Scan reads NULL or a number.
 func (l *length) Scan(src any) error {
-	var ms sql.NullFloat64
+	var ms number
 	err := ms.Scan(src)
-	l.Duration = time.Duration(math.Round(ms.Float64 * float64(time.Millisecond)))
+	l.Duration = time.Duration(math.Round(float64(ms) * float64(time.Millisecond)))
 	return err
 }
 
-// Totals returns what Aggregates does, in plain numbers. Of the kinds it reads those
-// of intervals that share their offset, and of those that have no length, whose
-// rate says nothing; and those that have errors, for their classes.
+// Totals returns what Aggregates does, in plain numbers. What shares its offset is
+// read again, with its kinds: that is a handful of intervals in a run, where one phase
+// follows upon another.
 func (s *Store) Totals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
+	err = s.wrap(ctx, "reading totals of run "+runID, func() error {
+		if list, err = s.plainTotals(ctx, runID, after); err != nil {
+			return err
+		}
+		return s.sharedTotals(ctx, runID, list)
+	})
+	if err != nil {
+		return nil, err
+	}
+	inOrderOfPhases(list, func(t *ports.IntervalTotal) (float64, core.Phase) { return t.Offset, t.Phase })
+	return list[:min(len(list), maxAggregates)], nil
+}
+
+// plainTotals are those of one page of intervals, and of the one behind it: the last
+// one may share its offset with that.
+func (s *Store) plainTotals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
 	r := totalRow{intervalRow: intervalRow{RunID: runID}}
 	var names []string
 	var into []any
 	for _, c := range r.columns() {
 		names, into = append(names, c.sql), append(into, c.into)
 	}
-	t := s.d.Table("METRICS_SNAPSHOTS")
-	query := s.read.Rebind("SELECT " + strings.Join(names, ", ") + " FROM " + t + " AS one LEFT JOIN (SELECT OFFSET_MICROS AS SHARED, COUNT(*) AS SHARING FROM " + t +
-		" WHERE RUN_ID = ? AND OFFSET_MICROS > ? GROUP BY OFFSET_MICROS HAVING COUNT(*) > 1) AS several ON SHARED = OFFSET_MICROS" +
-		" WHERE RUN_ID = ? AND OFFSET_MICROS > ? ORDER BY OFFSET_MICROS, " + phaseOrder() + fmt.Sprintf(" LIMIT %d", maxAggregates))
-	err = s.wrap(ctx, "reading totals of run "+runID, func() error {
-		rows, err := s.read.QueryContext(ctx, query, runID, micros(after), runID, micros(after))
+	query := "SELECT " + strings.Join(names, ", ") + " FROM " + s.d.Table("METRICS_SNAPSHOTS") + " WHERE RUN_ID = ? AND OFFSET_MICROS > ?" + intervalOrder(maxAggregates+1)
+	rows, err := s.read.QueryContext(ctx, s.read.Rebind(query), runID, micros(after))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		total, err := s.total(&r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, total)
+	}
+	return list, rows.Err()
+}
+
+// offsetsAtOnce is how many offsets one statement names.
+const offsetsAtOnce = 200
+
+// sharedTotals gives those that share their offset their kinds, and what follows from
+// them.
+func (s *Store) sharedTotals(ctx context.Context, runID string, list []ports.IntervalTotal) error {
+	var shared []any
+	for i := range list {
+		if i > 0 && list[i].Offset == list[i-1].Offset && (len(shared) == 0 || shared[len(shared)-1] != micros(list[i].Offset)) {
+			shared = append(shared, micros(list[i].Offset))
+		}
+	}
+	known := map[int64][]ports.RunInterval{}
+	for some := range slices.Chunk(shared, offsetsAtOnce) {
+		intervals, err := s.intervals(ctx, runID, " AND OFFSET_MICROS IN (?"+strings.Repeat(", ?", len(some)-1)+")", some...)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		list = nil
-		for rows.Next() {
-			if err := rows.Scan(into...); err != nil {
-				return err
-			}
-			total, err := s.total(&r)
-			if err != nil {
-				return err
-			}
-			list = append(list, total)
+		for _, a := range intervals {
+			known[micros(a.Offset)] = append(known[micros(a.Offset)], a)
 		}
-		return rows.Err()
-	})
-	return list, err
+	}
+	for i := range list {
+		for _, a := range known[micros(list[i].Offset)] {
+			if a.Phase == list[i].Phase {
+				list[i] = a.Total()
+				list[i].Kinds = a.Kinds
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Store) total(r *totalRow) (ports.IntervalTotal, error) {
-	if r.sharing.Valid || r.Seconds <= 0 {
+	r.Seconds, r.Offset = float64(r.length), float64(r.offset)
+	r.Connections, r.Target, r.CPU, r.Memory = int(r.connections), int(r.target), float64(r.cpu), float64(r.memory)
+	r.Healthy, r.Stale, r.Lost = int(r.healthy), int(r.stale), int(r.lost)
+	if r.Seconds <= 0 {
 		a, err := s.aggregate(&r.intervalRow)
 		if err != nil {
 			return ports.IntervalTotal{}, err
 		}
-		t := a.Total()
-		if r.sharing.Valid {
-			t.Kinds = a.Kinds
-		}
-		return t, nil
+		return a.Total(), nil
 	}
 	t := ports.IntervalTotal{
 		RunID: r.RunID, Phase: r.Phase, Offset: r.Offset, Start: r.Start.Time, Seconds: r.Seconds,
-		Done: uint64(r.done), OK: uint64(math.Round(r.perSecond * r.Seconds)), Errors: uint64(r.errors),
+		Done: uint64(r.done), OK: uint64(math.Round(float64(r.perSecond) * r.Seconds)), Errors: uint64(r.errors),
 		Latency:     ports.Latency{Avg: r.avg.Duration, P50: r.p50.Duration, P95: r.p95.Duration, P99: r.p99.Duration, Max: r.max.Duration},
 		Connections: r.Connections, Target: r.Target, CPU: r.CPU, Memory: r.Memory, Healthy: r.Healthy, Stale: r.Stale, Lost: r.Lost,
 	}
-	if r.errors == 0 {
+	if r.errors == 0 || r.Kinds == nil {
 		return t, nil
 	}
-	var kinds []struct { // all but the histograms
-		Failures []core.ErrorCount `json:"failures"`
+	failures, err := failuresIn(*r.Kinds)
+	if err != nil {
+		return t, fmt.Errorf("%w: %s: the stored kinds of an interval cannot be read: %w", core.ErrInternal, s.d.Name, err)
 	}
-	err := s.decode("kinds of an interval", r.Kinds, &kinds)
-	for _, k := range kinds {
-		for _, f := range k.Failures {
-			t.Failures = core.AddError(t.Failures, f)
+	for _, f := range failures {
+		t.Failures = core.AddError(t.Failures, f)
+	}
+	return t, nil
+}
+
+// failuresIn are the errors of all kinds in their JSON. Histograms make nearly all of
+// that text, so what is no error is not parsed: a quote within a string has a backslash
+// before it, and what begins with a bare one and ends with a colon is a key.
+func failuresIn(kinds string) (list []core.ErrorCount, err error) {
+	const key = `"failures"`
+	for {
+		at := strings.Index(kinds, key)
+		if at < 0 {
+			return list, nil
 		}
+		escaped := at > 0 && kinds[at-1] == '\\'
+		kinds = kinds[at+len(key):]
+		value, isKey := strings.CutPrefix(strings.TrimLeft(kinds, " \t\r\n"), ":")
+		if escaped || !isKey {
+			continue
+		}
+		var some []core.ErrorCount
+		if err := json.NewDecoder(strings.NewReader(value)).Decode(&some); err != nil {
+			return list, err
+		}
+		list = append(list, some...)
 	}
-	return t, err
 }

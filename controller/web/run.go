@@ -34,11 +34,40 @@ type livePage struct {
 	Classes    []client.ErrorClass
 	Errors     uint64
 	Logs       []client.LogLine
+	Driver     string // that nobody drives it, and what of that
 	Startable  bool
 	Stoppable  bool
 	Connection int // over all workers, now
 	Target     int
 	Healthy    int
+}
+
+// What the page says of a run that nobody drives.
+const (
+	waitsText = "No orchestrator has taken this run up yet. It begins as soon as one does that has its launcher: benchfleet orchestrator, or a controller that drives runs."
+	leftText  = "Nobody drives this run now: an orchestrator takes it over as soon as it can."
+	// takeUpWait is how long one that was just started may take to be taken up.
+	takeUpWait = 3 * time.Second
+)
+
+// Waits and Left are for the script, which goes on from the first paint.
+func (livePage) Waits() string { return waitsText }
+
+// Left is what Waits is, of a run whose owner is gone.
+func (livePage) Left() string { return leftText }
+
+// driverOf says that nobody drives a run, if so.
+func driverOf(state client.RunState) string {
+	switch {
+	case state.EndedAt != nil || state.OwnerAlive:
+		return ""
+	case state.Owner != "":
+		return leftText
+	case state.StartedAt != nil && state.Now.Sub(*state.StartedAt) > takeUpWait:
+		return waitsText
+	default:
+		return ""
+	}
 }
 
 // showRun is the page of a run, which watches it while it goes on.
@@ -96,7 +125,7 @@ func (s *site) live(ctx context.Context, run client.Run) (livePage, error) {
 	for i := range p.Charts {
 		p.Charts[i].Empty = "nothing is measured yet"
 	}
-	p.Logs = p.Frame.Logs
+	p.Logs, p.Driver = p.Frame.Logs, driverOf(state)
 	p.Startable = state.Status == core.Prepared && state.StartedAt == nil
 	p.Stoppable = !state.Status.Terminal()
 	for _, w := range p.Frame.Workers {

@@ -220,7 +220,8 @@ func lineClass(s *Series) string {
 // point that stands alone.
 func (d *drawing) line(s *Series) {
 	points := reduce(s.Points, func(p Point) int { return int(d.px(p.X) / columnWidth) })
-	var path, dots strings.Builder
+	var path []byte
+	var dots strings.Builder
 	for i := 0; i < len(points); i++ {
 		if math.IsNaN(points[i].Y) {
 			continue
@@ -234,21 +235,35 @@ func (d *drawing) line(s *Series) {
 			continue
 		}
 		for j, p := range points[from : i+1] {
-			letter := "L"
+			letter := byte('L')
 			if j == 0 {
-				letter = "M"
+				letter = 'M'
 			}
-			path.WriteString(letter + num(d.px(p.X)) + " " + num(d.py(p.Y)))
+			path = appendNum(append(path, letter), d.px(p.X))
+			path = appendNum(append(path, ' '), d.py(p.Y))
 		}
 	}
-	if path.Len() > 0 {
-		d.printf(`<path class="%s" d="%s"/>`, lineClass(s), path.String())
+	if len(path) > 0 {
+		d.printf(`<path class="%s" d="%s"/>`, lineClass(s), path)
 	}
 	d.WriteString(dots.String())
 }
 
 // num is a place in the drawing, to a tenth of a pixel.
-func num(v float64) string { return trimmed(math.Round(v*10)/10, 1) }
+func num(v float64) string { return string(appendNum(nil, v)) }
+
+// appendNum is num for the many places of a line.
+func appendNum(to []byte, v float64) []byte {
+	tenths := int64(math.Round(v * 10))
+	if tenths < 0 {
+		to, tenths = append(to, '-'), -tenths
+	}
+	to = strconv.AppendInt(to, tenths/10, 10)
+	if rest := tenths % 10; rest != 0 {
+		to = append(to, '.', byte('0'+rest))
+	}
+	return to
+}
 
 // textWidth is about how wide a text is drawn, rather more than less: fonts differ.
 func textWidth(s string) float64 {

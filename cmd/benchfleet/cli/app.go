@@ -104,6 +104,10 @@ BENCHFLEET_ENDPOINT_<NAME>_FILE names, or from --endpoint.
 		if errors.As(err, &invalid) {
 			err = fmt.Errorf("--%s is %q; allowed: %s", invalid.GetFlag().Name, invalid.GetValue(), allowedFor(invalid.GetFlag()))
 		}
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+			err = unknownFlag(cmd, unknown.GetSpecifiedName(), err)
+		}
 		return usage("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // noArguments and exactly refuse stray or missing arguments with a usage error.
@@ -76,4 +77,18 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		text += "; allowed: " + strings.Join(names, ", ")
 	}
 	return usage("%s", text)
+}
+
+// unknownFlag names the flag that was probably meant.
+func unknownFlag(cmd *cobra.Command, name string, err error) error {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near, ok := core.Nearest(name, names); ok {
+		return fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
 }

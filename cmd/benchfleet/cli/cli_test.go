@@ -62,7 +62,17 @@ func TestUsage(t *testing.T) {
 		{args: "run a b", says: []string{"TEMPLATE", `"b" is too much`}},
 		{args: "run ''", says: []string{"TEMPLATE is empty"}},
 		{args: "runs x", says: []string{"takes no argument", `"x"`}},
-		{args: "run oltp --wrokers 3", says: []string{"unknown flag: --wrokers", "--help"}},
+		{args: "run oltp --wrokers 3", says: []string{"unknown flag: --wrokers", "did you mean --workers?", "--help"}},
+		{args: "run oltp --outptu json", says: []string{"unknown flag: --outptu", "did you mean --output?"}}, // of every command
+		{args: "run oltp --zzzzzzzz", says: []string{"unknown flag: --zzzzzzzz\n", "--help"}},
+		{args: "run oltp -x", says: []string{"unknown shorthand flag: 'x' in -x", "--help"}},
+		// Before a store is looked for:
+		{args: "run oltp --rate abc --dir nowhere", says: []string{"--rate", `"abc"`, "a number"}},
+		{args: "preflight oltp --duration 10 --store snowflake:nobody@nowhere.invalid/d", says: []string{"--duration", "a duration with a unit"}},
+		{args: "run oltp --operations 0 --dir nowhere", says: []string{"--operations", "above 0"}},
+		{args: "run oltp --set load.conections=3 --dir nowhere", says: []string{"load.conections", "load.connections"}},
+		{args: "run oltp --set x --dir nowhere", says: []string{"KEY=VALUE"}},
+		{args: "run oltp --dir nowhere", env: "BENCHFLEET_RATE=abc", says: []string{"--rate", `"abc"`}},
 		{args: "runs --limit 0", says: []string{"--limit is 0", "1 to 1000"}},
 		{args: "runs --limit 1001", says: []string{"1 to 1000"}},
 		{args: "runs --limit abc", says: []string{`--limit is "abc"`, "a whole number", "runs --help"}},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -30,6 +31,9 @@ func (f *farRun) observe(frame client.Frame) []runner.Observation {
 	workers := make([]core.WorkerHealth, len(frame.Workers))
 	for i := range frame.Workers {
 		workers[i] = healthOf(&frame.Workers[i])
+		if h := &workers[i]; i < len(f.shown.Workers) && f.shown.Workers[i].ID == h.ID { // a frame does not repeat them
+			h.LastError, h.Ending = cmp.Or(h.LastError, f.shown.Workers[i].LastError), cmp.Or(h.Ending, f.shown.Workers[i].Ending)
+		}
 		if i < len(run.Workers) {
 			run.Workers[i].Life, run.Workers[i].State, run.Workers[i].Message = workers[i].Life, workers[i].State, workers[i].LastError
 		}

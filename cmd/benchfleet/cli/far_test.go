@@ -58,3 +58,20 @@ func TestFarRunFrames(t *testing.T) {
 	is.Equal(later[0].Run.Rung, core.Drain)
 	is.Equal(later[0].Run.ClimbedAt, at)
 }
+
+// What a worker said last is shown until it says something else: frames tell it once.
+func TestFarRunKeepsLastWords(t *testing.T) {
+	is := is.New(t)
+	far := &farRun{scenario: core.Scenario{Name: "oltp", Load: core.ScenarioLoad{Workers: 2, Connections: 4}}}
+	observe := func(workers ...client.Worker) []core.WorkerHealth {
+		return far.observe(client.Frame{Run: client.RunState{ID: "run", Status: core.Running}, Workers: workers})[0].Workers
+	}
+	observe(client.Worker{ID: "worker-0", LastError: "locked"}, client.Worker{ID: "worker-1"})
+	is.Equal(observe(client.Worker{ID: "worker-0"}, client.Worker{ID: "worker-1"})[0].LastError, "locked")
+	shown := observe(client.Worker{ID: "worker-0", LastError: "busy"}, client.Worker{ID: "worker-1", Ending: "killed"})
+	is.Equal(shown[0].LastError, "busy")
+	shown = observe(client.Worker{ID: "worker-0"}, client.Worker{ID: "worker-1"})
+	is.Equal(shown[0].LastError, "busy")
+	is.Equal(shown[1].LastError, "")
+	is.Equal(shown[1].Ending, "killed")
+}

@@ -135,7 +135,9 @@ func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Comman
 	if cmd.Flags().Changed("launcher") {
 		n.Launcher = cmd.Flags().Lookup("launcher").Value.String()
 	}
-	run, err := c.CreateRun(ctx, n, randomHex(16)) // so that a call that is lost can be made again
+	// With a key, so that a call that is lost can be made again; it begins as ids do, and
+	// so does the id that is made of it.
+	run, err := c.CreateRun(ctx, n, NewRunID()+randomHex(10))
 	if core.CodeOf(err) == core.Unavailable && ctx.Err() == nil {
 		return fmt.Errorf("%w; whether the run was made is not known: benchfleet runs --controller %s", err, a.controller)
 	}

@@ -45,6 +45,20 @@ func (o *overrides) add(cmd *cobra.Command) {
 	}
 	o.flags.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE` changes one field of the template, like load.think_time=5ms; repeatable")
 	o.flags.StringVar(&o.launcher, "launcher", "local", launcherHelp)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
+}
+
+// check refuses what fits no template, before one is looked for. Whether there is an
+// element of a list to change, only the template tells.
+func (o *overrides) check() error {
+	any := overrides{flags: o.flags}
+	for _, assignment := range o.set {
+		if key, _, _ := strings.Cut(assignment, "="); !strings.Contains(key, "[") {
+			any.set = append(any.set, assignment)
+		}
+	}
+	_, err := any.apply(core.Template{})
+	return err
 }
 
 // apply changes the template. --operations alone bounds the run by operations

@@ -31,6 +31,7 @@
   // ---- the course: intervals by their end, each with a row for each phase
   const slots = new Map(), classes = new Map();
   let known = -1; // up to here classes were counted by the server
+  let whole = false; // the course is read; until then the charts stay as the server drew them
   async function readCourse() {
     const answer = await fetch(root.dataset.points);
     if (!answer.ok) throw new Error(answer.statusText);
@@ -83,13 +84,14 @@
     const now = newest.seconds > 0 ? newest.ok / newest.seconds : 0;
     set($("f-rate"), rate(now) + " op/s");
     for (const q in lines) set($("f-" + q), newest.ok > 0 ? millis(newest[q]) : "–");
+    showClasses();
+    if (!whole) return;
     const figure = (id) => root.querySelector(`[data-chart="${id}"] figure`);
     Charts.update(figure("throughput"), { summary: "Successful operations per second in each interval. Newest: " + rate(now) + ".", y: { label: "operations per second", unit: "rate" }, bands, series: [{ name: "op/s", tone: 0, points: rates }] });
     Charts.update(figure("latency"), {
       summary: `Percentiles of latency in each interval. Newest: p50 ${millis(newest.p50)}, p95 ${millis(newest.p95)}, p99 ${millis(newest.p99)}.`,
       y: { label: "latency", unit: "latency", automatic: true }, bands, series: Object.keys(lines).map((name, tone) => ({ name, tone, points: lines[name] })),
     });
-    showClasses();
   }
   function showClasses() {
     const list = [...classes].filter(([, c]) => c.count > 0).sort((a, b) => b[1].count - a[1].count);
@@ -123,7 +125,7 @@
       button.disabled = Boolean(state.check_at);
       button.textContent = state.check_at ? "Checking…" : "Check";
     }
-    if ($("stop")) $("stop").hidden = Boolean(state.end);
+    if ($("stop")) $("stop").hidden = Boolean(state.ended_at);
     const ending = $("ending");
     ending.hidden = !state.stop_at;
     if (state.stop_at) {
@@ -132,8 +134,15 @@
       if (state.rung) text += " · " + state.rung;
       set(ending, text);
     }
-    $("driver").hidden = !state.owner || state.owner_alive || state.end;
+    showDriver();
     showPhases();
+  }
+  // showDriver says that nobody drives the run: nobody any more, or after a moment not
+  // even at first.
+  function showDriver() {
+    const waits = !state.owner && state.started_at && time(state.now) - time(state.started_at) > 3000;
+    $("driver").hidden = Boolean(state.ended_at) || !(waits || state.owner && !state.owner_alive);
+    set($("driver"), waits ? root.dataset.waits : root.dataset.left);
   }
   function phaseNow() {
     if (!state.started_at) return "";
@@ -300,7 +309,8 @@
   }
   // Lists begin at their end, where the newest is.
   for (const id of ["event-list", "log-list"]) $(id).scrollTop = $(id).scrollHeight;
-  readCourse().then(drawCharts, () => {}).finally(connect);
+  const begin = () => readCourse().then(() => { whole = true; drawCharts(); }, () => { setTimeout(begin, 3000); });
+  begin().finally(connect);
   setInterval(() => { if (state) showPhases(); }, 500);
   window.addEventListener("pagehide", () => source?.close());
   window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
