@@ -79,7 +79,7 @@ func driveSimulated(b *testing.B, kind, id string, workers int) []tick {
 	must(b, err)
 	t := lookupTemplate(workers, 1, simulatedLength)
 	t.Target = core.TemplateTarget{Kind: "memory", Endpoint: "local"}
-	t.Mix = append(t.Mix, core.TemplateOp{Kind: core.Update, Weight: 100})
+	t.Mix = []core.TemplateOp{{Kind: core.PointLookup, Weight: 50}, {Kind: core.Update, Weight: 50}}
 	t.Limits.StartTimeout = core.Duration(5 * time.Minute)
 	s, err := t.Resolve(core.Resolution{Launcher: "memory"})
 	must(b, err)
