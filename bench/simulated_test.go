@@ -5,6 +5,8 @@ package bench
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -17,7 +19,6 @@ var simulatedBuild = core.Build{ID: "bench", GoVersion: "go1"}
 type simulated struct {
 	store    ports.Store
 	beat     core.Beat
-	random   core.Rand
 	grid     int64 // interval that was cut last
 	sequence int64
 }
@@ -28,7 +29,7 @@ const simulatedPace = time.Second
 
 // simulate is the life of a simulated worker.
 func simulate(ctx context.Context, store ports.Store, spec ports.WorkerSpec) (int, string) {
-	w := &simulated{store: store, random: core.NewRand(1, 2, uint64(spec.GroupID)), beat: core.Beat{
+	w := &simulated{store: store, beat: core.Beat{
 		Key: spec.Key, GroupID: spec.GroupID, Connections: 1, Target: 1, Build: simulatedBuild,
 	}}
 	// Workers of a fleet do not beat all at once.
@@ -79,26 +80,29 @@ func (w *simulated) cut(c core.Control) {
 	}
 }
 
-// The operations of a second, and how they spread.
+// The operations of each kind in a second, and how their latencies spread.
 const (
 	simulatedOps    = 500
 	simulatedSpread = 0.6
 )
 
-// measure adds one interval that began at a time.
-func (w *simulated) measure(start time.Time) {
+// simulatedKinds are what every simulated worker measures in every second: made once,
+// since it is the orchestrator that is measured. Nobody may change them.
+var simulatedKinds = sync.OnceValue(func() []core.KindMetrics {
+	random := rand.New(rand.NewPCG(1, 2))
 	kind := func(name, access string) core.KindMetrics {
 		k := core.KindMetrics{Kind: name, Access: access, Counts: core.Counts{Scheduled: simulatedOps, Started: simulatedOps, OK: simulatedOps, Rows: simulatedOps}}
 		for range simulatedOps {
-			normal := -6.0 // of twelve uniform numbers
-			for range 12 {
-				normal += float64(w.random.Uint64()>>11) / (1 << 53)
-			}
-			k.Service.Record(time.Duration(math.Exp(simulatedSpread*normal) * float64(time.Millisecond)))
+			k.Service.Record(time.Duration(math.Exp(simulatedSpread*random.NormFloat64()) * float64(time.Millisecond)))
 		}
 		return k
 	}
-	kinds := []core.KindMetrics{kind(core.PointLookup, core.AccessRead), kind(core.Update, core.AccessWrite)}
+	return []core.KindMetrics{kind(core.PointLookup, core.AccessRead), kind(core.Update, core.AccessWrite)}
+})
+
+// measure adds one interval that began at a time.
+func (w *simulated) measure(start time.Time) {
+	kinds := simulatedKinds()
 	r := &w.beat.Report
 	r.Phases = append([]core.PhaseMetrics(nil), r.Phases...) // the old ones may still be read
 	p := r.PhaseOf(core.Measurement)
