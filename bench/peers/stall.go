@@ -121,7 +121,9 @@ func (p *proxy) close() error {
 	p.mu.Lock()
 	p.closed = true
 	for conn := range p.open {
-		err = errors.Join(err, conn.Close())
+		if problem := conn.Close(); !errors.Is(problem, net.ErrClosed) {
+			err = errors.Join(err, problem)
+		}
 	}
 	p.mu.Unlock()
 	p.handling.Wait()
