@@ -51,11 +51,16 @@ func (r Run) owedTo(i int) Command {
 	}
 }
 
-// newlyOwed is what is in after and was not in before.
+// newlyOwed is what is in after and was not in before. Both name the same commands in
+// the same order, so each is looked for behind the one before it first: with a
+// thousand workers everything else would be a million comparisons for each fact.
 func newlyOwed(before, after []Command) []Command {
 	var cmds []Command
+	next := 0
 	for _, c := range after {
-		if !slices.Contains(before, c) {
+		if at := slices.Index(before[next:], c); at >= 0 {
+			next += at + 1
+		} else if !slices.Contains(before[:next], c) {
 			cmds = append(cmds, c)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -21,6 +22,9 @@ type statement struct {
 	values [][]byte // one for each parameter, of the execution at hand
 	forms  []int16  // their formats
 	shown  []int16  // formats of the result's columns
+
+	message pgproto3.Bind // of the three above
+	run     pgproto3.Execute
 }
 
 func newStatement(parsed *pgconn.StatementDescription) statement {
@@ -33,6 +37,7 @@ func newStatement(parsed *pgconn.StatementDescription) statement {
 			st.shown[i] = pgtype.BinaryFormatCode
 		}
 	}
+	st.message = pgproto3.Bind{PreparedStatement: parsed.Name, ParameterFormatCodes: st.forms, Parameters: st.values, ResultFormatCodes: st.shown}
 	return st
 }
 

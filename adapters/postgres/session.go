@@ -19,6 +19,7 @@ import (
 type session struct {
 	id         string
 	conn       *pgconn.PgConn
+	wire       wire // what of it operations use
 	statements []statement
 	buffer     []byte // of values, reused; never nil, which would make an empty text a null
 	closed     bool
@@ -31,7 +32,7 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn.PgConn(), buffer: make([]byte, 0, 256)}
+	s := &session{conn: conn.PgConn(), wire: wire{conn: conn.PgConn()}, buffer: make([]byte, 0, 256)}
 	if err := s.prepareAll(ctx, options, t.pooled); err != nil {
 		closeConn(s.conn)
 		return nil, err
@@ -107,24 +108,34 @@ func (s *session) Exec(ctx context.Context, number int, args []any) (int64, erro
 		return 0, s.leave(ctx, err)
 	}
 	s.buffer = buffer
+	rows, changed, err := s.run(ctx, st)
+	if err != nil {
+		return 0, s.leave(ctx, s.fail(ctx, "executing a statement", err))
+	}
+	if len(st.parsed.Fields) == 0 {
+		rows = changed
+	}
+	return rows, nil
+}
+
+// run executes a statement with the values that it holds: by the wire, or by pgconn
+// where it is parsed anew, or has much to send.
+func (s *session) run(ctx context.Context, st *statement) (rows, changed int64, err error) {
+	if st.parsed.Name != "" && len(s.buffer) <= maxPlainSend {
+		rows, err = s.wire.execute(ctx, st)
+		return rows, affected(s.wire.tag), err
+	}
 	var result *pgconn.ResultReader
 	if st.parsed.Name == "" {
 		result = s.conn.ExecParams(ctx, st.parsed.SQL, st.values, st.parsed.ParamOIDs, st.forms, st.shown)
 	} else {
 		result = s.conn.ExecStatement(ctx, st.parsed, st.values, st.forms, st.shown)
 	}
-	rows := int64(0)
 	for query := len(st.parsed.Fields) > 0; query && result.NextRow(); {
 		rows++
 	}
 	tag, err := result.Close()
-	if err != nil {
-		return 0, s.leave(ctx, s.fail(ctx, "executing a statement", err))
-	}
-	if len(st.parsed.Fields) == 0 {
-		rows = tag.RowsAffected()
-	}
-	return rows, nil
+	return rows, tag.RowsAffected(), err
 }
 
 // fail gives an error its code.
@@ -155,15 +166,10 @@ func (s *session) call(ctx context.Context, text string) (done string, err error
 	if s.conn.IsClosed() {
 		return "", fmt.Errorf("%w: postgres: session %s is closed", core.ErrUnavailable, s.id)
 	}
-	results := s.conn.Exec(ctx, text)
-	for results.NextResult() {
-		tag, _ := results.ResultReader().Close() // Close has the error too
-		done = tag.String()
-	}
-	if err := results.Close(); err != nil {
+	if err := s.wire.query(ctx, text); err != nil {
 		return "", s.fail(ctx, text, err)
 	}
-	return done, nil
+	return string(s.wire.tag), nil
 }
 
 // Begin begins a transaction. Errors: Refused inside one.
@@ -215,6 +221,7 @@ func (s *session) Rollback(ctx context.Context) error {
 func (s *session) Close() error {
 	if !s.closed {
 		s.closed = true
+		s.wire.close()
 		closeConn(s.conn)
 	}
 	return nil

@@ -1,0 +1,216 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"time"
+)
+
+// What a measurement must have for its figures to be those that are promised.
+const (
+	promisedRounds   = 10
+	promisedDuration = 30 * time.Second
+	maxHalfWidth     = 0.05
+	quietLoad        = 0.5 // of the load average before a sample, by processor
+)
+
+// The markers between which the tables stand in a file.
+const (
+	beginMark = "<!-- peers: begin -->"
+	endMark   = "<!-- peers: end -->"
+)
+
+// tables are the tables of all cases that have a whole round.
+func tables(s setting, samples []sample, b *bed) string {
+	r := &writer{setting: s, samples: samples}
+	r.about()
+	for _, n := range readConnections {
+		r.throughput(b.reads(n), readPromises(n))
+	}
+	r.throughput(b.tpcb(), []promise{{sidePgbench, "median", 0.95}})
+	r.open(b.open())
+	r.stall(b.stall())
+	r.simulated(b.parts())
+	return r.text.String()
+}
+
+// promise is the least that a ratio to a peer must be.
+type promise struct {
+	peer  string
+	of    string // low, the interval's lower end, or median
+	least float64
+}
+
+// readPromises are those of point reads.
+func readPromises(connections int) []promise {
+	pgbench := 1.0
+	if connections == 8 {
+		pgbench = 0.9
+	}
+	return []promise{{sideBare, "low", 0.95}, {sidePgbench, "median", pgbench}}
+}
+
+const maxCPU = 1.2 // client processor time of an operation, by pgbench's
+
+// writer makes the text.
+type writer struct {
+	setting setting
+	samples []sample
+	text    strings.Builder
+}
+
+func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
+
+// about says where the figures come from, and what is wrong with them as a whole.
+func (w *writer) about() {
+	s := w.setting
+	w.line("Measured from %s on (UTC), benchfleet %s, on: %s; %s; %s; pgx %s; PostgreSQL %s over %s, data on %s, with %s and else its defaults, so commits are synced.",
+		s.Began.Format("2006-01-02 15:04"), s.Revision, s.Machine, s.Kernel, s.Go, s.Pgx, s.Postgres, overName(s.Over), s.Data, strings.Join(s.Server, ", "))
+	w.line("")
+	if s.Duration < promisedDuration.Seconds() {
+		w.line("**A short run: %g s a side. These are not the figures of the promise, which are of %s.**", s.Duration, promisedDuration)
+		w.line("")
+	}
+	busy, most := 0, 0.0
+	for _, one := range w.samples {
+		if most = max(most, one.Load); one.Load > quietLoad*math.Max(1, float64(processorsOf(s))) && one.Turn == 0 && one.Round == 0 {
+			busy++
+		}
+	}
+	if busy > 0 {
+		w.line("**The machine was not quiet: %d cases began at a load average above %g for each processor; the highest was %.1f.**", busy, quietLoad, most)
+		w.line("")
+	}
+}
+
+func overName(over string) string {
+	if over == "socket" {
+		return "a Unix socket"
+	}
+	return "TCP on loopback"
+}
+
+// processorsOf reads the number of processors back from the machine's line.
+func processorsOf(s setting) int {
+	n := 1
+	for part := range strings.SplitSeq(s.Machine, ", ") {
+		if count, found := strings.CutSuffix(part, " processors"); found {
+			_, _ = fmt.Sscan(count, &n)
+		}
+	}
+	return n
+}
+
+// command repeats one case.
+func (w *writer) command(c comparison) string {
+	return fmt.Sprintf("`go run ./bench/peers -only %s -over %s -duration %gs`", c.id, w.setting.Over, w.setting.Duration)
+}
+
+// column is one figure of one side, round by round.
+func column(rounds []map[string]sample, side string, of func(sample) float64) (values []float64) {
+	for _, round := range rounds {
+		values = append(values, of(round[side]))
+	}
+	return values
+}
+
+func rateOf(s sample) float64 { return s.Rate }
+func cpuOf(s sample) float64  { return 1e6 * s.CPU / s.Operations }
+
+func valueOf(name string) func(sample) float64 {
+	return func(s sample) float64 { return s.Values[name] }
+}
+
+// verdict says whether something holds. What is not known does not.
+func verdict(holds bool) string {
+	if holds {
+		return "met"
+	}
+	return "**not met**"
+}
+
+// throughput is the table of a closed loop beside its peers.
+func (w *writer) throughput(c comparison, promises []promise) {
+	rounds := wholeRounds(w.samples, c.id, c.names())
+	if len(rounds) == 0 {
+		return
+	}
+	w.line("### %s\n", titles[c.id])
+	w.line("%d rounds; again: %s\n", len(rounds), w.command(c))
+	if len(rounds) < promisedRounds {
+		w.line("**Only %d rounds; promised are %d.**\n", len(rounds), promisedRounds)
+	}
+	w.line("| side | operations per second, median | client CPU of an operation, median |")
+	w.line("|---|---|---|")
+	for _, side := range c.names() {
+		w.line("| %s | %.0f | %.1f µs |", side, median(column(rounds, side, rateOf)), median(column(rounds, side, cpuOf)))
+	}
+	w.line("")
+	w.line("| ratio of throughput | median | mean | 95 %% interval | promised | |")
+	w.line("|---|---|---|---|---|---|")
+	ours := column(rounds, sideOurs, rateOf)
+	for _, p := range promises {
+		first, second := column(rounds, p.peer, rateOf), column(rounds, p.peer+again, rateOf)
+		r := ratioOf(ours, means(first, second))
+		got := r.median
+		if p.of == "low" {
+			got = r.low
+		}
+		w.line("| benchfleet by %s | %.3f | %.3f | %s | %s ≥ %.2f | %s |", p.peer, r.median, r.mean, interval(r), promiseWord(p.of), p.least, verdict(got >= p.least))
+		self := ratioOf(second, first)
+		w.line("| %s by itself | %.3f | %.3f | %s | | |", p.peer, self.median, self.mean, interval(self))
+	}
+	peer := means(column(rounds, sidePgbench, cpuOf), column(rounds, sidePgbench+again, cpuOf))
+	cpu := ratioOf(column(rounds, sideOurs, cpuOf), peer)
+	promised, word := "", ""
+	if c.id != "tpcb" {
+		promised, word = fmt.Sprintf("median ≤ %.1f", maxCPU), verdict(cpu.median <= maxCPU)
+	}
+	w.line("| client CPU of an operation, benchfleet by pgbench | %.3f | %.3f | %s | %s | %s |", cpu.median, cpu.mean, interval(cpu), promised, word)
+	w.line("")
+}
+
+func promiseWord(of string) string {
+	if of == "low" {
+		return "lower end"
+	}
+	return of
+}
+
+// interval is an interval in words; one that is wider than promised says so.
+func interval(r ratio) string {
+	if math.IsNaN(r.low) {
+		return "of one pair: none"
+	}
+	text := fmt.Sprintf("%.3f to %.3f", r.low, r.high)
+	if r.halfWidth() > maxHalfWidth {
+		text += fmt.Sprintf(", **half-width %.0f %%, above %.0f %%**", 100*r.halfWidth(), 100*maxHalfWidth)
+	}
+	return text
+}
+
+var titles = map[string]string{
+	"reads-1": "Point reads, 1 connection", "reads-8": "Point reads, 8 connections", "reads-32": "Point reads, 32 connections",
+	"tpcb":      "TPC-B-like transactions, 8 connections, scale 10",
+	"open":      "Open loop",
+	"stall":     "A target that stalls 1 s in every 10",
+	"simulated": "Simulations",
+}
+
+// writeBetween puts text between the markers of a file.
+func writeBetween(file, text string) error {
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	head, rest, begun := strings.Cut(string(whole), beginMark)
+	_, tail, ended := strings.Cut(rest, endMark)
+	if !begun || !ended {
+		return fmt.Errorf("%s has no line %s with a line %s behind it", file, beginMark, endMark)
+	}
+	return os.WriteFile(file, []byte(head+beginMark+"\n\n"+text+endMark+tail), 0o644)
+}
