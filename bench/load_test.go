@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +85,65 @@ func BenchmarkWorkerLoop(b *testing.B) {
 	b.ReportMetric(quantile(bare, 0.5), "bare-ns")
 	b.ReportMetric(quantile(ratios, 0.5), "ratio")
 	b.Log("promised: ratio ≤ 4")
+}
+
+// BenchmarkNullLane compares the whole loop of one connection with the null lane
+// beside it and without, in turn, on the memory target: a lane has its part of a
+// processor, so the ratio is what it takes from one. Then it tells what the lane
+// measures: the harness's own time for an operation, and of a process that idles
+// otherwise, the processor time of the lane.
+func BenchmarkNullLane(b *testing.B) {
+	const count = 2_000_000
+	ctx := context.Background()
+	target := memory.NewTarget(memory.TargetOptions{})
+	must(b, target.Create(ctx, table()))
+	must(b, target.Load(ctx, table(), func(int64) {}))
+	drive := func(load core.TemplateLoad, lane bool) core.Report {
+		load.Workers, load.Connections, load.NullLane = 1, 1, &lane
+		s, err := core.Template{
+			Name: "loop", Target: core.TemplateTarget{Kind: "memory"}, Table: table(), Load: load,
+			Mix: []core.TemplateOp{{Kind: core.PointLookup, Weight: 100}},
+		}.Resolve(core.Resolution{Launcher: "memory", StartTimeout: time.Minute})
+		must(b, err)
+		report, err := worker.Drive(ctx, s, target)
+		must(b, err)
+		return report
+	}
+	perOperation := func(lane bool) float64 {
+		report := drive(core.TemplateLoad{Operations: count}, lane)
+		p := report.PhaseOf(core.Measurement)
+		return p.Seconds * 1e9 / float64(core.Total(p.Kinds).OK)
+	}
+	var with, without, ratios []float64
+	for range b.N {
+		for range *rounds {
+			on, off := perOperation(true), perOperation(false)
+			with, without, ratios = append(with, on), append(without, off), append(ratios, on/off)
+		}
+	}
+	idle := core.TemplateLoad{Duration: core.Duration(5 * time.Second), ThinkTime: core.Duration(100 * time.Millisecond)}
+	used := func(lane bool) (percent float64, o *core.Overhead) {
+		before := processorTime(b)
+		o = drive(idle, lane).Overhead
+		return 100 * (processorTime(b) - before).Seconds() / idle.Duration.Std().Seconds(), o
+	}
+	base, _ := used(false)
+	whole, o := used(true)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(with, 0.5), "with-ns")
+	b.ReportMetric(quantile(without, 0.5), "without-ns")
+	b.ReportMetric(quantile(ratios, 0.5), "ratio")
+	b.ReportMetric(float64(o.Service.Quantile(0.5)), "harness-ns")
+	b.ReportMetric(whole-base, "cpu-%")
+	b.Log("promised: ratio ≤ 1.01; about 0.1 % of a processor, on a quiet host")
+}
+
+// processorTime is what this process has used so far.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	must(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func bareLookupsInMemory(ctx context.Context, session ports.Session, count int) error {

@@ -11,7 +11,7 @@ const (
 	leastWait        = LateAfter // below it, waits for a processor are no cause
 	leastStrain      = 1.0       // observed seconds, below which shares say nothing
 	leastWaits       = 100       // of which a p99 is taken
-	leastNulls       = 20        // of which a median is taken
+	leastNulls       = 10        // of which a median is taken
 	leastStalls      = 10        // fewer may be chance
 	degradedStalls   = 0.01      // share of the null operations
 )

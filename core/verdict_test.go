@@ -151,12 +151,12 @@ func TestJudge(t *testing.T) {
 		{"began late in a short run", func(in *input) { in.Seconds, in.Planned, in.Workers[1].Late = 1, 1, 0.051 }, core.Degraded,
 			"worker-1 began the measurement 51 ms late (allowed 50 ms): until then the others made the load alone"},
 
-		{"harness 10 % of the median", func(in *input) { in.Workers[0].Overhead = nulls(20, 100*time.Microsecond, 0, 0) }, core.Valid, ""},
-		{"harness more", func(in *input) { in.Workers[0].Overhead = nulls(20, 102*time.Microsecond, 0, 0) }, core.Degraded,
+		{"harness 10 % of the median", func(in *input) { in.Workers[0].Overhead = nulls(10, 100*time.Microsecond, 0, 0) }, core.Valid, ""},
+		{"harness more", func(in *input) { in.Workers[0].Overhead = nulls(10, 102*time.Microsecond, 0, 0) }, core.Degraded,
 			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
-		{"harness more, of few", func(in *input) { in.Workers[0].Overhead = nulls(19, time.Second, 0, 0) }, core.Valid, ""},
+		{"harness more, of few", func(in *input) { in.Workers[0].Overhead = nulls(9, time.Second, 0, 0) }, core.Valid, ""},
 		{"harness more, embedded target", func(in *input) {
-			in.LocalTarget, in.Workers[0].Overhead = true, nulls(20, 102*time.Microsecond, 0, 0)
+			in.LocalTarget, in.Workers[0].Overhead = true, nulls(10, 102*time.Microsecond, 0, 0)
 		}, core.Degraded,
 			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
 		{"harness, and nothing measured", func(in *input) { in.Latency, in.Workers[0].Overhead = nil, nulls(500, time.Second, 100, time.Second) }, core.Valid, ""},

@@ -43,7 +43,7 @@ func TestNullLaneIsBesideTheRun(t *testing.T) {
 					}
 					if on {
 						with = parent
-						is.True(parent.Overhead.Service.Count() > 100)
+						is.True(parent.Overhead.Service.Count() > 50)
 					} else {
 						without = parent
 						is.Equal(parent.Overhead, nil)
