@@ -128,7 +128,7 @@ func TestBudgetOfTimeOfAWorkerAlone(t *testing.T) {
 // Many connections take from one share at the same time, and get it exactly once.
 func TestAllowanceIsSharedByConnections(t *testing.T) {
 	is := is.New(t)
-	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Budget: &core.RunBudget{Operations: 100_000}}
+	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Budget: &core.RunBudget{Operations: 20_000}}
 	a := newAllowance(s, 0)
 	got := make([]int, 64)
 	var group sync.WaitGroup
@@ -149,7 +149,7 @@ func TestAllowanceIsSharedByConnections(t *testing.T) {
 	for _, n := range got {
 		sum += n
 	}
-	is.Equal(sum, 100_000)
+	is.Equal(sum, 20_000)
 	is.Equal(a.spentOn(), core.SpentOperations)
 
 	a = newAllowance(core.Scenario{Load: s.Load, Budget: &core.RunBudget{Rows: 100}}, 0)
