@@ -338,7 +338,7 @@ func TestCausesInducedInTheProcess(t *testing.T) {
 			reasons: []string{"let what could run wait for a processor"}, latency: time.Millisecond, strain: starve},
 		{name: "no processor, closed loop", causes: []core.Cause{core.CauseStalls},
 			reasons: []string{"The load generator stood still"}, strain: starve},
-		{name: "no processor, open loop", causes: []core.Cause{core.CauseOverslept},
+		{name: "no processor, open loop", connections: 60, causes: []core.Cause{core.CauseOverslept},
 			reasons: []string{"late though a connection was waiting"},
 			tmpl:    func(tmpl *core.Template) { tmpl.Load.Mode, tmpl.Load.Rate, tmpl.Load.CatchUp = core.ModeQPS, 100, true }, latency: time.Millisecond, strain: starve},
 		{name: "a target that is too fast", causes: []core.Cause{core.CauseOverhead},

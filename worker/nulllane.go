@@ -29,8 +29,7 @@ const (
 type nullLane struct {
 	load *load
 	conn *connection
-	base time.Duration // of the measurement; 0: not begun
-	n    int64         // null operations of the measurement
+	n    int64 // null operations of the measurement
 	wake *time.Timer
 
 	mu       sync.Mutex
