@@ -85,6 +85,7 @@ func driveSimulated(b *testing.B, kind, id string, workers int) []tick {
 	t.Target = core.TemplateTarget{Kind: "memory", Endpoint: "local"}
 	t.Mix = []core.TemplateOp{{Kind: core.PointLookup, Weight: 50}, {Kind: core.Update, Weight: 50}}
 	t.Limits.StartTimeout = core.Duration(5 * time.Minute)
+	t.Limits.OwnerLease, t.Limits.WorkerLease = core.Duration(time.Minute), core.Duration(3*time.Minute) // a slow machine is slow, not wrong
 	s, err := t.Resolve(core.Resolution{Launcher: "memory"})
 	must(b, err)
 	_, err = r.Create(b.Context(), id, s)

@@ -28,10 +28,23 @@ type wire struct {
 	tag  []byte // of the last command
 
 	mu         sync.Mutex
-	watched    *watch        // of the newest context that can end
-	busy       bool          // a request is being answered
-	cancelling chan struct{} // closed when the cancel of it is done; nil: none has begun
+	watched    *watch  // of the newest context that can end
+	busy       bool    // a request is being answered
+	cancelling *cancel // of that request; nil: none has begun
 }
+
+// cancel is the cancelling of one request.
+type cancel struct {
+	answered chan struct{} // closed when the request is answered
+	done     chan struct{} // closed when nothing more is asked of the server
+}
+
+// The server passes by a cancel that comes before it has read the request, so it is
+// asked again after these pauses, which double.
+const (
+	minCancelPause = 50 * time.Millisecond
+	maxCancelPause = time.Second
+)
 
 // watch is a context that is watched until another one takes its place: the calls
 // of a worker have all the same.
@@ -71,11 +84,32 @@ func (w *wire) ended(ctx context.Context, it *watch) {
 		w.mu.Unlock()
 		return
 	}
-	cancelled := make(chan struct{})
-	w.cancelling = cancelled
+	c := &cancel{answered: make(chan struct{}), done: make(chan struct{})}
+	w.cancelling = c
 	w.mu.Unlock()
-	canceller{w.conn}.HandleCancel(ctx)
-	close(cancelled)
+	w.cancel(ctx, c)
+}
+
+// cancel asks the server to cancel until the request is answered, and gives the call
+// cancelTimeout to end.
+func (w *wire) cancel(ctx context.Context, c *cancel) {
+	defer close(c.done)
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer stop()
+	deadline, _ := bounded.Deadline()
+	_ = w.conn.Conn().SetDeadline(deadline) // where no cancel helps, it ends the call
+	for pause := minCancelPause; ; pause = min(2*pause, maxCancelPause) {
+		_ = w.conn.CancelRequest(bounded)
+		again := time.NewTimer(pause)
+		select {
+		case <-c.answered:
+		case <-bounded.Done():
+		case <-again.C:
+			continue
+		}
+		again.Stop()
+		return
+	}
 }
 
 // end says that the request is answered: from then on nothing cancels on its behalf.
@@ -84,11 +118,13 @@ func (w *wire) end() {
 	cancelling := w.cancelling
 	w.busy, w.cancelling = false, nil
 	w.mu.Unlock()
-	if cancelling != nil {
-		<-cancelling
+	if cancelling == nil {
+		return
 	}
-	if cancelling != nil && !w.conn.IsClosed() {
-		canceller{w.conn}.HandleUnwatchAfterCancel()
+	close(cancelling.answered)
+	<-cancelling.done
+	if !w.conn.IsClosed() {
+		_ = w.conn.Conn().SetDeadline(time.Time{})
 	}
 }
 

@@ -69,7 +69,7 @@ func TestCancelOfOneCallAmongMany(t *testing.T) {
 			_, err := s.Exec(ctx, 1, nil)
 			ended <- err
 		}()
-		cancel() // before it is sent, or while it runs
+		cancel() // before it is sent, before the server has read it, or while it runs
 		err := <-ended
 		is.Equal(core.CodeOf(err), core.Refused)
 		is.Equal(core.ErrorClass(err), core.ClassCancelled)

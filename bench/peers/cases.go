@@ -93,8 +93,9 @@ func (b *bed) reads(connections int) comparison {
 
 // warmPgbench runs pgbench for the warm-up, which is dropped, and then for the sample.
 func (b *bed) warmPgbench(ctx context.Context, run pgbenchRun) (sample, error) {
-	run.duration = b.warmup
-	if _, err := b.pgbench(ctx, run); err != nil {
+	warmup := run
+	warmup.duration, warmup.latencies = b.warmup, false
+	if _, err := b.callPgbench(ctx, warmup); err != nil {
 		return sample{}, err
 	}
 	run.duration = b.duration

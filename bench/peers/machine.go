@@ -23,7 +23,7 @@ func (b *bed) setting(ctx context.Context, data string) (setting, error) {
 	s := setting{
 		Began: time.Now().UTC().Round(time.Second), Machine: machine(), Go: runtime.Version(), Pgx: moduleVersion("github.com/jackc/pgx/v5"),
 		Postgres: b.server.version, Server: describe(serverConfig), Over: b.server.over,
-		Warmup: b.warmup.Seconds(), Duration: b.duration.Seconds(),
+		Warmup: b.warmup.Seconds(), Duration: b.duration.Seconds(), Rate: b.rate,
 	}
 	for line := range strings.Lines(version.out) {
 		if _, value, found := strings.Cut(strings.TrimSpace(line), "vcs.revision="); found {

@@ -224,7 +224,7 @@ func (b *bed) measureAll(ctx context.Context, cases []comparison, rounds int, j 
 	for _, c := range cases {
 		for round := firstOpen(j.samples, c.id, c.names(), c.rounds); round < c.rounds; round++ {
 			for turn, at := range order(len(c.sides), round) {
-				s, err := b.turn(ctx, c, c.sides[at], round)
+				s, err := b.insist(ctx, c, c.sides[at], round)
 				if err != nil {
 					return fmt.Errorf("%s, round %d, %s: %w", c.id, round+1, c.sides[at].name, err)
 				}
@@ -243,6 +243,22 @@ func (b *bed) measureAll(ctx context.Context, cases []comparison, rounds int, j 
 
 // cost is how long a side takes, with what comes before and after it.
 func (c comparison) cost() time.Duration { return c.each + 2*time.Second }
+
+// attempts is how often a side may fail in a turn before the measurement ends: nobody
+// watches it.
+const attempts = 3
+
+// insist measures one side, again when that fails. What failed is said, and makes no
+// sample.
+func (b *bed) insist(ctx context.Context, c comparison, of side, round int) (s sample, err error) {
+	for range attempts {
+		if s, err = b.turn(ctx, c, of, round); err == nil || ctx.Err() != nil {
+			return s, err
+		}
+		b.say("%s round %d  %s FAILED: %v", c.id, round+1, of.name, err)
+	}
+	return s, err
+}
 
 // turn measures one side once.
 func (b *bed) turn(ctx context.Context, c comparison, of side, round int) (sample, error) {

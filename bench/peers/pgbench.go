@@ -30,9 +30,8 @@ type pgbenchRun struct {
 // processors, but no more than connections.
 func (b *bed) pgbenchThreads(connections int) int { return min(connections, b.processors) }
 
-// pgbench makes the sample of a call. Its time is not begun by a warm-up: the caller
-// makes one by a call that is not measured.
-func (b *bed) pgbench(ctx context.Context, run pgbenchRun) (sample, error) {
+// callPgbench calls it.
+func (b *bed) callPgbench(ctx context.Context, run pgbenchRun) (ended, error) {
 	args := []string{
 		"--no-vacuum", "--protocol=prepared", "--client=" + strconv.Itoa(run.connections),
 		"--jobs=" + strconv.Itoa(b.pgbenchThreads(run.connections)),
@@ -44,21 +43,35 @@ func (b *bed) pgbench(ctx context.Context, run pgbenchRun) (sample, error) {
 	if run.rate > 0 {
 		args = append(args, "--rate="+strconv.FormatFloat(run.rate, 'g', -1, 64))
 	}
-	log := filepath.Join(b.scratch, "pgbench-log")
 	if run.latencies {
-		args = append(args, "--log", "--log-prefix="+log)
-		defer func() { _ = removeAll(log + ".*") }() // the next call's prefix is another's
+		args = append(args, "--log", "--log-prefix="+b.pgbenchLog())
 	}
-	e, err := execute(ctx, b.scratch, nil, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"), append(args, run.dsn)...)
+	return execute(ctx, b.scratch, nil, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"), append(args, run.dsn)...)
+}
+
+// pgbenchLog is how the names of the logs of single transactions begin.
+func (b *bed) pgbenchLog() string { return filepath.Join(b.scratch, "pgbench-log") }
+
+// pgbench makes the sample of a call. Its time is not begun by a warm-up: the caller
+// makes one by a call that is not measured.
+func (b *bed) pgbench(ctx context.Context, run pgbenchRun) (s sample, err error) {
+	if run.latencies { // those of a call before it, which may have failed
+		if err := removeAll(b.pgbenchLog() + ".*"); err != nil {
+			return s, err
+		}
+	}
+	e, err := b.callPgbench(ctx, run)
 	if err != nil {
-		return sample{}, err
-	}
-	s, err := readPgbench(e.out)
-	s.CPU = e.cpu
-	if err != nil || !run.latencies {
 		return s, err
 	}
-	return s, addLatencies(log, &s)
+	if s, err = readPgbench(e.out); err != nil {
+		return s, err
+	}
+	s.CPU = e.cpu
+	if run.latencies {
+		err = addLatencies(b.pgbenchLog(), &s)
+	}
+	return s, err
 }
 
 var (

@@ -107,7 +107,8 @@ func processorsOf(s setting) int {
 
 // command repeats one case.
 func (w *writer) command(c comparison) string {
-	return fmt.Sprintf("`go run ./bench/peers -only %s -over %s -duration %gs`", c.id, w.setting.Over, w.setting.Duration)
+	s := w.setting
+	return fmt.Sprintf("`go run ./bench/peers -only %s -over %s -duration %gs -warmup %gs -rate %g`", c.id, s.Over, s.Duration, s.Warmup, s.Rate)
 }
 
 // column is one figure of one side, round by round.

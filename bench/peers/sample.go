@@ -27,6 +27,7 @@ type setting struct {
 	Over     string    `json:"over"`   // socket or tcp
 	Warmup   float64   `json:"warmup_seconds"`
 	Duration float64   `json:"duration_seconds"`
+	Rate     float64   `json:"open_loop_rate"` // operations per second of the case open
 }
 
 // same reports whether samples taken under both may stand in one table.
