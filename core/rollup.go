@@ -23,6 +23,7 @@ type Rollup struct {
 	Hash         uint64        `json:"operation_hash,string"`
 	Verdict      Verdict       `json:"verdict"`
 	SLOs         []SLOResult   `json:"slos,omitempty"`
+	Search       *SearchResult `json:"search,omitempty"`           // of the parent
 	Certificate  *Certificate  `json:"stop_certificate,omitempty"` // of the parent
 	Scenario     *Scenario     `json:"scenario,omitempty"`         // of the parent
 	Environment  []Fact        `json:"environment,omitempty"`      // of the parent: target version, builds, hosts

@@ -69,6 +69,7 @@ type driver struct {
 	counts   map[string]int64
 	measured *series
 	watch    core.SLOWatch
+	searcher searcher
 	pursuit  core.Pursuit
 	unstored []core.ControllerStep // of the pursuit
 	effects  *effects
@@ -244,6 +245,7 @@ func (d *driver) step(ctx context.Context) error {
 	if err := d.commit(ctx); err != nil {
 		return err
 	}
+	d.storeSteps(ctx)
 	d.execute(ctx)
 	d.announce(ctx)
 	return nil

@@ -21,6 +21,9 @@ type script struct {
 	slowDrain time.Duration // until it has drained
 	quota     int64         // operations after which it makes no more; 0: none
 	build     core.Build
+	// target is what it makes in one interval of what it is asked for: operations,
+	// and how long each takes. Without one it is opsPerCut of 1 ms.
+	target func(connections int, aim core.Aim) (operations int, latency time.Duration)
 }
 
 // scripted is one worker at work: it follows the control state, makes a fixed
@@ -196,11 +199,15 @@ func phaseOf(c core.Control) core.Phase {
 
 // measure adds one interval to the worker's report.
 func (w *scripted) measure(phase core.Phase, c core.Control) {
+	ops, latency, start, connections := opsPerCut, time.Millisecond, c.Now, 1
+	if w.s.target != nil {
+		ops, latency = w.s.target(c.Target, c.Aim)
+		start, connections = c.Now.Add(-w.interval), c.Target
+	}
 	kinds := func() []core.KindMetrics {
-		k := core.KindMetrics{Kind: core.PointLookup, Access: core.AccessRead, Counts: core.Counts{Scheduled: opsPerCut, Started: opsPerCut, OK: opsPerCut}}
-		for range opsPerCut {
-			k.Service.Record(time.Millisecond)
-		}
+		n := uint64(ops)
+		k := core.KindMetrics{Kind: core.PointLookup, Access: core.AccessRead, Counts: core.Counts{Scheduled: n, Started: n, OK: n}}
+		k.Service.RecordN(latency, n)
 		return []core.KindMetrics{k}
 	}
 	r := &w.beat.Report
@@ -213,16 +220,16 @@ func (w *scripted) measure(phase core.Phase, c core.Control) {
 	}
 	p.Kinds = core.MergeKinds(core.MergeKinds(nil, p.Kinds), kinds())
 	p.Seconds += w.interval.Seconds()
-	p.Completed += opsPerCut
+	p.Completed += uint64(ops)
 	r.LastStart, r.LastEnd = c.Now, c.Now
 	w.sequence++
 	r.Intervals = append(append([]core.Interval(nil), r.Intervals...), core.Interval{
-		Sequence: w.sequence, Phase: phase, Start: c.Now, Seconds: w.interval.Seconds(), Offset: (time.Duration(w.grid) * w.interval).Seconds(),
-		Kinds: kinds(), Connections: 1, Target: 1,
+		Sequence: w.sequence, Phase: phase, Start: start, Seconds: w.interval.Seconds(), Offset: (time.Duration(w.grid) * w.interval).Seconds(),
+		Kinds: kinds(), Connections: connections, Target: connections,
 	})
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	w.b.made[w.beat.Key.WorkerID] += opsPerCut
+	w.b.made[w.beat.Key.WorkerID] += uint64(ops)
 	w.b.cuts[w.beat.Key.WorkerID] = w.sequence
 }
 
