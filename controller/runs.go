@@ -244,7 +244,7 @@ func runOf(record ports.RunRecord) client.Run {
 	return client.Run{
 		ID: r.ID, Name: record.Scenario.Name, TemplateID: record.Scenario.TemplateID, Launcher: record.Scenario.Launcher,
 		Status: r.Status, Phase: r.Phase, PhaseAt: utc(r.PhaseAt), Reason: r.Reason, Detail: r.Detail, Version: record.Version,
-		Workers: r.Plan.Workers, Connections: r.Plan.Connections,
+		Workers: r.Asked(), Connections: r.Plan.Connections,
 		CreatedAt: record.CreatedAt.UTC(), UpdatedAt: record.UpdatedAt.UTC(), StartedAt: utc(r.StartedAt),
 		LoadFrom: utc(r.Origin), LoadUntil: utc(r.Until), Deadline: utc(r.Deadline), EndedAt: utc(r.EndedAt), Now: record.Now.UTC(),
 		StopBy: r.StopBy, StopAt: utc(r.StopAt), Rung: r.Rung.String(),

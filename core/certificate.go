@@ -50,10 +50,7 @@ func (r Run) Certificate() Certificate {
 	}
 	var lastStart, lastEnd time.Time
 	known := true
-	for _, w := range r.Workers {
-		if w.Life == Planned && r.Plan.AtStart() < r.Plan.Workers {
-			continue // the last ones: nobody asked for them
-		}
+	for _, w := range r.Workers[:r.Asked()] {
 		end := WorkerEnd{
 			ID: w.ID, GoneAt: w.Exit.At,
 			Rung: w.EndedOn, Reported: w.Reported, BeforeStop: w.Lost, Ending: w.ending(),

@@ -112,6 +112,13 @@ type (
 		Workers     int     // of an open loop; 0: all
 		Detail      string
 	}
+	// WindowMeasured carries the next complete window of the step of a search that is
+	// at hand. Step and Number count from 1; Total sums up all windows of the step.
+	WindowMeasured struct {
+		At            time.Time
+		Step, Number  int
+		Window, Total SearchWindow
+	}
 	// SessionsCounted is the target's answer to: what of this run still runs?
 	SessionsCounted struct {
 		At      time.Time
@@ -138,6 +145,7 @@ func (e BeatSeen) when() time.Time          { return e.At }
 func (e WorkerSilent) when() time.Time      { return e.At }
 func (e WorkerExited) when() time.Time      { return e.At }
 func (e LoadSet) when() time.Time           { return e.At }
+func (e WindowMeasured) when() time.Time    { return e.At }
 func (e SessionsCounted) when() time.Time   { return e.At }
 func (e RollupStored) when() time.Time      { return e.At }
 func (e ResourcesReleased) when() time.Time { return e.At }

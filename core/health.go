@@ -37,13 +37,14 @@ type WorkerHealth struct {
 	Ending      string        `json:"ending,omitempty"` // how it ended, in words
 }
 
-// HealthOf judges every worker of a run by the age of its newest beat. beats are
+// HealthOf judges every worker of a run by the age of its newest beat, save those
+// that may join later and that nobody has needed yet, the last ones. beats are
 // by worker index and may be missing; now is the store's.
 func HealthOf(run Run, beats []Beat, now time.Time, interval time.Duration) []WorkerHealth {
-	list := make([]WorkerHealth, len(run.Workers))
-	for i, w := range run.Workers {
+	list := make([]WorkerHealth, run.Asked())
+	for i, w := range run.Workers[:len(list)] {
 		h := WorkerHealth{ID: w.ID, Life: w.Life, State: w.State, Target: w.Target, LastError: w.Message}
-		h.Joining = w.Joining || w.Life == Planned || !w.Since.IsZero() && now.Sub(w.Since) < 2*interval
+		h.Joining = w.Joining || !w.Since.IsZero() && now.Sub(w.Since) < 2*interval
 		if i < len(beats) && beats[i].Count > 0 {
 			h.read(&beats[i], now)
 			if w.Life.Alive() && !beats[i].State.Final() {

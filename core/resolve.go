@@ -77,6 +77,7 @@ func (t Template) Resolve(r Resolution) (Scenario, error) {
 	s.Operations = v.mix(s.Load)
 	s.SLOs = v.slos(s.Operations)
 	v.contradictions(s.SLOs, s.Load)
+	v.searchObjectives(s.SLOs, s.Load)
 	s.Limits = v.limits(s.Load)
 	s.Budget = v.budget(&s)
 	if len(v.found) > 0 {

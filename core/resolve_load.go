@@ -1,10 +1,6 @@
 package core
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // The defaults of the load.
 const (
@@ -35,7 +31,7 @@ const (
 func (v *resolver) load() ScenarioLoad {
 	t := &v.template.Load
 	load := ScenarioLoad{
-		Mode:       v.available("load.mode", t.Mode, []string{ModeConcurrency, ModeQPS}, []string{"FIND_MAX_CONCURRENCY", "FIND_MAX_QPS"}),
+		Mode:       v.found.word("load.mode", t.Mode, ModeConcurrency, []string{ModeConcurrency, ModeQPS, ModeFindConcurrency, ModeFindQPS}),
 		Scaling:    v.found.word("load.scaling", t.Scaling, ScalingFixed, []string{ScalingFixed, ScalingBounded, ScalingAuto}),
 		Workers:    t.Workers,
 		Warmup:     v.duration("load.warmup", t.Warmup, 0),
@@ -51,6 +47,7 @@ func (v *resolver) load() ScenarioLoad {
 	v.counts(&load)
 	v.bounds(&load)
 	v.pace(&load)
+	v.search(&load)
 	if load.Seed == 0 {
 		load.Seed = defaultSeed
 	}
@@ -61,16 +58,6 @@ func (v *resolver) load() ScenarioLoad {
 		}
 	}
 	return load
-}
-
-// available is word for a field with values that this version does not have yet.
-// The first of those that it has is the default.
-func (v *resolver) available(field, value string, now, later []string) string {
-	if slices.Contains(later, value) {
-		v.found.add(field, "is %q, which is not available in this version; allowed: %s", value, strings.Join(now, ", "))
-		return value
-	}
-	return v.found.word(field, value, now[0], now)
 }
 
 // counts checks how many workers and connections there are.
@@ -109,6 +96,8 @@ func (v *resolver) bounds(load *ScenarioLoad) {
 		return
 	}
 	switch {
+	case load.Duration == 0 && searching(load.Mode):
+		load.Duration = defaultSearchDuration
 	case load.Operations == 0 && load.Duration == 0:
 		load.Duration = DefaultDuration
 		if load.Warmup == 0 {

@@ -15,10 +15,10 @@ const (
 
 // pace fills in how the load is paced: the rate of an open loop, and the ramp.
 func (v *resolver) pace(load *ScenarioLoad) {
-	if load.Mode == ModeQPS {
+	if load.OpenLoop() {
 		v.rate(load)
-	} else if load.Mode == ModeConcurrency {
-		v.noRate()
+	} else if load.Mode == ModeConcurrency || load.Mode == ModeFindConcurrency {
+		v.noRate(load.Mode)
 	}
 	if v.template.Load.Ramp != (TemplateRamp{}) && (load.Mode == ModeQPS || load.Mode == ModeConcurrency) {
 		v.ramp(load)
@@ -29,7 +29,7 @@ func (v *resolver) pace(load *ScenarioLoad) {
 }
 
 // noRate refuses to a closed loop what only an open one has.
-func (v *resolver) noRate() {
+func (v *resolver) noRate(mode string) {
 	t := &v.template.Load
 	for _, key := range []struct {
 		name  string
@@ -40,7 +40,7 @@ func (v *resolver) noRate() {
 		{"max_lateness", t.MaxLateness != 0, t.MaxLateness}, {"catch_up", t.CatchUp, t.CatchUp},
 	} {
 		if key.given {
-			v.found.add("load."+key.name, "is %v, but load.mode is CONCURRENCY, whose connections set the rate; allowed with load.mode QPS only", key.value)
+			v.found.add("load."+key.name, "is %v, but load.mode is %s, whose connections set the rate; allowed with load.mode %s and %s only", key.value, mode, ModeQPS, ModeFindQPS)
 		}
 	}
 }
@@ -50,7 +50,7 @@ func (v *resolver) rate(load *ScenarioLoad) {
 	highest := maxWorkerRate * float64(min(max(load.Workers, 1), maxWorkers))
 	switch {
 	case t.Rate == 0:
-		v.found.add("load.rate", "is missing or 0; load.mode QPS needs it: operations per second of all workers together, %v to %v", minRate, highest)
+		v.found.add("load.rate", "is missing or 0; load.mode %s needs it: operations per second of all workers together, %v to %v", load.Mode, minRate, highest)
 	case !(t.Rate >= minRate && t.Rate <= highest):
 		v.found.add("load.rate", "is %v; allowed: %v to %v operations per second, %v for each worker", t.Rate, minRate, highest, maxWorkerRate)
 	}
@@ -64,7 +64,7 @@ func (v *resolver) rate(load *ScenarioLoad) {
 		}
 	}
 	if t.ThinkTime != 0 {
-		v.found.add("load.think_time", "is %s, but load.mode is QPS, whose rate says when operations start; leave it out, or set it to 0s", t.ThinkTime)
+		v.found.add("load.think_time", "is %s, but load.mode is %s, whose rate says when operations start; leave it out, or set it to 0s", t.ThinkTime, load.Mode)
 	}
 }
 

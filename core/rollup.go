@@ -24,6 +24,7 @@ type Rollup struct {
 	Verdict      Verdict       `json:"verdict"`
 	SLOs         []SLOResult   `json:"slos,omitempty"`
 	Budget       *BudgetUse    `json:"budget,omitempty"`           // of the parent
+	Search       *SearchResult `json:"search,omitempty"`           // of the parent
 	Certificate  *Certificate  `json:"stop_certificate,omitempty"` // of the parent
 	Scenario     *Scenario     `json:"scenario,omitempty"`         // of the parent
 	Environment  []Fact        `json:"environment,omitempty"`      // of the parent: target version, builds, hosts

@@ -44,6 +44,8 @@ type Plan struct {
 	ProcessingTimeout time.Duration `json:"processing_timeout_ns"`
 
 	OnLoss LostPolicy `json:"on_loss"`
+
+	Search *SearchPlan `json:"search,omitempty"` // for the most load; nil: none
 }
 
 // step is how far the work after the last worker has come.
@@ -85,7 +87,8 @@ type Run struct {
 	GoneAt    time.Time `json:"gone_at,omitzero"`    // no worker was left
 	EndedAt   time.Time `json:"ended_at,omitzero"`   // terminal
 
-	Aim Aim `json:"aim,omitzero"` // how much load is asked for; zero: the plan's
+	Aim    Aim     `json:"aim,omitzero"`     // how much load is asked for; zero: the plan's
+	Search *Search `json:"search,omitempty"` // what Plan.Search has found so far; replaced, never modified
 	// Unjoined says of the first worker that could not join the running load why.
 	// No further one is launched then.
 	Unjoined string `json:"unjoined,omitempty"`
@@ -105,6 +108,9 @@ type Run struct {
 
 // NewRun returns a PREPARED run. The plan must be valid: Scenario.Plan makes one.
 func NewRun(id string, plan Plan) Run {
+	if plan.grows() && plan.Search != nil { // its first step needs no one to join
+		plan.Initial = plan.needsFirst()
+	}
 	r := Run{ID: id, Plan: plan, Status: Prepared, Phase: Preparing}
 	for i, target := range ShareOut(plan.Connections, plan.Workers) {
 		if i >= plan.AtStart() {
@@ -112,6 +118,8 @@ func NewRun(id string, plan Plan) Run {
 		}
 		r.Workers = append(r.Workers, WorkerRecord{ID: WorkerID(i), Target: target})
 	}
+	r.beginSearch()
+	r.beginAim()
 	return r
 }
 
@@ -200,6 +208,8 @@ func (r *Run) fold(ev Event) error {
 		r.degraded(e)
 	case GuardrailFailed:
 		r.guardrailFailed(e)
+	case WindowMeasured:
+		r.windowMeasured(e)
 	case SessionsCounted:
 		if r.Step == counting {
 			r.counted(e.At, e.Running)

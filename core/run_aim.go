@@ -24,10 +24,7 @@ func (r *Run) setLoad(e LoadSet) {
 	connections := min(max(e.Connections, 0), r.Plan.Connections)
 	wanted := 0
 	if r.Plan.grows() {
-		if wanted = e.Workers; wanted == 0 {
-			wanted = r.Plan.needs(connections, e.Rate)
-		}
-		wanted = max(r.Plan.AtStart(), min(wanted, r.Plan.Workers))
+		wanted = min(max(e.Workers, r.Plan.needs(connections, e.Rate)), r.Plan.Workers)
 		e.Workers = min(wanted, r.takingPart())
 	}
 	if r.Aim.Connections == connections && r.Aim.Rate == e.Rate && r.Aim.Workers == e.Workers && r.Aim.Wanted == wanted && r.Aim.Number > 0 {

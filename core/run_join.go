@@ -87,6 +87,16 @@ func (r *Run) takingPart() int {
 	return len(r.Workers)
 }
 
+// Asked is how many workers, the first ones, were or are to be launched: all save
+// those that may join later and that nobody has needed yet.
+func (r Run) Asked() int {
+	n := min(r.Plan.AtStart(), len(r.Workers))
+	for n < len(r.Workers) && r.Workers[n].Life != Planned {
+		n++
+	}
+	return n
+}
+
 // loading is how many workers make load: the joining ones do not yet.
 func (r *Run) loading() int {
 	n := r.aliveCount()
@@ -101,9 +111,22 @@ func (r *Run) loading() int {
 // beginAim is the load of those that are launched at the start, where there may be
 // more.
 func (r *Run) beginAim() {
-	if n := r.Plan.AtStart(); r.Plan.grows() && r.Aim.Number == 0 {
-		r.Aim = Aim{Number: 1, Connections: r.Plan.within(n), Workers: n, Wanted: n}
+	if !r.Plan.grows() {
+		return
 	}
+	n := r.Plan.AtStart()
+	if r.Aim.Number == 0 {
+		r.Aim = Aim{Number: 1, Connections: r.Plan.within(n)}
+	}
+	r.Aim.Workers, r.Aim.Wanted = n, n
+}
+
+// needsFirst is how many workers the first step of a search needs.
+func (p Plan) needsFirst() int {
+	if p.Search.OpenLoop {
+		return p.needs(0, p.Search.Start)
+	}
+	return p.needs(int(p.Search.Start), 0)
 }
 
 // giveUpAt is when a worker is given up: one that fell silent and is killed, or one
@@ -168,5 +191,8 @@ func (r *Run) noteUnjoined(w *WorkerRecord, at time.Time) {
 		}
 	}
 	r.Aim.Connections = min(r.Aim.Connections, reach)
+	if r.Search != nil && !r.Plan.Search.OpenLoop && !r.Search.Over { // the step at hand cannot be made
+		r.requestEnd(at, Guardrail, "the search cannot go on: "+r.Unjoined)
+	}
 	r.emit(ControlEvent{Type: EventGuardrail, Scope: ScopeWorker, WorkerID: w.ID, Epoch: w.Epoch, Detail: r.Unjoined, At: at})
 }

@@ -66,7 +66,8 @@ func (p Pursuit) Observe(run Run, load ScenarioLoad, in PursuitInterval) (next P
 	case p.aim != run.Aim.Number:
 		p = p.anew(run.Aim.Number)
 	}
-	if in.Start.Before(run.Aim.At) || !(in.Seconds > 0) {
+	length := time.Duration(in.Seconds * float64(time.Second))
+	if in.Start.Before(run.Aim.At.Add(length)) || length <= 0 { // at first what had waited before is served
 		return p, nil, nil
 	}
 	p.kinds = MergeKinds(MergeKinds(nil, p.kinds), in.Kinds) // those before may be shared
@@ -75,7 +76,7 @@ func (p Pursuit) Observe(run Run, load ScenarioLoad, in PursuitInterval) (next P
 	if p.start.IsZero() {
 		p.start = in.Start
 	}
-	p.end = later(p.end, in.Start.Add(time.Duration(in.Seconds*float64(time.Second))))
+	p.end = later(p.end, in.Start.Add(length))
 	if p.seen < pursuitWindow {
 		return p, nil, nil
 	}
@@ -105,7 +106,7 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 		case p.cpu > degradedCPU:
 			outcome = PursuitGenerator
 		default:
-			outcome, more = PursuitMore, moreWorkers(run.Plan, workers, load.Rate, total.Service.Mean())
+			outcome, more = PursuitMore, moreWorkers(run.Plan, workers, load.Rate, &total.Service)
 		}
 	}
 	next = p.anew(p.aim)
@@ -179,10 +180,13 @@ func missesRate(c Counts) bool {
 }
 
 // moreWorkers is how many workers have as many connections as a rate keeps busy at
-// that service time (Little's law), with some room: more than now, and not more
-// than twice as many.
-func moreWorkers(plan Plan, now int, rate float64, service time.Duration) int {
-	each := float64(plan.Connections) / float64(plan.Workers)
-	need := math.Ceil(rate * service.Seconds() * pursuitRoom / each)
-	return min(max(int(min(need, float64(plan.Workers))), now+1), pursuitGrowth*now, plan.Workers)
+// those service times (Little's law), with some room: more than now, and not more
+// than twice as many. Where nothing has ended it is as many as that.
+func moreWorkers(plan Plan, now int, rate float64, service *Histogram) int {
+	need := float64(plan.Workers)
+	if service.Count() > 0 {
+		each := float64(plan.Connections) / float64(plan.Workers)
+		need = min(need, math.Ceil(rate*service.Mean().Seconds()*pursuitRoom/each))
+	}
+	return min(max(int(need), now+1), pursuitGrowth*now, plan.Workers)
 }

@@ -21,11 +21,15 @@ const (
 const (
 	ModeConcurrency = "CONCURRENCY"
 	ModeQPS         = "QPS"
-	ScalingFixed    = "FIXED"
-	ScalingBounded  = "BOUNDED"
-	ScalingAuto     = "AUTO"
-	AccessRead      = "READ"
-	AccessWrite     = "WRITE"
+	// Those that search for the most that the target bears.
+	ModeFindConcurrency = "FIND_MAX_CONCURRENCY"
+	ModeFindQPS         = "FIND_MAX_QPS"
+
+	ScalingFixed   = "FIXED"
+	ScalingBounded = "BOUNDED"
+	ScalingAuto    = "AUTO"
+	AccessRead     = "READ"
+	AccessWrite    = "WRITE"
 )
 
 // Scenario is a template resolved for one run: every default filled in, every
@@ -87,11 +91,13 @@ type ScenarioLoad struct {
 	MinConnections int `json:"min_connections,omitempty"`
 	// Ramp is how the rate, or the connections of a closed loop, change.
 	Ramp *Ramp `json:"ramp,omitempty"`
+	// Search is how the most load is searched for; nil: it is given.
+	Search *LoadSearch `json:"search,omitempty"`
 }
 
 // OpenLoop reports whether operations are started at a rate, whatever the target
 // does.
-func (l ScenarioLoad) OpenLoop() bool { return l.Mode == ModeQPS }
+func (l ScenarioLoad) OpenLoop() bool { return l.Mode == ModeQPS || l.Mode == ModeFindQPS }
 
 // Limits are the bounds of a run, all filled in.
 type Limits struct {
@@ -165,6 +171,7 @@ func (s Scenario) Plan() Plan {
 		KillTimeout:       s.Limits.KillTimeout.Std(),
 		ProcessingTimeout: s.Limits.ProcessingTimeout.Std(),
 		OnLoss:            s.Limits.OnLoss,
+		Search:            s.searchPlan(),
 	}
 	if s.Budget != nil {
 		if p.BudgetTime, p.BudgetText = s.Budget.Limit(); p.BudgetTime > 0 {

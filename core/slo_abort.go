@@ -50,16 +50,19 @@ func (r *SLOResult) known(of KindMetrics) bool {
 }
 
 func (r *SLOResult) breach(missed float64) string {
-	var measured string
+	return fmt.Sprintf("the objective %q was missed for %s, at last with %s", r.Text, seconds(missed), r.inWords())
+}
+
+// inWords is what was measured, with its unit.
+func (r *SLOResult) inWords() string {
 	switch r.Metric {
 	case metricThroughput:
-		measured = strconv.FormatFloat(r.Measured, 'f', 1, 64) + " per second"
+		return strconv.FormatFloat(r.Measured, 'f', 1, 64) + " per second"
 	case metricErrorRate:
-		measured = share(r.Measured)
+		return share(r.Measured)
 	default:
-		measured = time.Duration(r.Measured * 1e9).Round(time.Microsecond).String()
+		return time.Duration(r.Measured * 1e9).Round(time.Microsecond).String()
 	}
-	return fmt.Sprintf("the objective %q was missed for %s, at last with %s", r.Text, seconds(missed), measured)
 }
 
 // MayAbort reports whether any objective may end the run.
@@ -71,7 +74,7 @@ func MayAbort(slos []SLO) bool {
 // the rate at which operations start, and two bounds of the same thing.
 func (v *resolver) contradictions(slos []SLO, load ScenarioLoad) {
 	for i, s := range slos {
-		if s.Metric == metricThroughput && load.OpenLoop() && load.Rate > 0 && s.Bound >= load.Rate {
+		if s.Metric == metricThroughput && load.Mode == ModeQPS && load.Rate > 0 && s.Bound >= load.Rate {
 			v.found.add(indexed("slos", i), "is %q, but load.rate starts only %v operations per second; allowed: a bound below that", s.Text, load.Rate)
 		}
 		for j, earlier := range slos[:i] {

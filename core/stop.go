@@ -16,7 +16,7 @@ func (r *Run) begin(at time.Time) {
 	r.PhaseAt = at.Add(r.Plan.StartLead)
 	r.Origin = r.PhaseAt
 	r.emit(ControlEvent{Type: EventStart, Scope: ScopeRun, Phase: r.Phase, Effective: r.PhaseAt, At: at})
-	r.beginAim()
+	r.tellStep(at)
 	r.schedule()
 }
 

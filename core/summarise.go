@@ -25,6 +25,7 @@ type SummaryInput struct {
 type Observed struct {
 	Seconds     float64 `json:"seconds"`     // of measurement seen
 	Connections float64 `json:"connections"` // sum of connections × seconds
+	Asked       float64 `json:"asked"`       // sum of connections asked for × seconds
 	CPU         float64 `json:"cpu"`         // sum of percent × seconds
 	Memory      float64 `json:"memory"`      // likewise
 }
@@ -42,6 +43,7 @@ func (o *Observed) Add(iv *Interval) {
 	}
 	o.Seconds += iv.Seconds
 	o.Connections += iv.Seconds * float64(iv.Connections)
+	o.Asked += iv.Seconds * float64(iv.Target)
 	o.CPU += iv.Seconds * iv.CPU
 	o.Memory += iv.Seconds * iv.Memory
 }
@@ -135,7 +137,7 @@ func (s *summary) worker(i int) workerSummary {
 	final := beat.State.Final()
 	child := s.base()
 	child.WorkerID = w.ID
-	child.Connections = w.Target
+	child.Connections = s.connections(i)
 	if !w.endedClean() {
 		child.Detail = w.Message
 	}
@@ -178,11 +180,29 @@ func (s *summary) worker(i int) workerSummary {
 	}
 	return workerSummary{child: child, quotaDone: report.QuotaDone, begun: begun, completed: completed, facts: WorkerFacts{
 		ID: w.ID, Reported: final, Lost: w.Lost, Unjoined: w.Joining, Clean: w.endedClean(), Ending: child.WorkerEnding,
-		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: w.Target,
+		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: s.asked(i, seen),
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
 		Guardrail: s.in.Scenario.guardrailOf(w, seen),
 		Late:      report.Late, Overhead: child.Overhead, Strain: child.Strain,
 	}}
+}
+
+// connections is how many a worker was to keep: in a search all that it has open,
+// whatever its last step asked for.
+func (s *summary) connections(i int) int {
+	if load := &s.in.Scenario.Load; load.Search != nil {
+		_, open := Connections(load.Connections, load.Workers, i)
+		return open
+	}
+	return s.in.Run.Workers[i].Target
+}
+
+// asked is how many connections a worker was asked for: in a search, over time.
+func (s *summary) asked(i int, seen Observed) float64 {
+	if s.in.Scenario.Load.Search != nil {
+		return seen.mean(seen.Asked)
+	}
+	return float64(s.in.Run.Workers[i].Target)
 }
 
 // span is when a worker made load: from its first phase to its last operation,
@@ -244,7 +264,7 @@ func (w *workerSummary) judge(s *summary) {
 	total := Total(c.Kinds)
 	c.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: c.Seconds,
-		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget,
+		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget, Searched: s.in.Scenario.Load.Search != nil,
 	})
 }
 
@@ -293,11 +313,14 @@ func (s *summary) parent() Rollup {
 	p.Ledger = BalanceLedger(all)
 	p.Budget = useOf(scenario.Budget, run, all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
+	if p.Search = run.searchResult(scenario.Load.Mode, generator{s.in.SharedHost, s.in.LocalTarget}); p.Search != nil {
+		p.SLOs = p.Search.Objectives // of the load that was found, not of those that were missed
+	}
 	total := Total(p.Kinds)
 	p.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
-		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Unjoined: run.Unjoined,
+		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Searched: p.Search != nil, Unjoined: run.Unjoined,
 		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,
 	})
 	return p

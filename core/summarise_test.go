@@ -410,3 +410,42 @@ func TestSummariseOverheadAndStrain(t *testing.T) {
 	is.Equal(children[0].Verdict.Level, core.Valid)
 	is.Equal(children[1].Verdict.Causes, []core.Cause{core.CauseWorkerLate})
 }
+
+// TestSummariseAWorkerThatJoined: rates over windows of different length do not add
+// up to the run's, and nobody is to blame for what was not asked of him.
+func TestSummariseAWorkerThatJoined(t *testing.T) {
+	is := is.New(t)
+	in := summaryInput(t)
+	in.Run.Plan.Initial = 1
+	w := &in.Run.Workers[1]
+	w.Since = summaryTime(8) // of a measurement from 3 to 13
+	phase := in.Beats[1].Report.PhaseOf(core.Measurement)
+	phase.Start, phase.Seconds, phase.Completed = summaryTime(8), 5, 300
+	in.Beats[0].Report.PhaseOf(core.Measurement).Completed = 400
+
+	parent, children := core.Summarise(in)
+	is.Equal(children[0].Throughput, 40.0)
+	is.Equal(children[1].Throughput, 60.0) // of its own window
+	is.Equal(parent.Throughput, 70.0)      // and not their sum
+	is.Equal(parent.Seconds, 10.0)
+	is.Equal(children[1].Coverage, 1.0)
+	is.Equal(parent.Coverage, 1.0)
+	is.Equal(parent.Verdict.Level, core.Valid)
+
+	phase.Start, phase.Seconds = summaryTime(9), 4 // it began late
+	parent, children = core.Summarise(in)
+	is.Equal(children[1].Coverage, 0.8)
+	is.Equal(parent.Coverage, (1.0*10+0.8*5)/15) // by what was asked: as many connections for half of the time
+	is.Equal(parent.Verdict.Level, core.Degraded)
+
+	w.Joining, w.Since, w.Reported, w.Target = true, time.Time{}, false, 0 // it never did
+	in.Run.Unjoined = "worker-1 could not join the load: no room"
+	in.Beats = in.Beats[:1]
+	parent, children = core.Summarise(in)
+	is.Equal(parent.Throughput, 40.0)
+	is.Equal(parent.Coverage, 1.0)
+	is.Equal(parent.Status, core.Completed)
+	is.Equal(parent.Verdict.Level, core.Degraded)
+	is.Equal(parent.Verdict.Reasons, []string{"worker-1 could not join the load: no room: the others made the load alone"})
+	is.Equal(len(children), 2)
+}

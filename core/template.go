@@ -36,7 +36,7 @@ type TemplateTable struct {
 
 // TemplateLoad says how much load is made, by how many workers, for how long.
 type TemplateLoad struct {
-	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (default): each connection starts its next operation when the last has ended. QPS: operations are started at a rate whatever the target does"`
+	Mode        string   `json:"mode,omitempty" jsonschema:"description=CONCURRENCY (default): each connection starts its next operation when the last has ended. QPS: operations are started at a rate whatever the target does. FIND_MAX_CONCURRENCY and FIND_MAX_QPS: search for the most connections or the highest rate that the target bears within the objectives"`
 	Scaling     string   `json:"scaling,omitempty" jsonschema:"description=FIXED (default): load.workers workers. BOUNDED: as many as the load needs within the bounds. AUTO: the same within bounds that follow from the launcher"`
 	Workers     int      `json:"workers,omitempty" jsonschema:"description=How many workers; FIXED needs it and the others have none"`
 	Connections int      `json:"connections,omitempty" jsonschema:"description=FIXED: connections of each worker. BOUNDED and AUTO with mode CONCURRENCY: of all workers together"`
@@ -54,11 +54,22 @@ type TemplateLoad struct {
 	MinConnections int `json:"min_connections,omitempty" jsonschema:"description=BOUNDED: the fewest connections of a worker that makes load; default 1"`
 	MaxConnections int `json:"max_connections,omitempty" jsonschema:"description=BOUNDED: the most connections of one worker; default 32"`
 
-	Rate        float64      `json:"rate,omitempty" jsonschema:"description=Operations per second of all workers together; with a ramp the highest. QPS needs it"`
+	Rate        float64      `json:"rate,omitempty" jsonschema:"description=Operations per second of all workers together; with a ramp or a search the highest. QPS and FIND_MAX_QPS need it"`
 	Arrivals    string       `json:"arrivals,omitempty" jsonschema:"description=How operations of QPS follow each other: uniform (default) or poisson"`
 	MaxLateness Duration     `json:"max_lateness,omitempty" jsonschema:"description=Operations of QPS that could not be started within this time are skipped and counted; default 100ms"`
 	CatchUp     bool         `json:"catch_up,omitempty" jsonschema:"description=Start every operation of QPS however late it is (default false); a target that stalled gets all of them at once"`
 	Ramp        TemplateRamp `json:"ramp,omitzero" jsonschema:"description=How the rate (QPS) or the connections of each worker (CONCURRENCY) change from the beginning of the measurement"`
+
+	Search TemplateSearch `json:"search,omitzero" jsonschema:"description=How FIND_MAX_CONCURRENCY and FIND_MAX_QPS search; the ceiling is workers × connections or the rate and the time limit is the duration (default 10m)"`
+}
+
+// TemplateSearch is how the most load is searched for. Zero fields mean the default.
+type TemplateSearch struct {
+	Start      float64  `json:"start,omitempty" jsonschema:"description=Load of the first step: connections over all workers (default 1) or operations per second (default a hundredth of the rate)"`
+	Growth     float64  `json:"growth,omitempty" jsonschema:"description=Factor of each step until a load is missed; default 2"`
+	Resolution float64  `json:"resolution,omitempty" jsonschema:"description=How near the answer is to the truth in percent; default 5"`
+	Window     Duration `json:"window,omitempty" jsonschema:"description=Time by which a step is judged; default 5s"`
+	Settle     Duration `json:"settle,omitempty" jsonschema:"description=Time between a change of the load and the first window; default 2s"`
 }
 
 // TemplateRamp is how the load changes; the zero value means not at all.

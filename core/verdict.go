@@ -44,6 +44,9 @@ type VerdictInput struct {
 	// LocalTarget: the target works inside the workers or beside them, so that
 	// a busy CPU is the target's own work and no sign of a weak load generator.
 	LocalTarget bool
+	// Searched: the load went beyond what the target bears on purpose, and its steps
+	// were judged one by one.
+	Searched bool
 }
 
 // WorkerFacts is what a verdict looks at in one worker.
@@ -56,7 +59,7 @@ type WorkerFacts struct {
 	Ending      string // in words
 	Dropped     uint64 // sampled operations that were not stored
 	Connections float64
-	Asked       int     // connections
+	Asked       float64 // connections
 	CPU         float64 // percent of the cores that it may use; 0: unknown
 	ClockError  float64 // seconds, plus or minus
 	Guardrail   string  // that it has passed, or that could not be watched, in words
@@ -75,9 +78,11 @@ func Judge(in VerdictInput) Verdict {
 	j.measured(in)
 	j.cause = CauseCoverage
 	j.coverage(in)
-	j.schedule(in.Measured)
-	j.cause = CauseErrors
-	j.errors(in)
+	if !in.Searched {
+		j.schedule(in.Measured)
+		j.cause = CauseErrors
+		j.errors(in)
+	}
 	j.cause = CauseLedger
 	if in.Ledger.Problem != "" || !in.Ledger.Balanced {
 		j.degrade("the ledger does not balance: %s", in.Ledger.Problem)
@@ -211,7 +216,7 @@ func (j *judgement) ending(in VerdictInput) {
 // and operations bound ends with whichever comes first.
 func (in VerdictInput) shortfall() string {
 	var parts []string
-	lessTime := in.Planned > 0 && in.Seconds < degradedShortfall*in.Planned
+	lessTime := in.Planned > 0 && in.Reason != TargetFound && in.Seconds < degradedShortfall*in.Planned
 	lessWork := in.Operations > 0 && in.Measured.Started < in.Operations
 	if lessTime && !(in.Reason == OperationsDone && !lessWork) {
 		parts = append(parts, fmt.Sprintf("%s of %s were measured", seconds(in.Seconds), seconds(in.Planned)))
@@ -236,8 +241,8 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 		j.degrade("%s did not end by itself: %s", w.ID, w.Ending)
 	}
 	j.cause = CauseConnections
-	if w.Connections > 0 && w.Connections < degradedPool*float64(w.Asked) {
-		j.degrade("%s kept %.1f connections of %d on average", w.ID, w.Connections, w.Asked)
+	if w.Connections > 0 && w.Connections < degradedPool*w.Asked {
+		j.degrade("%s kept %.1f connections of %v on average", w.ID, w.Connections, w.Asked)
 	}
 	if w.Guardrail != "" {
 		j.cause = CauseGuardrail

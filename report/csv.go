@@ -23,7 +23,8 @@ var csvColumns = []string{
 type csvRow map[string]string
 
 // CSV writes everything that was counted in a run as one table, as RFC 4180 has
-// it. The column scope says what a row is of: RUN and KIND, STATEMENT (of a
+// it. The column scope says what a row is of: STEP is of one step of a search, named
+// by its number and outcome; RUN and KIND, STATEMENT (of a
 // transaction, named KIND/part) and WORKER are of the measurement, INTERVAL is all
 // that ended in one interval, whatever its phase. HARNESS is of the null operations of
 // the run, named RUN/part, and of each worker. Empty is what is not known. Text
@@ -54,6 +55,11 @@ func CSV(w io.Writer, r Result) error {
 func csvRows(r Result) func(yield func(csvRow) bool) {
 	return func(yield func(csvRow) bool) {
 		if p := r.Parent; p != nil {
+			for row := range csvSteps(p.Search) {
+				if !yield(row) {
+					return
+				}
+			}
 			total := core.Total(p.Kinds)
 			if !yield(csvOf("RUN", p.Name, p, kindDocument(&total, p.Throughput))) {
 				return
@@ -161,4 +167,28 @@ func csvText(s string) string {
 		return "'" + s
 	}
 	return s
+}
+
+// csvSteps are the steps of a search; nil has none.
+func csvSteps(s *core.SearchResult) func(yield func(csvRow) bool) {
+	return func(yield func(csvRow) bool) {
+		if s == nil {
+			return
+		}
+		for i := range s.Steps {
+			c := &s.Steps[i]
+			row := csvRow{
+				"scope": "STEP", "name": csvText(fmt.Sprintf("%d %s", c.Number, c.Outcome)), "phase": string(core.Measurement),
+				"ok": strconv.FormatInt(c.Operations, 10), "errors": strconv.FormatInt(c.Errors, 10), "ops_per_second": csvNumber(c.QPS),
+				"p50_ms": csvNumber(inMilliseconds(c.P50)), "p95_ms": csvNumber(inMilliseconds(c.P95)), "p99_ms": csvNumber(inMilliseconds(c.P99)),
+				"target_connections": strconv.Itoa(c.ToConnections),
+			}
+			if !c.Start.IsZero() {
+				row["start"], row["seconds"] = c.Start.UTC().Format(time.RFC3339Nano), csvNumber(c.End.Sub(c.Start).Seconds())
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}
 }

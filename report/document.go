@@ -32,7 +32,9 @@ type ResultDocument struct {
 	Total  *KindDocument   `json:"total"` // null when no result is stored
 	Kinds  []KindDocument  `json:"kinds"` // in the order of the mix
 	Errors []ErrorDocument `json:"errors"`
-	SLOs   []SLODocument   `json:"slos"`
+	SLOs   []SLODocument   `json:"slos"` // of a search: of the load that it has found
+
+	Search *SearchDocument `json:"search,omitempty"` // only of a run that searched
 
 	Budget   *BudgetDocument   `json:"budget,omitempty"` // absent when there was none
 	Overhead *OverheadDocument `json:"overhead"`         // of the load generator; null when it was not measured
@@ -167,6 +169,7 @@ func Document(r Result) ResultDocument {
 	total := core.Total(p.Kinds)
 	whole := kindDocument(&total, p.Throughput)
 	d.Total = &whole
+	d.Search = searchDocument(p.Search)
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
 		d.Kinds = append(d.Kinds, kindDocument(k, shareOf(p.Throughput, k, &total)))

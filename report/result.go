@@ -28,7 +28,7 @@ func (r Result) view() view {
 	v := view{
 		id: r.Run.ID, status: r.Run.Status, reason: r.Run.Reason, detail: r.Run.Detail,
 		begun: !r.Run.Origin.IsZero(),
-		start: r.Run.StartedAt, end: r.Run.EndedAt, workers: len(r.Run.Workers), connections: r.Run.Plan.Connections,
+		start: r.Run.StartedAt, end: r.Run.EndedAt, workers: r.Run.Asked(), connections: r.Run.Plan.Connections,
 	}
 	if r.Parent == nil && r.Scenario != nil {
 		v.parent.Name, v.parent.TemplateID, v.parent.Scenario = r.Scenario.Name, r.Scenario.TemplateID, r.Scenario
@@ -75,6 +75,7 @@ func Text(w io.Writer, r Result, options ...Option) error {
 		p.print("\n")
 		p.line("%s", v.without())
 	} else {
+		p.search(r.Parent.Search)
 		p.part(measured(r.Parent))
 		p.harness(r.Parent)
 		p.part(failures(r.Parent.Kinds))
@@ -142,7 +143,12 @@ func planned(load core.ScenarioLoad) string {
 	if load.Warmup > 0 {
 		text += ", warmup " + Span(load.Warmup.Std())
 	}
-	if load.OpenLoop() {
+	switch {
+	case load.Search != nil && load.OpenLoop():
+		text += ", searching the rate up to " + offered(&load)
+	case load.Search != nil:
+		text += ", searching the connections"
+	case load.OpenLoop():
 		text += ", open loop at " + offered(&load)
 	}
 	if load.Ramp != nil {

@@ -24,6 +24,7 @@ func (r Result) sheet() sheet {
 	} else {
 		s.figures = keyFigures(r.Parent)
 		s.add("verdict", "Verdict", verdictBlocks(r.Parent.Verdict)...)
+		s.add("search", "The most that the target bears", searchBlocks(r.Parent.Search)...)
 		s.add("objectives", "Objectives", tableBlock(objectives(r.Parent.SLOs)))
 		s.add("budget", "Budget", tableBlock(budgetTable(r.Parent.Budget)))
 		s.add("operations", "Operations", tableBlock(measured(r.Parent)))

@@ -50,6 +50,7 @@ func scenarioBlocks(s *core.Scenario) []block {
 		core.Fact{Name: "rate", Value: offered(load)},
 		core.Fact{Name: "skipped when later than", Value: length(load.MaxLateness)},
 		core.Fact{Name: "ramp", Value: ramp(load)},
+		core.Fact{Name: "search", Value: searchedFor(load)},
 		core.Fact{Name: "warmup", Value: Span(load.Warmup.Std())},
 		core.Fact{Name: "duration", Value: length(load.Duration)},
 		core.Fact{Name: "cooldown", Value: Span(load.Cooldown.Std())},
@@ -110,6 +111,17 @@ func ramp(load *core.ScenarioLoad) string {
 		text += " each " + Span(r.Period.Std())
 	}
 	return text
+}
+
+// searchedFor is how the most load is searched for, in words.
+func searchedFor(load *core.ScenarioLoad) string {
+	s := load.Search
+	if s == nil {
+		return ""
+	}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	return fmt.Sprintf("from %s on, times %s, to within %s%%; windows of %s, settled for %s",
+		number(s.Start), number(s.Growth), number(s.Resolution), Span(s.Window.Std()), Span(s.Settle.Std()))
 }
 
 func onlyIf(yes bool, text string) string {

@@ -213,6 +213,9 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 		p.prose("reason   ", reasonText(run))
 	}
 	p.owner(s)
+	if text := WorkersOf(run); text != "" {
+		p.line("workers  %s", text)
+	}
 	if s.Interval != nil {
 		total := core.Total(s.Interval.Kinds)
 		q := percentiles(total.Latency())
@@ -226,6 +229,19 @@ func StatusText(w io.Writer, s Status, options ...Option) error {
 		p.stop(&c)
 	}
 	return p.err
+}
+
+// WorkersOf says how many workers there are of those that there may be, and why no
+// more will be; "" for a run that has a fixed number of them.
+func WorkersOf(run core.Run) string {
+	if run.Plan.AtStart() >= run.Plan.Workers {
+		return ""
+	}
+	text := fmt.Sprintf("%d of at most %d workers", run.Asked(), run.Plan.Workers)
+	if run.Unjoined != "" {
+		text += "; " + Clean(run.Unjoined)
+	}
+	return text
 }
 
 // reasonText says why a run ends, and who asked for it when.

@@ -70,6 +70,7 @@ type driver struct {
 	measured *series
 	watch    core.SLOWatch
 	guard    core.GuardrailWatch
+	searcher searcher
 	pursuit  core.Pursuit
 	unstored []core.ControllerStep // of the pursuit
 	effects  *effects
@@ -245,6 +246,7 @@ func (d *driver) step(ctx context.Context) error {
 	if err := d.commit(ctx); err != nil {
 		return err
 	}
+	d.storeSteps(ctx)
 	d.execute(ctx)
 	d.announce(ctx)
 	return nil

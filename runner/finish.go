@@ -35,6 +35,11 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 		return nil, err
 	}
 	facts, local := p.environment(ctx, beats)
+	if steps := p.run.ControllerSteps(); len(steps) > 0 {
+		if err := p.ports.Results.AppendSteps(ctx, steps); err != nil {
+			return nil, err
+		}
+	}
 	parent, children := core.Summarise(core.SummaryInput{
 		Run: p.run, Scenario: p.scenario, Beats: beats, Observed: p.measured.observed, Environment: facts,
 		SharedHost: p.ports.Launcher.Capabilities().HostBound, LocalTarget: local,

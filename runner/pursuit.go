@@ -59,9 +59,9 @@ func (d *driver) countSteps(ctx context.Context) bool {
 	return true
 }
 
-// storeSteps stores the steps that are not stored yet; those that cannot be are
+// storePursuit stores the steps that are not stored yet; those that cannot be are
 // tried again with the next beats.
-func (d *driver) storeSteps(ctx context.Context) {
+func (d *driver) storePursuit(ctx context.Context) {
 	if len(d.unstored) == 0 || !d.owns() {
 		return
 	}

@@ -25,6 +25,9 @@ type script struct {
 	memory    float64
 	calm      int    // connections from which on it uses nothing; 0: never
 	allowance uint64 // operations after which its share of the budget is used up; 0: it has none
+	// target is what it makes in one interval of what it is asked for: operations,
+	// and how long each takes. Without one it is opsPerCut of 1 ms.
+	target func(connections int, aim core.Aim) (operations int, latency time.Duration)
 }
 
 // scripted is one worker at work: it follows the control state, makes a fixed
@@ -200,11 +203,15 @@ func phaseOf(c core.Control) core.Phase {
 
 // measure adds one interval to the worker's report.
 func (w *scripted) measure(phase core.Phase, c core.Control) {
+	ops, latency, start, connections := opsPerCut, time.Millisecond, c.Now, 1
+	if w.s.target != nil {
+		ops, latency = w.s.target(c.Target, c.Aim)
+		start, connections = c.Now.Add(-w.interval), c.Target
+	}
 	kinds := func() []core.KindMetrics {
-		k := core.KindMetrics{Kind: core.PointLookup, Access: core.AccessRead, Counts: core.Counts{Scheduled: opsPerCut, Started: opsPerCut, OK: opsPerCut}}
-		for range opsPerCut {
-			k.Service.Record(time.Millisecond)
-		}
+		n := uint64(ops)
+		k := core.KindMetrics{Kind: core.PointLookup, Access: core.AccessRead, Counts: core.Counts{Scheduled: n, Started: n, OK: n}}
+		k.Service.RecordN(latency, n)
 		return []core.KindMetrics{k}
 	}
 	r := &w.beat.Report
@@ -217,7 +224,7 @@ func (w *scripted) measure(phase core.Phase, c core.Control) {
 	}
 	p.Kinds = core.MergeKinds(core.MergeKinds(nil, p.Kinds), kinds())
 	p.Seconds += w.interval.Seconds()
-	p.Completed += opsPerCut
+	p.Completed += uint64(ops)
 	r.LastStart, r.LastEnd = c.Now, c.Now
 	w.sequence++
 	cpu := w.s.cpu
@@ -228,12 +235,12 @@ func (w *scripted) measure(phase core.Phase, c core.Control) {
 		r.Spent = core.SpentOperations
 	}
 	r.Intervals = append(append([]core.Interval(nil), r.Intervals...), core.Interval{
-		Sequence: w.sequence, Phase: phase, Start: c.Now, Seconds: w.interval.Seconds(), Offset: (time.Duration(w.grid) * w.interval).Seconds(),
-		Kinds: kinds(), Connections: 1, Target: 1, CPU: cpu, Memory: w.s.memory,
+		Sequence: w.sequence, Phase: phase, Start: start, Seconds: w.interval.Seconds(), Offset: (time.Duration(w.grid) * w.interval).Seconds(),
+		Kinds: kinds(), Connections: connections, Target: connections, CPU: cpu, Memory: w.s.memory,
 	})
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	w.b.made[w.beat.Key.WorkerID] += opsPerCut
+	w.b.made[w.beat.Key.WorkerID] += uint64(ops)
 	w.b.cuts[w.beat.Key.WorkerID] = w.sequence
 }
 

@@ -155,7 +155,7 @@ func (b *bench) verifyRollup(t testing.TB, run core.Run, launched int) {
 	if shown != want && want != (ports.Progress{}) { // nothing measured leaves what was shown before
 		t.Errorf("the list shows %+v, the result %+v", shown, want)
 	}
-	if parent.Certificate == nil || len(parent.Certificate.Workers) != len(run.Workers) {
+	if parent.Certificate == nil || len(parent.Certificate.Workers) != run.Asked() {
 		t.Errorf("certificate: %+v", parent.Certificate)
 	}
 	sum := uint64(0)

@@ -116,8 +116,9 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	}
 	fresh := d.measured.fresh
 	d.measured.fresh = nil
+	facts = append(facts, d.search(fresh, now)...)
 	facts = append(facts, d.pursue(ctx, fresh, now)...)
-	d.storeSteps(ctx)
+	d.storePursuit(ctx)
 	facts = append(facts, d.objectives(fresh, now)...)
 	return slices.Concat(facts, d.budget(now), d.guardrails(now))
 }

@@ -105,7 +105,7 @@ func restrict(s *jsonschema.Schema, path string) {
 	case "table.type":
 		words("STANDARD", "HYBRID", "INTERACTIVE")
 	case "load.mode":
-		words(core.ModeConcurrency, core.ModeQPS)
+		words(core.ModeConcurrency, core.ModeQPS, core.ModeFindConcurrency, core.ModeFindQPS)
 	case "load.scaling":
 		words(core.ScalingFixed)
 	case "load.arrivals":
@@ -122,7 +122,7 @@ func restrict(s *jsonschema.Schema, path string) {
 		s.Minimum, s.Maximum = "0", "100"
 	case "budget.operations", "budget.rows", "budget.credits", "budget.credits_per_hour":
 		s.Minimum = "0"
-	case "load.operations", "load.rate", "load.ramp.from", "load.ramp.steps", "mix[].theta", "mix[].span":
+	case "load.operations", "load.rate", "load.ramp.from", "load.ramp.steps", "load.search.start", "load.search.growth", "load.search.resolution", "mix[].theta", "mix[].span":
 		s.Minimum = "0"
 	case "mix[].kind":
 		for _, kind := range core.Kinds() {

@@ -133,7 +133,7 @@ func (r *storedRun) summary(now time.Time) ports.RunSummary {
 	run := &r.level
 	return ports.RunSummary{
 		ID: run.ID, Name: r.name, Status: run.Status, Phase: run.Phase, Reason: run.Reason, Detail: run.Detail,
-		Launcher: r.launcher, Workers: len(run.Workers),
+		Launcher: r.launcher, Workers: run.Asked(),
 		Owner: run.Owner, OwnerAlive: now.Before(run.OwnerLeaseUntil),
 		CreatedAt: r.created, StartedAt: run.StartedAt, CheckAt: run.CheckAt, EndedAt: run.EndedAt,
 		TotalOps: r.progress.TotalOps, Errors: r.progress.Errors, QPS: r.progress.QPS,

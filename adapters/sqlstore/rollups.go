@@ -205,7 +205,10 @@ func summaryOfKind(kind *core.KindMetrics) kindSummary {
 
 // setRollupJSON adds the JSON columns; what a rollup does not have is NULL.
 func (s *Store) setRollupJSON(r *row, rollup *core.Rollup, scenario core.Scenario) error {
-	var certificate, config, environment, tags any
+	var certificate, config, environment, tags, search any
+	if rollup.Search != nil {
+		search = rollup.Search
+	}
 	if rollup.Certificate != nil {
 		certificate = rollup.Certificate
 	}
@@ -223,7 +226,7 @@ func (s *Store) setRollupJSON(r *row, rollup *core.Rollup, scenario core.Scenari
 		value any
 	}{
 		{"VERDICT_REASONS", list(rollup.Verdict.Reasons)}, {"LEDGER", rollup.Ledger}, {"STOP_CERTIFICATE", certificate},
-		{"TEST_CONFIG", config}, {"ENVIRONMENT", environment}, {"TAGS", tags}, {"ROLLUP", rollup},
+		{"TEST_CONFIG", config}, {"ENVIRONMENT", environment}, {"TAGS", tags}, {"FIND_MAX_RESULT", search}, {"ROLLUP", rollup},
 	} {
 		if err := s.setJSON(r, column.name, column.value); err != nil {
 			return err

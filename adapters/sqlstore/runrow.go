@@ -86,7 +86,7 @@ func (s *Store) setWorkerCounts(r *row, run core.Run) {
 			completed++
 		}
 	}
-	r.set("TOTAL_WORKERS_EXPECTED", len(run.Workers))
+	r.set("TOTAL_WORKERS_EXPECTED", run.Asked())
 	r.set("WORKERS_REGISTERED", registered)
 	r.set("WORKERS_ACTIVE", active)
 	r.set("WORKERS_COMPLETED", completed)
@@ -118,7 +118,11 @@ func (s *Store) setRunJSON(r *row, run core.Run, now time.Time) error {
 		}
 		r.set(column.name, text)
 	}
-	return nil
+	var search any
+	if run.Search != nil {
+		search = run.Search
+	}
+	return s.setJSON(r, "FIND_MAX_STATE", search)
 }
 
 // warmup is when the warmup began and ended, as far as the run still tells it;

@@ -22,6 +22,7 @@ func (f *farRun) observe(frame client.Frame) []runner.Observation {
 	r := frame.Run
 	run := core.NewRun(r.ID, f.scenario.Plan())
 	run.Status, run.Phase, run.PhaseAt, run.Reason, run.Detail = r.Status, r.Phase, moment(r.PhaseAt), r.Reason, r.Detail
+	run.Search = nil // how it stands is not told
 	run.StartedAt, run.Origin, run.Until, run.Deadline, run.EndedAt = moment(r.StartedAt), moment(r.LoadFrom), moment(r.LoadUntil), moment(r.Deadline), moment(r.EndedAt)
 	run.StopBy, run.StopAt, run.Owner = r.StopBy, moment(r.StopAt), r.Owner
 	if run.Status.Ending() {

@@ -178,6 +178,11 @@ func assignments(cmd *cobra.Command) ([]string, error) {
 	if flags.Changed("rate") {
 		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
 	}
+	search, err := findMax(flags)
+	if err != nil {
+		return nil, err
+	}
+	set = append(set, search...)
 	for _, f := range overrideFlags {
 		if flags.Changed(f.name) {
 			set = append(set, f.key+"="+flags.Lookup(f.name).Value.String())

@@ -43,6 +43,7 @@ func (o *overrides) add(cmd *cobra.Command) {
 	for _, f := range overrideFlags {
 		o.flags.String(f.name, "", f.help+"; "+f.key)
 	}
+	addFindMax(o.flags)
 	o.flags.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE` changes one field of the template, like load.think_time=5ms; repeatable")
 	o.flags.StringVar(&o.launcher, "launcher", "local", launcherHelp)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
@@ -76,6 +77,13 @@ func (o *overrides) apply(t core.Template) (core.Template, error) {
 	}
 	if given["rate"] {
 		t.Load.Mode, t.Load.ThinkTime = core.ModeQPS, 0
+	}
+	search, err := findMax(o.flags)
+	if err != nil {
+		return t, err
+	}
+	if t, err = assign(t, search); err != nil {
+		return t, err
 	}
 	for _, f := range overrideFlags {
 		if !given[f.name] {

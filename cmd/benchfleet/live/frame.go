@@ -31,11 +31,17 @@ func (v *view) frame() string {
 	if v.Run.Status.Ending() {
 		lines = append(lines, v.ladder())
 	}
+	if line := report.SearchLine(v.Run); line != "" && v.Run.Status == core.Running {
+		lines = append(lines, "search      "+line)
+	}
 	if v.Interval != nil {
 		lines = append(lines, v.now())
 	}
 	if len(v.Measured) > 0 {
 		lines = append(lines, v.measured())
+	}
+	if text := report.WorkersOf(v.Run); text != "" {
+		lines = append(lines, fmt.Sprintf("%-12s%s", "workers", text))
 	}
 	foot := []string{""}
 	if v.note != "" {
@@ -86,7 +92,7 @@ func (v *view) progress() string {
 		return name + v.paint.faint("checking that the run can be made")
 	case v.Run.Status == core.Starting:
 		share, known = v.ready()
-		text = fmt.Sprintf("%.0f of %d workers are ready, at most %s more", share*float64(len(v.Run.Workers)), len(v.Run.Workers), whole(left))
+		text = fmt.Sprintf("%.0f of %d workers are ready, at most %s more", share*float64(v.Run.Asked()), v.Run.Asked(), whole(left))
 	case v.Run.Phase == core.Processing:
 		return name + v.paint.faint(processing(v.Run))
 	case stage.Deadline:
@@ -135,7 +141,7 @@ func (v *view) ready() (float64, bool) {
 			count++
 		}
 	}
-	return float64(count) / float64(max(1, len(v.Run.Workers))), len(v.Run.Workers) > 0
+	return float64(count) / float64(max(1, v.Run.Asked())), len(v.Run.Workers) > 0
 }
 
 // whole is a time to the second, rounded up, since 0 means over.
@@ -165,12 +171,12 @@ func (v *view) ladder() string {
 		}
 	}
 	gone := 0
-	for _, w := range v.Run.Workers {
+	for _, w := range v.Run.Workers[:v.Run.Asked()] {
 		if !w.Life.Alive() {
 			gone++
 		}
 	}
-	text := "stop        " + strings.Join(rungs, " › ") + fmt.Sprintf("  %d of %d workers gone  %s", gone, len(v.Run.Workers), v.Run.Reason)
+	text := "stop        " + strings.Join(rungs, " › ") + fmt.Sprintf("  %d of %d workers gone  %s", gone, v.Run.Asked(), v.Run.Reason)
 	if v.Run.Detail != "" {
 		text += ": " + report.Clean(v.Run.Detail)
 	}

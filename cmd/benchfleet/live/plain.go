@@ -70,7 +70,7 @@ func stageLine(s Snapshot) string {
 				ready++
 			}
 		}
-		return fmt.Sprintf("STARTING     %d of %d workers are ready", ready, len(run.Workers)) + waiting(run)
+		return fmt.Sprintf("STARTING     %d of %d workers are ready", ready, run.Asked()) + waiting(run)
 	case run.Phase == core.Processing:
 		return "PROCESSING   " + processing(run)
 	case run.Status.Ending():
@@ -79,6 +79,8 @@ func stageLine(s Snapshot) string {
 			text += ": " + report.Clean(run.Detail)
 		}
 		return text
+	case report.SearchLine(run) != "":
+		return "SEARCH       " + report.SearchLine(run)
 	default:
 		return ""
 	}

@@ -1,0 +1,84 @@
+//go:build unix
+
+package acceptance
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// A target whose limit is known: one lock lets operations through one by one, each
+// of which takes 20 ms. So it serves at most 50 per second, whatever is asked.
+const cappedTemplate = `
+name: capped
+target: {kind: postgres, endpoint: local}
+table: {name: BENCHFLEET_SHORT, rows: 100}
+load:
+  mode: FIND_MAX_QPS
+  workers: 2
+  connections: 10
+  rate: 200
+  duration: 3m
+  search: {start: 13, resolution: 15, window: 1s, settle: 1s}
+mix:
+  - {kind: CAPPED, weight: 100, access: READ, sql: "SELECT pg_sleep(0.02) FROM (SELECT pg_advisory_xact_lock(7)) AS one"}
+`
+
+// TestAcceptanceSearch: a search finds the rate at which a target of known capacity
+// is full, tells each step of it, and ends in good order.
+func TestAcceptanceSearch(t *testing.T) {
+	is := is.New(t)
+	s := newServerSite(t)
+	file := filepath.Join(t.TempDir(), "capped.yaml")
+	is.NoErr(os.WriteFile(file, []byte(cappedTemplate), 0o600))
+	s.must("template", "import", file)
+	o := s.must("run", "capped", "--output", "json")
+	d := o.result(t)
+	is.Equal(d.Status, "COMPLETED")
+	is.True(d.Ledger.Balanced)
+	var more struct {
+		Reason string
+		Search struct {
+			Kind, Bound, Sentence string
+			Load                  float64
+			Missed                float64 `json:"missed_load"`
+			Windows               int
+			Steps                 []struct {
+				Outcome, Direction string
+				Rate               float64 `json:"target_ops_per_second"`
+				Throughput         float64 `json:"ops_per_second"`
+			}
+		}
+	}
+	is.NoErr(json.Unmarshal([]byte(o.stdout), &more))
+	t.Log(more.Search.Sentence)
+	is.Equal(more.Reason, "TARGET_FOUND")
+	is.Equal(more.Search.Kind, "TRUE_MAX")
+	is.Equal(more.Search.Bound, "")
+	is.True(more.Search.Windows >= 3)
+	is.True(more.Search.Load <= 52 && more.Search.Missed-more.Search.Load <= 0.15*more.Search.Load)
+	// On a busy machine an operation takes longer than its 20 ms: what the target then
+	// serves at most is what it served when it was full.
+	full := 0.0
+	for _, step := range more.Search.Steps {
+		if step.Outcome != "BORNE" {
+			is.Equal(step.Outcome, "QUEUE_DETECTED")
+			full = max(full, step.Throughput)
+		}
+	}
+	is.True(full > 0 && full <= 51)
+	is.True(more.Search.Load >= 0.7*full)
+	for _, step := range more.Search.Steps {
+		is.True(step.Outcome != "BORNE" || step.Rate <= 1.1*50)
+	}
+	is.True(strings.Contains(o.stderr, "SEARCH       step 2: 26 operations per second, window 1 of 1, best 13 operations per second"))
+
+	refused := s.do("run", "capped", "--set", "load.operations=5")
+	is.True(refused.code != 0)
+	is.True(strings.Contains(refused.stderr, "load.operations is 5, but load.mode FIND_MAX_QPS ends when it has its answer"))
+}

@@ -1,0 +1,95 @@
+package core
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// beginSearch gives a new run that searches the load of its first step.
+func (r *Run) beginSearch() {
+	if r.Plan.Search == nil {
+		return
+	}
+	search := NewSearch(*r.Plan.Search, r.Plan.Workers)
+	r.Search = &search
+	r.Aim = Aim{Number: 1, Connections: r.Plan.Connections}
+	if load := search.Current().Load; r.Plan.Search.OpenLoop {
+		r.Aim.Rate = load
+	} else {
+		r.Aim.Connections = int(load)
+	}
+	var most []int
+	for i := range r.Workers {
+		most = append(most, r.Workers[i].Target)
+	}
+	for i, target := range ShareWithin(r.Aim.Connections, most) {
+		r.Workers[i].Target = target
+	}
+}
+
+// windowMeasured takes one window into the search, and sets the load of the step
+// that follows, or ends the run.
+func (r *Run) windowMeasured(e WindowMeasured) {
+	if r.Status != Running || r.Search == nil || r.Search.Over ||
+		e.Step != len(r.Search.Steps) || e.Number != r.Search.Current().Windows()+1 {
+		return // late, or repeated
+	}
+	next := r.Search.Observe(*r.Plan.Search, e.At, r.aliveCount(), e.Window, e.Total)
+	r.Search = &next
+	switch {
+	case next.Over:
+		r.requestEnd(e.At, TargetFound, fmt.Sprintf("the search has ended with step %d", len(next.Steps)))
+	case len(next.Steps) > e.Step:
+		set := LoadSet{At: e.At, Connections: r.Plan.Connections, Workers: r.Aim.Workers}
+		if load := next.Current().Load; r.Plan.Search.OpenLoop {
+			set.Rate = load
+		} else {
+			set.Connections = int(load)
+		}
+		set.Detail = r.stepDetail()
+		number := r.Aim.Number
+		if r.setLoad(set); r.Aim.Number == number { // it is so already
+			r.tellStep(e.At)
+		}
+	}
+}
+
+// tellStep publishes the step at hand.
+func (r *Run) tellStep(at time.Time) {
+	if r.Search != nil {
+		r.emit(ControlEvent{Type: EventStep, Scope: ScopeRun, Target: r.Aim.Connections, Effective: r.Aim.At, Detail: r.stepDetail(), At: at})
+	}
+}
+
+// stepDetail says which step is at hand, and what is known.
+func (r *Run) stepDetail() string {
+	s := r.Search
+	detail := fmt.Sprintf("step %d: %s", len(s.Steps), r.Plan.Search.InWords(s.Current().Load))
+	if s.Current().Direction == StepHold {
+		detail += ", held once more"
+	}
+	if s.Good > 0 {
+		detail += fmt.Sprintf("; %s was borne", r.Plan.Search.number(s.Good))
+	}
+	if s.Missed > 0 {
+		detail += fmt.Sprintf("; %s was missed", r.Plan.Search.number(s.Missed))
+	}
+	return detail
+}
+
+// InWords is a load with its unit.
+func (p *SearchPlan) InWords(load float64) string {
+	switch {
+	case p.OpenLoop:
+		return p.number(load) + " operations per second"
+	case load == 1:
+		return "1 connection"
+	default:
+		return p.number(load) + " connections"
+	}
+}
+
+func (p *SearchPlan) number(load float64) string {
+	return strconv.FormatFloat(load, 'f', -1, 64)
+}

@@ -1,0 +1,299 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// MaxKind says whether a search has found the target's limit.
+type MaxKind string
+
+// The kinds of a maximum.
+const (
+	TrueMax    MaxKind = "TRUE_MAX"    // a load within the resolution above it was missed
+	BoundedMax MaxKind = "BOUNDED_MAX" // the target may bear more: something else was the limit
+)
+
+// The bounds of a BOUNDED_MAX.
+const (
+	BoundConnections = "CONNECTIONS"    // all that there are, of an open loop those that serve
+	BoundRate        = "RATE"           // load.rate
+	BoundTime        = "TIME"           // load.duration
+	BoundGenerator   = "LOAD_GENERATOR" // its CPU was full when the load was missed
+	BoundStopped     = "STOPPED"        // the run was ended by something else
+	BoundFloor       = "FLOOR"          // no load that was tried was borne
+)
+
+// SearchResult is what a search has found. Loads are connections over all workers,
+// or operations per second.
+type SearchResult struct {
+	Mode       string  `json:"mode"`
+	Kind       MaxKind `json:"kind"`
+	Bound      string  `json:"bound,omitempty"` // of a BOUNDED_MAX
+	Load       float64 `json:"load"`            // the most that was borne; 0: none
+	Missed     float64 `json:"missed,omitempty"`
+	Why        string  `json:"why,omitempty"`      // it was missed
+	Resolution float64 `json:"resolution_percent"` // that was asked for
+	Sentence   string  `json:"sentence"`
+
+	// Of all windows at that load: how many were borne of those that were judged, the
+	// throughput with the half width of its 95 % confidence interval from the means of
+	// so many intervals (0: unknown), and latencies.
+	Borne      int           `json:"windows_borne"`
+	Windows    int           `json:"windows"`
+	Intervals  int           `json:"intervals"`
+	Throughput float64       `json:"qps"`
+	PlusMinus  float64       `json:"qps_plus_minus"`
+	P50        time.Duration `json:"p50_ns"`
+	P95        time.Duration `json:"p95_ns"`
+	P99        time.Duration `json:"p99_ns"`
+	Errors     float64       `json:"error_rate"`
+	Objectives []SLOResult   `json:"objectives,omitempty"`
+
+	Steps []ControllerStep `json:"steps"`
+}
+
+// generator says how the load generator's CPU is to be read.
+type generator struct {
+	sharedHost  bool // the shares of all workers add up
+	localTarget bool // it is the target's work
+}
+
+// SearchResult is what the run's search has found; nil where there is none. While it
+// goes on it is what is known so far.
+func (r *Run) SearchResult(mode string) *SearchResult {
+	return r.searchResult(mode, generator{localTarget: true})
+}
+
+func (r *Run) searchResult(mode string, g generator) *SearchResult {
+	s, p := r.Search, r.Plan.Search
+	if s == nil || p == nil {
+		return nil
+	}
+	result := &SearchResult{
+		Mode: mode, Load: s.Good, Missed: s.Missed, Resolution: p.Resolution * 100,
+		Steps: r.ControllerSteps(),
+	}
+	result.gather(s)
+	missed := s.last(s.Missed, StepMissed, StepErrors, StepQueue)
+	if missed != nil {
+		result.Why = missed.Why
+	}
+	result.Kind = TrueMax
+	if result.Bound = s.bound(p, r.Reason, missed, g); result.Bound != "" {
+		result.Kind = BoundedMax
+	}
+	result.Sentence = result.sentence(p)
+	return result
+}
+
+// last is the newest step at a load that ended in one of some ways.
+func (s *Search) last(load float64, outcomes ...StepOutcome) *SearchStep {
+	for i := len(s.Steps) - 1; i >= 0; i-- {
+		for _, outcome := range outcomes {
+			if step := &s.Steps[i]; step.Load == load && step.Outcome == outcome && !step.End.IsZero() {
+				return step
+			}
+		}
+	}
+	return nil
+}
+
+// gather takes in what was measured at the load that was found. Percentiles are
+// those of its longest step: windows of different steps are not merged any more.
+func (r *SearchResult) gather(s *Search) {
+	var sum SearchWindow
+	var longest *SearchStep
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if step.Load != s.Good || step.Windows() == 0 || s.Good == 0 {
+			continue
+		}
+		r.Borne, r.Windows = r.Borne+step.Borne, r.Windows+step.Windows()
+		w := &step.Total
+		sum.OK, sum.Errors, sum.Seconds = sum.OK+w.OK, sum.Errors+w.Errors, sum.Seconds+w.Seconds
+		sum.Intervals, sum.Rates, sum.Squares = sum.Intervals+w.Intervals, sum.Rates+w.Rates, sum.Squares+w.Squares
+		if longest == nil || w.Seconds >= longest.Total.Seconds {
+			longest = step
+		}
+	}
+	if longest == nil {
+		if s.Missed > 0 { // nothing was borne
+			if missed := s.last(s.Missed, StepMissed, StepErrors, StepQueue); missed != nil {
+				r.Objectives = missed.Total.Objectives
+			}
+		}
+		return
+	}
+	r.Intervals, r.Throughput, r.PlusMinus = sum.Intervals, sum.Throughput(), sum.plusMinus()
+	r.Errors = errorRate(Counts{OK: sum.OK, Errors: sum.Errors})
+	r.P50, r.P95, r.P99 = longest.Total.P50, longest.Total.P95, longest.Total.P99
+	r.Objectives = longest.Total.Objectives
+}
+
+// plusMinus is the half width of the 95 % confidence interval of the mean of the
+// intervals' rates; 0 when there are too few.
+func (w *SearchWindow) plusMinus() float64 {
+	n := float64(w.Intervals)
+	if n < 2 {
+		return 0
+	}
+	variance := max(0, (w.Squares-w.Rates*w.Rates/n)/(n-1))
+	return studentQuantile(0.975, n-1) * math.Sqrt(variance/n)
+}
+
+// bound is what kept the search from the target's own limit; "" for nothing.
+func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, g generator) string {
+	switch {
+	case s.Missed == 0 && s.Good >= s.Ceiling && p.OpenLoop:
+		return BoundRate
+	case s.Missed == 0 && s.Good >= s.Ceiling:
+		return BoundConnections
+	case missed != nil && g.full(missed):
+		return BoundGenerator
+	case missed != nil && p.OpenLoop && s.fewConnections(missed):
+		return BoundConnections
+	case s.Missed > 0 && s.Good > 0 && s.Missed-s.Good <= p.tolerance(s.Good):
+		return ""
+	case s.Over && s.Good == 0 && !p.OpenLoop:
+		return "" // not even one connection
+	case s.Over && s.Good == 0:
+		return BoundFloor
+	case s.Over: // loads are coarser than the resolution
+		return ""
+	case reason == "" || reason == Elapsed:
+		return BoundTime
+	default:
+		return BoundStopped
+	}
+}
+
+// full reports whether the load generator had no CPU left in a step.
+func (g generator) full(step *SearchStep) bool {
+	cpu := step.Total.CPU
+	if g.sharedHost {
+		cpu *= float64(step.Workers)
+	}
+	return !g.localTarget && cpu > degradedCPU
+}
+
+// fewConnections reports whether an open loop was missed since its connections were
+// busy with a target that was as fast as ever: by Little's law more of them would
+// have served more.
+func (s *Search) fewConnections(missed *SearchStep) bool {
+	w := &missed.Total
+	busy := w.Throughput() * w.Service.Seconds()
+	return missed.Outcome == StepQueue && w.Connections > 0 && busy > 0.9*w.Connections &&
+		float64(w.Service) < 1.25*float64(s.Baseline.Service)
+}
+
+// sentence is the result in words.
+func (r *SearchResult) sentence(p *SearchPlan) string {
+	text := fmt.Sprintf("at most %s: %s", p.InWords(r.Load), r.Kind)
+	switch {
+	case r.Load == 0:
+		text = fmt.Sprintf("no load that was tried was borne: %s", r.Kind)
+	case r.Kind == BoundedMax:
+		text = fmt.Sprintf("at least %s: %s", p.InWords(r.Load), r.Kind)
+	}
+	switch r.Bound {
+	case BoundConnections:
+		text += ", since there are no more connections"
+		if p.OpenLoop {
+			text += ": all of them were busy with a target that was as fast as before"
+		}
+	case BoundRate:
+		text += ", since load.rate allows no more"
+	case BoundTime:
+		text += ", since the time limit of load.duration came first"
+	case BoundGenerator:
+		text += ", since the CPU of the load generator was full"
+	case BoundStopped:
+		text += ", since the run was ended before"
+	}
+	if r.Load > 0 && r.Windows > 0 {
+		text += fmt.Sprintf(". It gave %.1f", r.Throughput)
+		if r.PlusMinus > 0 {
+			text += fmt.Sprintf(" ± %.1f", r.PlusMinus)
+		}
+		text += fmt.Sprintf(" operations per second with a p95 of %s, and was borne in %d of %d windows", briefly(r.P95), r.Borne, r.Windows)
+	}
+	if r.Missed > 0 {
+		text += fmt.Sprintf(". %s was missed: %s", p.InWords(r.Missed), r.Why)
+	}
+	return text
+}
+
+// ControllerSteps are the steps of the run's search as they are stored: those that
+// are over, and once the run ends the one that was at hand.
+func (r *Run) ControllerSteps() []ControllerStep {
+	s, p := r.Search, r.Plan.Search
+	if s == nil || p == nil {
+		return nil
+	}
+	var list []ControllerStep
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if step.End.IsZero() && (!r.Status.Ending() && !r.Status.Terminal() || step.Windows() == 0) {
+			continue
+		}
+		var before *SearchStep
+		if i > 0 {
+			before = &s.Steps[i-1]
+		}
+		c := r.controllerStep(i+1, step, before)
+		if i == len(s.Steps)-1 {
+			c.StopReason = r.searchEnd()
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// searchEnd says why no step follows.
+func (r *Run) searchEnd() string {
+	switch s, p := r.Search, r.Plan.Search; {
+	case !s.Over && r.Reason == Elapsed:
+		return "the time limit"
+	case !s.Over:
+		return string(r.Reason)
+	case s.Missed == 0:
+		return "the bound of " + p.InWords(s.Ceiling)
+	case s.Good == 0:
+		return "nothing was borne"
+	default:
+		return fmt.Sprintf("%s was borne and %s missed", p.number(s.Good), p.number(s.Missed))
+	}
+}
+
+func (r *Run) controllerStep(number int, step, before *SearchStep) ControllerStep {
+	s, p, w := r.Search, r.Plan.Search, &step.Total
+	c := ControllerStep{
+		RunID: r.ID, Type: StepFindMax, Number: number, Workers: step.Workers, Direction: step.Direction,
+		Start: step.Start, End: step.End, Operations: int64(w.OK), QPS: w.Throughput(),
+		P50: w.P50, P95: w.P95, P99: w.P99, Errors: int64(w.Errors), QueueDetected: step.Queue, Outcome: string(step.Outcome),
+	}
+	if step.End.IsZero() {
+		c.End, c.Outcome = later(r.StopAt, r.GoneAt), string(StepUnfinished)
+	}
+	c.ToConnections, c.FromConnections = int(step.Load), 0
+	if before != nil {
+		c.FromConnections = int(before.Load)
+		if q := before.Total.Throughput(); q > 0 {
+			gain := w.Throughput()/q - 1
+			c.QPSVsPrior = &gain
+		}
+	}
+	if p.OpenLoop {
+		c.FromConnections, c.ToConnections = r.Plan.Connections, r.Plan.Connections
+		target := step.Load
+		off := (w.Throughput()/target - 1) * 100
+		c.TargetQPS, c.QPSErrorPercent = &target, &off
+	}
+	if base := s.Baseline.P95; base > 0 {
+		rise := float64(w.P95)/float64(base) - 1
+		c.P95VsBaseline = &rise
+	}
+	return c
+}
