@@ -183,7 +183,7 @@ func (s *summary) worker(i int) workerSummary {
 		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: s.asked(i, seen),
 		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
 		Guardrail: s.in.Scenario.guardrailOf(w, seen),
-		Late:      report.Late, Overhead: child.Overhead, Strain: child.Strain,
+		Late:      lateness(w, report, begun), Overhead: child.Overhead, Strain: child.Strain,
 	}}
 }
 
@@ -214,6 +214,19 @@ func span(report *Report, w *WorkerRecord) (start, end time.Time) {
 		}
 	}
 	return start, later(later(report.LastEnd, w.LastEnd), w.Exit.At)
+}
+
+// lateness is how many seconds after it was to begin the measurement a worker did:
+// when that was published, or when one that joined was asked for load.
+func lateness(w *WorkerRecord, report *Report, begun time.Time) float64 {
+	switch {
+	case w.Since.IsZero():
+		return report.Late
+	case begun.IsZero():
+		return 0
+	default:
+		return max(0, begun.Sub(w.Since).Seconds())
+	}
 }
 
 // loseInFlight counts as lost what a worker had started and never reported.

@@ -421,6 +421,7 @@ func TestSummariseAWorkerThatJoined(t *testing.T) {
 	w.Since = summaryTime(8) // of a measurement from 3 to 13
 	phase := in.Beats[1].Report.PhaseOf(core.Measurement)
 	phase.Start, phase.Seconds, phase.Completed = summaryTime(8), 5, 300
+	in.Beats[1].Report.Late = 5 // than was published; it was asked for load then
 	in.Beats[0].Report.PhaseOf(core.Measurement).Completed = 400
 
 	parent, children := core.Summarise(in)
