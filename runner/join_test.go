@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,5 +59,8 @@ func TestAWorkerOfAnotherBuildCannotJoin(t *testing.T) {
 		is.True(strings.Contains(run.Detail, run.Unjoined))
 		is.Equal(run.Workers[2].Life, core.Planned)
 		is.Equal(run.Workers[1].Life, core.Gone)
+		parent, _, err := b.store.Rollup(t.Context(), run.ID)
+		is.NoErr(err)
+		is.True(slices.Contains(parent.Verdict.Causes, core.CauseUnjoined))
 	})
 }
