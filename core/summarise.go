@@ -217,16 +217,12 @@ func span(report *Report, w *WorkerRecord) (start, end time.Time) {
 }
 
 // lateness is how many seconds after it was to begin the measurement a worker did:
-// when that was published, or when one that joined was asked for load.
+// as was published, or when one that joined later was asked for load.
 func lateness(w *WorkerRecord, report *Report, begun time.Time) float64 {
-	switch {
-	case w.Since.IsZero():
+	if w.Since.IsZero() || begun.IsZero() {
 		return report.Late
-	case begun.IsZero():
-		return 0
-	default:
-		return max(0, begun.Sub(w.Since).Seconds())
 	}
+	return min(report.Late, max(0, begun.Sub(w.Since).Seconds()))
 }
 
 // loseInFlight counts as lost what a worker had started and never reported.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -186,6 +187,9 @@ func (s *Store) total(r *totalRow) (ports.IntervalTotal, error) {
 		return t, nil
 	}
 	failures, err := failuresIn(*r.Kinds)
+	if len(failures) == 0 && err == nil && !json.Valid([]byte(*r.Kinds)) {
+		err = errors.New("it is no JSON")
+	}
 	if err != nil {
 		return t, fmt.Errorf("%w: %s: the stored kinds of an interval cannot be read: %w", core.ErrInternal, s.d.Name, err)
 	}
