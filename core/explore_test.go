@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -417,8 +418,8 @@ func workerKey(r *Run, w *WorkerRecord, distance func(time.Time) int64) string {
 
 // fingerprint is everything in a run that a step could change, times included.
 func fingerprint(r *Run) string {
-	b := make([]byte, 0, 512)
-	at := func(t time.Time) { b = strconv.AppendInt(append(b, ' '), t.UnixMilli(), 36) }
+	b := make([]byte, 0, 256+256*len(r.Workers))
+	at := func(t time.Time) { b = binary.LittleEndian.AppendUint64(b, uint64(t.UnixMilli())) }
 	text := func(s string) { b = append(append(b, ' '), s...) }
 	for _, s := range []string{string(r.Status), string(r.Phase), string(r.Reason), r.Detail, r.StopBy, r.Owner, r.Running.Why, r.Unjoined} {
 		text(s)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ func TestExploreEveryInterleaving(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the machine has no goroutine: under the race detector this only takes longer")
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // it keeps all states anyway
 	for _, tt := range []struct {
 		name          string
 		change        func(*Plan)
