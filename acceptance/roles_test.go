@@ -293,7 +293,7 @@ func (s *site) endsAs(c *client.Client, id string, status core.Status) client.Ru
 		return run.Status.Terminal()
 	})
 	if run.Status != status {
-		s.t.Fatalf("run %s is %s (%s: %s), and not %s", id, run.Status, run.Reason, run.Detail, status)
+		s.t.Fatalf("run %s is %s (%s: %s), and not %s\n%s", id, run.Status, run.Reason, run.Detail, status, s.do("logs", id).stdout)
 	}
 	return run
 }
