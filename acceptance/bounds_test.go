@@ -85,6 +85,9 @@ func TestAcceptanceBudgetOfTime(t *testing.T) {
 // their CPU, and of their memory, than they are allowed; the run says so step by
 // step, and fails.
 func TestAcceptanceGuardrails(t *testing.T) {
+	if *launcherFlag != "local" {
+		needs(t, launcherFlag, "docker", "the others have no limits of their own")
+	}
 	for name, what := range map[string]string{"cpu": "of its CPU (the guardrail is ", "memory": "of its memory (the guardrail is "} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
