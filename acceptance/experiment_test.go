@@ -57,7 +57,7 @@ func (o outcome) experiment(t *testing.T) (e experiment) {
 // TestAcceptanceRepeat: the same again and again makes the same operations, is found by
 // its group, and reads the same again.
 func TestAcceptanceRepeat(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	short := []string{"run", "short", "--operations", "600", "--warmup", "0s", "--output", "json", "--repeat", "3"}
@@ -96,7 +96,7 @@ func TestAcceptanceRepeat(t *testing.T) {
 // that it knows itself as one, and that what it says fits its intervals. How often it
 // finds something is the business of task bench:aa.
 func TestAcceptanceAA(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	s.with("BENCHFLEET_OUTPUT=json")
@@ -133,7 +133,7 @@ func TestAcceptanceAA(t *testing.T) {
 
 // TestAcceptanceAB: with a think time B makes fewer operations, and that is seen.
 func TestAcceptanceAB(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	o := s.must("ab", "short", "short", "--set-a", "load.think_time=1ms", "--set-b", "load.think_time=30ms", "--rounds", "3", "--workers", "1",
@@ -158,7 +158,7 @@ func TestAcceptanceAB(t *testing.T) {
 // TestAcceptanceInterruptAB: an interrupt in round 2 ends the present run cleanly and
 // the experiment, and what there is can be read.
 func TestAcceptanceInterruptAB(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
@@ -193,7 +193,7 @@ func TestAcceptanceInterruptAB(t *testing.T) {
 
 // TestAcceptanceInterruptPause: between two runs an interrupt ends the series too.
 func TestAcceptanceInterruptPause(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	running := s.start("run", "short", "--repeat", "3", "--duration", "300ms", "--warmup", "0s", "--pause", "1m", "--output", "json")
@@ -210,7 +210,7 @@ func TestAcceptanceInterruptPause(t *testing.T) {
 // TestAcceptanceFailedRepeat: a run that fails ends a series unless it is to keep
 // going, and the exit code says so either way.
 func TestAcceptanceFailedRepeat(t *testing.T) {
-	needs(t, launcherFlag, "local", "a series only starts one run after another")
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	failing := []string{"run", "short", "--repeat", "2", "--duration", "20s", "--warmup", "0s", "--set", "slos=[throughput > 1000000 abort]", "--output", "json"}

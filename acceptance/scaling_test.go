@@ -17,9 +17,7 @@ import (
 // goes on until there are enough, and stays there; all have the same share of what
 // was measured, and the stop ends every one of them.
 func TestAcceptanceScaling(t *testing.T) {
-	if *launcherFlag != "local" {
-		needs(t, launcherFlag, "spcs", "the other launchers start workers as these do")
-	}
+	once(t)
 	is := is.New(t)
 	s := newServerSite(t)
 	s.must("template", "import", s.templates("growing.yaml"))

@@ -32,7 +32,7 @@ mix:
 // TestAcceptanceSearch: a search finds the rate at which a target of known capacity
 // is full, tells each step of it, and ends in good order.
 func TestAcceptanceSearch(t *testing.T) {
-	needs(t, launcherFlag, "local", "a search does not know launchers")
+	once(t)
 	is := is.New(t)
 	s := newServerSite(t)
 	file := filepath.Join(t.TempDir(), "capped.yaml")

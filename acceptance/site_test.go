@@ -32,6 +32,7 @@ import (
 var (
 	launcherFlag = flag.String("launcher", "local", "`launcher` of the workers: local, docker, plugin, spcs")
 	targetFlag   = flag.String("target", "sqlite", "`kind` of the target: sqlite, postgres, snowflake")
+	allFlag      = flag.Bool("all", false, "try with every launcher what takes long and hardly depends on it; else with local workers alone")
 	storeFlag    = flag.String("store", "sqlite", "`kind` of the store: sqlite, snowflake")
 )
 

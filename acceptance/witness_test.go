@@ -162,6 +162,15 @@ func (c containers) kill(id string) error   { return c.docker("kill", id) }
 func (c containers) freeze(id string) error { return c.docker("pause", id) }
 func (c containers) thaw(id string) error   { return c.docker("unpause", id) }
 
+// once skips a test that takes long and hardly depends on launchers, unless all are
+// to be tried.
+func once(t *testing.T) {
+	t.Helper()
+	if !*allFlag {
+		needs(t, launcherFlag, "local", "it takes long and hardly depends on launchers; -all tries it")
+	}
+}
+
 // needs skips a test that makes no sense with another launcher or target.
 func needs(t *testing.T, setting *string, value, why string) {
 	t.Helper()
