@@ -46,6 +46,7 @@ func (o outcome) result(t *testing.T) document {
 // TestAcceptanceSameOperations: a run that is bounded by operations makes the
 // same ones, however many workers share its connections.
 func TestAcceptanceSameOperations(t *testing.T) {
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	same := func(workers, connections, seed int) document {
@@ -71,6 +72,7 @@ func TestAcceptanceSameOperations(t *testing.T) {
 // TestAcceptanceVerdicts: a missed objective and a result that is worth nothing
 // have exit codes of their own.
 func TestAcceptanceVerdicts(t *testing.T) {
+	once(t)
 	s := newSite(t)
 	s.must("template", "import", s.templates("verdicts.yaml"))
 	for _, tt := range []struct {
@@ -96,6 +98,7 @@ func TestAcceptanceVerdicts(t *testing.T) {
 // TestAcceptanceJSON: every reading command writes one JSON document, and
 // nothing else, on stdout.
 func TestAcceptanceJSON(t *testing.T) {
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	s.with("BENCHFLEET_OUTPUT=json", "BENCHFLEET_DURATION=500ms")
