@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,14 +125,18 @@ func TestOpenLoopReadsItsAimLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
 		f := newFleet(t, openTemplate(2, 4, 100), time.Millisecond)
-		var origin time.Time
+		var begun atomic.Pointer[time.Time]
 		f.workers = blindWorkers{f.store, func(worker string) bool {
-			since := time.Since(origin)
-			return worker == "worker-1" && !origin.IsZero() && since > 900*time.Millisecond && since < 1900*time.Millisecond
+			origin := begun.Load()
+			if worker != "worker-1" || origin == nil || origin.IsZero() {
+				return false
+			}
+			since := time.Since(*origin)
+			return since > 900*time.Millisecond && since < 1900*time.Millisecond
 		}}
 		follow, aims := aimed(f, []time.Duration{time.Second}, []core.LoadSet{{Rate: 1000}})
 		run, parent := f.ledger(func(r core.Run) bool {
-			origin = r.Origin
+			begun.Store(&r.Origin)
 			return follow(r)
 		})
 		is.Equal(run.Reason, core.Elapsed)
