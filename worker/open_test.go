@@ -139,37 +139,11 @@ func TestOpenLoopRamp(t *testing.T) {
 // stalling is a target that answers nothing for a second in every ten, and else
 // within base.
 func stalling(base time.Duration) memory.TargetOptions {
-	return memory.TargetOptions{Latency: func(string) time.Duration { return base + stallLeft(time.Now()) }}
+	return memory.TargetOptions{Latency: func(string) time.Duration { return base + stall().Left(time.Now()) }}
 }
 
-func stallLeft(now time.Time) time.Duration {
-	if into := time.Duration(now.UnixNano()) % (10 * time.Second); into >= 9*time.Second {
-		return 10*time.Second - into
-	}
-	return 0
-}
-
-// exactModel is what a target that stalls does to clients that come at those
-// times: with that many servers, first come, first served.
-func exactModel(origin time.Time, arrivals []time.Duration, servers int, base time.Duration) (h core.Histogram) {
-	free := make([]time.Time, servers)
-	for _, at := range arrivals {
-		first := 0
-		for i := range free {
-			if free[i].Before(free[first]) {
-				first = i
-			}
-		}
-		due := origin.Add(at)
-		start := due
-		if free[first].After(due) {
-			start = free[first]
-		}
-		free[first] = start.Add(base + stallLeft(start))
-		h.Record(free[first].Sub(due))
-	}
-	return h
-}
+// stall is one second in every ten.
+func stall() memory.Stall { return memory.Stall{Every: 10 * time.Second, For: time.Second} }
 
 func stallingFleet(t *testing.T, tmpl core.Template, base time.Duration) *fleet {
 	f := newFleet(t, tmpl, 0)
@@ -204,7 +178,7 @@ func TestOpenLoopOfATargetThatStalls(t *testing.T) {
 					if total.Unserved > 0 { // the load ended in a stall
 						arrivals = arrivals[:total.Started]
 					}
-					model := exactModel(run.Origin, arrivals, connections, base)
+					model := stall().Responses(run.Origin, arrivals, connections, base)
 					is.True(model.Quantile(0.99) > 800*time.Millisecond)
 					for _, q := range []float64{0, 0.5, 0.9, 0.95, 0.99, 0.999, 1} {
 						got, want := total.Response.Quantile(q), model.Quantile(q)

@@ -162,8 +162,8 @@ func (b *bed) open() comparison {
 // stall is a target that answers nothing for a second in every ten: open loops beside
 // the exact model of it, and closed ones beside them.
 func (b *bed) stall() comparison {
-	length := time.Duration(stallPeriods) * stallEvery
-	c := comparison{id: "stall", rounds: 2, each: length + stallEvery}
+	length := time.Duration(stallPeriods) * stall().Every
+	c := comparison{id: "stall", rounds: 2, each: length + stall().Every}
 	ours := func(closed bool) func(ctx context.Context, b *bed, round int) (sample, error) {
 		return b.stalling(func(ctx context.Context, dsn string, seed int) (sample, error) {
 			endpoint := filepath.Join(b.scratch, "endpoint-stall")
@@ -204,8 +204,8 @@ func (b *bed) stalling(run func(ctx context.Context, dsn string, seed int) (samp
 			return s, err
 		}
 		defer func() { _ = p.close() }() // its clients have gone
-		into := time.Duration(time.Now().UnixNano()) % stallEvery
-		if err := sleep(ctx, stallEvery-into+500*time.Millisecond); err != nil {
+		into := time.Duration(time.Now().UnixNano()) % stall().Every
+		if err := sleep(ctx, stall().Every-into+500*time.Millisecond); err != nil {
 			return s, err
 		}
 		return run(ctx, tcpDSN(p.port()), round+1)
@@ -218,7 +218,7 @@ func (b *bed) addModel(s *sample, seed int, length time.Duration) {
 	base := time.Duration(s.Values["p50_ms"] * float64(time.Millisecond))
 	due := schedule(stallRate, core.ArrivalsUniform, stallConnections, seed, length)
 	// The measurement begins in the first half of a period; where, makes no difference.
-	model := stallModel(time.Unix(0, int64(3*time.Second)), due, stallConnections, base)
+	model := stall().Responses(time.Unix(0, int64(3*time.Second)), due, stallConnections, base)
 	for name, q := range quantiles {
 		s.Values["model_"+name] = float64(model.Quantile(q)) / float64(time.Millisecond)
 	}

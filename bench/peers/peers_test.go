@@ -178,7 +178,7 @@ func TestStallLeft(t *testing.T) {
 	for at, left := range map[time.Duration]time.Duration{
 		0: 0, 8999 * time.Millisecond: 0, 9 * time.Second: time.Second, 9700 * time.Millisecond: 300 * time.Millisecond, 10 * time.Second: 0,
 	} {
-		is.Equal(stallLeft(time.Unix(0, int64(at))), left)
+		is.Equal(stall().Left(time.Unix(0, int64(at))), left)
 	}
 }
 
@@ -221,7 +221,7 @@ func TestProxy(t *testing.T) {
 	_, err = client.Read(buffer)
 	is.NoErr(err)
 	is.Equal(string(buffer), "hello")
-	is.True(time.Since(begun) >= stallLeft(begun))
+	is.True(time.Since(begun) >= stall().Left(begun))
 	is.NoErr(p.close())
 	_, err = client.Read(buffer)
 	is.True(err != nil) // closed with the proxy
@@ -234,7 +234,7 @@ func TestStallModel(t *testing.T) {
 	due := schedule(200, core.ArrivalsUniform, 300, 1, 40*time.Second)
 	is.Equal(len(due), 8000)
 	base := time.Millisecond
-	one, other := stallModel(time.Unix(0, int64(2*time.Second)), due, 300, base), stallModel(time.Unix(0, int64(5*time.Second)), due, 300, base)
+	one, other := stall().Responses(time.Unix(0, int64(2*time.Second)), due, 300, base), stall().Responses(time.Unix(0, int64(5*time.Second)), due, 300, base)
 	for _, q := range quantiles {
 		is.True(near(float64(one.Quantile(q)), float64(other.Quantile(q)), float64(6*time.Millisecond)))
 	}

@@ -9,24 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/memory"
 	"github.com/benchfleet/benchfleet/core"
 )
 
-// The target that stalls: nothing that a client sends reaches the server in the last
-// second of every ten of the machine's clock.
-const (
-	stallEvery = 10 * time.Second
-	stallFor   = time.Second
-)
-
-// stallLeft is how much of a stall is left at a moment; 0 when there is none.
-func stallLeft(now time.Time) time.Duration {
-	into := time.Duration(now.UnixNano()) % stallEvery
-	if into < stallEvery-stallFor {
-		return 0
-	}
-	return stallEvery - into
-}
+// stall is when the target stalls: nothing that a client sends reaches the server in
+// the last second of every ten of the machine's clock.
+func stall() memory.Stall { return memory.Stall{Every: 10 * time.Second, For: time.Second} }
 
 // proxy passes connections on to a server, and stalls.
 type proxy struct {
@@ -99,7 +88,7 @@ func (p *proxy) serve(client net.Conn) {
 	buffer := make([]byte, 8192)
 	for {
 		n, err := client.Read(buffer)
-		if left := stallLeft(time.Now()); n > 0 && left > 0 {
+		if left := stall().Left(time.Now()); n > 0 && left > 0 {
 			time.Sleep(left)
 		}
 		if n > 0 {
@@ -128,29 +117,6 @@ func (p *proxy) close() error {
 	p.mu.Unlock()
 	p.handling.Wait()
 	return err
-}
-
-// stallModel is what that target does to clients that come at those times, told since
-// an origin: with that many connections, first come, first served, and answered in
-// base when it does not stall.
-func stallModel(origin time.Time, arrivals []time.Duration, connections int, base time.Duration) (h core.Histogram) {
-	free := make([]time.Time, connections)
-	for _, at := range arrivals {
-		first := 0
-		for i := range free {
-			if free[i].Before(free[first]) {
-				first = i
-			}
-		}
-		due := origin.Add(at)
-		start := due
-		if free[first].After(due) {
-			start = free[first]
-		}
-		free[first] = start.Add(base + stallLeft(start))
-		h.Record(free[first].Sub(due))
-	}
-	return h
 }
 
 // schedule is when every arrival of the measurement of an open loop is due, since its
