@@ -46,8 +46,7 @@ func (r *Run) shareAim(at time.Time) {
 	var there, most []int
 	for i := range r.Workers {
 		if w := &r.Workers[i]; w.Life.Alive() && !w.Silent && !w.Joining {
-			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
-			there, most = append(there, i), append(most, open)
+			there, most = append(there, i), append(most, r.Plan.Opens(i))
 		}
 	}
 	for n, target := range ShareBetween(r.Aim.Connections, r.Plan.Floor, most) {

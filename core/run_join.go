@@ -39,6 +39,13 @@ func (p Plan) needs(connections int, rate float64) int {
 	return n
 }
 
+// Opens is how many connections the worker with that zero-based index has open: the
+// most that it may be asked to keep.
+func (p Plan) Opens(worker int) int {
+	_, count := Connections(p.Connections, p.Workers, worker)
+	return count
+}
+
 // within is how many connections the first n workers have.
 func (p Plan) within(n int) int {
 	first, _ := Connections(p.Connections, p.Workers, n)
@@ -186,8 +193,7 @@ func (r *Run) noteUnjoined(w *WorkerRecord, at time.Time) {
 	reach := 0
 	for i := range r.Workers {
 		if o := &r.Workers[i]; o.Life.Alive() && !o.Silent {
-			_, open := Connections(r.Plan.Connections, r.Plan.Workers, i)
-			reach += open
+			reach += r.Plan.Opens(i)
 		}
 	}
 	r.Aim.Connections = min(r.Aim.Connections, reach)

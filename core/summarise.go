@@ -60,8 +60,8 @@ func (o Observed) mean(sum float64) float64 {
 // workers, the children: every worker that was to be launched has one. The
 // parent's counts, hash and throughput are the sums of its children's, its
 // histograms their merge. Where workers have joined later, the parent's throughput
-// is what all completed ÷ its own window, the longest; a child's is of its own. It belongs to the caller and shares nothing with the
-// input but the scenario's slices.
+// is what all completed ÷ its own window, the longest; a child's is of its own. It
+// belongs to the caller and shares nothing with the input but the scenario's slices.
 //
 // Operations that a worker had in flight in its last beat count as lost when it
 // made no final report. Kinds, Seconds, Throughput and Hash are of the
@@ -190,9 +190,8 @@ func (s *summary) worker(i int) workerSummary {
 // connections is how many a worker was to keep: in a search all that it has open,
 // whatever its last step asked for.
 func (s *summary) connections(i int) int {
-	if load := &s.in.Scenario.Load; load.Search != nil {
-		_, open := Connections(load.Connections, load.Workers, i)
-		return open
+	if s.in.Scenario.Load.Search != nil {
+		return s.in.Run.Plan.Opens(i)
 	}
 	return s.in.Run.Workers[i].Target
 }

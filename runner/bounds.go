@@ -35,9 +35,8 @@ func (d *driver) guardrails(now time.Time) (facts []core.Event) {
 	workers := slices.Clone(d.run.Workers) // as they will be, once the facts are folded
 	for _, u := range usage {
 		w := &workers[u.Worker]
-		_, asked := core.Connections(d.run.Plan.Connections, d.run.Plan.Workers, u.Worker)
 		var step core.GuardrailStep
-		d.guard, step = d.guard.Observe(policy, u, *w, asked)
+		d.guard, step = d.guard.Observe(policy, u, *w, d.run.Plan.Opens(u.Worker))
 		switch {
 		case step.Target > 0:
 			w.Target = step.Target

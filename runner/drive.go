@@ -72,6 +72,7 @@ type driver struct {
 	guard    core.GuardrailWatch
 	searcher searcher
 	pursuit  core.Pursuit
+	resumed  bool                  // pursuit knows the steps of a predecessor
 	unstored []core.ControllerStep // of the pursuit
 	effects  *effects
 	poll     time.Duration
@@ -104,8 +105,6 @@ type driver struct {
 	heard       heard
 	journalNext time.Time // not again before this
 	polls       warehousePolls
-
-	stepsCounted bool // pursuit knows those of a predecessor
 }
 
 // Drive claims a run and drives it until it is terminal, or until the checks are

@@ -9,7 +9,7 @@ import (
 )
 
 // pursue adds workers to an open loop that cannot start its arrivals in time, where
-// its scenario lets it. The steps are stored as soon as the store takes them.
+// its scenario lets it.
 func (d *driver) pursue(ctx context.Context, fresh []ports.RunInterval, now time.Time) (facts []core.Event) {
 	load := d.scenario.Load
 	if load.Initial == 0 || load.Mode != core.ModeQPS || d.run.Status != core.Running || !d.countSteps(ctx) {
@@ -40,7 +40,7 @@ func (d *driver) pursue(ctx context.Context, fresh []ports.RunInterval, now time
 
 // countSteps reads, once, how many steps a predecessor has stored.
 func (d *driver) countSteps(ctx context.Context) bool {
-	if d.stepsCounted {
+	if d.resumed {
 		return true
 	}
 	call, cancel := d.call(ctx)
@@ -55,21 +55,6 @@ func (d *driver) countSteps(ctx context.Context) bool {
 			d.pursuit.Steps = max(d.pursuit.Steps, step.Number)
 		}
 	}
-	d.stepsCounted = true
+	d.resumed = true
 	return true
-}
-
-// storePursuit stores the steps that are not stored yet; those that cannot be are
-// tried again with the next beats.
-func (d *driver) storePursuit(ctx context.Context) {
-	if len(d.unstored) == 0 || !d.owns() {
-		return
-	}
-	call, cancel := d.call(ctx)
-	defer cancel()
-	if err := d.ports.Results.AppendSteps(call, d.unstored); err != nil {
-		d.log.Warn("the steps could not be stored", "error", err)
-		return
-	}
-	d.unstored = nil
 }

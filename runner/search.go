@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -14,7 +13,7 @@ type searcher struct {
 	step          int // that it gathers for
 	windows       int // of it, judged
 	window, whole core.SearchGather
-	stored        int // steps
+	stored        int // steps of it, in the store
 }
 
 // search takes complete intervals into the window at hand, and says when it is full.
@@ -79,22 +78,4 @@ func asked(run *core.Run) (connections int, joining bool) {
 		}
 	}
 	return connections, joining
-}
-
-// storeSteps stores the steps of the search that are over.
-func (d *driver) storeSteps(ctx context.Context) {
-	if d.run.Search == nil || d.dirty || !d.owns() {
-		return
-	}
-	steps := d.run.ControllerSteps()
-	if len(steps) <= d.searcher.stored {
-		return
-	}
-	call, cancel := d.call(ctx)
-	defer cancel()
-	if err := d.ports.Results.AppendSteps(call, steps[d.searcher.stored:]); err != nil {
-		d.log.Warn("the steps of the search could not be stored", "error", err)
-		return
-	}
-	d.searcher.stored = len(steps)
 }

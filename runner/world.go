@@ -118,7 +118,6 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	d.measured.fresh = nil
 	facts = append(facts, d.search(fresh, now)...)
 	facts = append(facts, d.pursue(ctx, fresh, now)...)
-	d.storePursuit(ctx)
 	facts = append(facts, d.objectives(fresh, now)...)
 	return slices.Concat(facts, d.budget(now), d.guardrails(now))
 }

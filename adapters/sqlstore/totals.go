@@ -187,9 +187,6 @@ func (s *Store) total(r *totalRow) (ports.IntervalTotal, error) {
 		return t, nil
 	}
 	failures, err := failuresIn(*r.Kinds)
-	if len(failures) == 0 && err == nil && !json.Valid([]byte(*r.Kinds)) {
-		err = errors.New("it is no JSON")
-	}
 	if err != nil {
 		return t, fmt.Errorf("%w: %s: the stored kinds of an interval cannot be read: %w", core.ErrInternal, s.d.Name, err)
 	}
@@ -201,11 +198,16 @@ func (s *Store) total(r *totalRow) (ports.IntervalTotal, error) {
 
 // failuresIn are the errors of all kinds in their JSON. Histograms make nearly all of
 // that text, so what is no error is not parsed: a quote within a string has a backslash
-// before it, and what begins with a bare one and ends with a colon is a key.
+// before it, and what begins with a bare one and ends with a colon is a key. Where none
+// is found the text is parsed after all, to know that it could be.
 func failuresIn(kinds string) (list []core.ErrorCount, err error) {
 	const key = `"failures"`
+	whole := kinds
 	for {
 		at := strings.Index(kinds, key)
+		if at < 0 && len(list) == 0 && !json.Valid([]byte(whole)) {
+			return nil, errors.New("it is no JSON")
+		}
 		if at < 0 {
 			return list, nil
 		}
