@@ -61,12 +61,12 @@ type Control struct {
 	Status  Status        `json:"status"`
 	Rung    Rung          `json:"rung"`
 	// Phase takes effect at PhaseAt, a store time; until then the phase before
-	// it holds.
+	// it holds. It is what the run has recorded: see PhaseTimes.
 	Phase   Phase     `json:"phase,omitempty"`
 	PhaseAt time.Time `json:"phase_at,omitzero"`
 	// Origin is when the load begins: the zero of the interval numbers.
 	Origin time.Time `json:"origin,omitzero"`
-	// Until is when the load ends by itself; zero while that is not known.
+	// Until is when the load ends by itself; zero when only events end it.
 	Until time.Time `json:"until,omitzero"`
 	// Epoch is the only launch generation of this worker that may speak.
 	Epoch int `json:"epoch"`
@@ -78,6 +78,27 @@ type Control struct {
 	Acknowledged    int64     `json:"acknowledged"`
 	OwnerLeaseUntil time.Time `json:"owner_lease_until,omitzero"`
 	LastSequence    int64     `json:"last_sequence"` // of the run's control events
+}
+
+// PhaseTimes are the store times at which the phases of a load begin and the load
+// ends; zero: there is no such phase, or it is not known.
+type PhaseTimes struct{ Warmup, Measurement, Cooldown, End time.Time }
+
+// Phases is when the phases of a load begin, of which the warm-up and the
+// cool-down last that long. START says all of it: whatever becomes of the orchestrator
+// afterwards, and of the store, workers measure when they should, and stop.
+func (c Control) Phases(warmup, cooldown time.Duration) PhaseTimes {
+	if c.Origin.IsZero() {
+		return PhaseTimes{}
+	}
+	t := PhaseTimes{Measurement: c.Origin.Add(warmup), End: c.Until}
+	if warmup > 0 {
+		t.Warmup = c.Origin
+	}
+	if !c.Until.IsZero() {
+		t.Cooldown = c.Until.Add(-cooldown)
+	}
+	return t
 }
 
 // WorkerKey names one launch of one worker for ever.

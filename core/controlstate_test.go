@@ -37,7 +37,7 @@ func TestControlOf(t *testing.T) {
 	is.NoErr(err)
 	origin := at.Add(100 * time.Millisecond)
 	is.Equal(core.ControlOf(run, 5, 1, now), core.Control{
-		Now: now, Version: 5, Status: core.Running, Phase: core.Warmup, PhaseAt: origin, Origin: origin,
+		Now: now, Version: 5, Status: core.Running, Phase: core.Warmup, PhaseAt: origin, Origin: origin, Until: origin.Add(12 * time.Second), // all of its phases
 		Epoch: 1, Target: 1, Acknowledged: 7, OwnerLeaseUntil: lease, LastSequence: 3,
 	})
 	is.Equal(core.ControlOf(run, 5, 0, now).Target, 2)              // the first worker has one connection more

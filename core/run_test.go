@@ -71,14 +71,26 @@ func TestPhasesAreAnnouncedAhead(t *testing.T) {
 	is.Equal(events[0].Reason, Elapsed)
 }
 
-func TestLatePublisherStillGivesTheLead(t *testing.T) {
+// Workers know their phases from START, so an orchestrator that was away finds them
+// where they were to be.
+func TestPhasesKeepTheirTimes(t *testing.T) {
 	is := is.New(t)
 	r := loaded(t, 1, nil)
-	r, _ = play(t, r, Ticked{At: at(20)}) // due at 12.9: the orchestrator was away
+	is.Equal(r.Until, at(23))             // known from START
+	r, _ = play(t, r, Ticked{At: at(20)}) // due at 12.875: the orchestrator was away
 	is.Equal(r.Phase, Measurement)
-	is.Equal(r.PhaseAt, at(20.1))
+	is.Equal(r.PhaseAt, at(13))
 	due, _ := r.NextDeadline()
-	is.Equal(due, at(29.975)) // the measurement keeps its length
+	is.Equal(due, at(22.875))
+	r, events := play(t, r, Ticked{At: at(30)}, Ticked{At: at(30)}) // away once more
+	is.Equal(r.Status, Stopping)
+	is.Equal(r.Until, at(23))
+	is.Equal(len(events), 2)
+	is.Equal(events[0].Effective, at(23)) // the cool-down of no length
+	is.Equal(events[1].Reason, Elapsed)
+
+	r = loaded(t, 1, operationBound)
+	is.True(r.Until.IsZero()) // nobody can know
 }
 
 func TestRunLimitEndsTheLoad(t *testing.T) {

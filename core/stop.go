@@ -15,6 +15,9 @@ func (r *Run) begin(at time.Time) {
 	}
 	r.PhaseAt = at.Add(r.Plan.StartLead)
 	r.Origin = r.PhaseAt
+	if r.Plan.Duration > 0 {
+		r.Until = r.Origin.Add(r.Plan.Warmup + r.Plan.Duration + r.Plan.Cooldown)
+	}
 	r.emit(ControlEvent{Type: EventStart, Scope: ScopeRun, Phase: r.Phase, Effective: r.PhaseAt, At: at})
 	r.tellStep(at)
 	r.schedule()
@@ -57,21 +60,17 @@ func (r *Run) phaseOver(at time.Time) {
 	switch r.Phase {
 	case Warmup:
 		r.publishPhase(Measurement, r.PhaseAt.Add(r.Plan.Warmup), at)
-	case Measurement:
+	case Measurement: // of a load whose end is known
 		r.publishPhase(Cooldown, r.PhaseAt.Add(r.Plan.Duration), at)
 	default:
 		r.requestEnd(at, Elapsed, "")
 	}
 }
 
+// publishPhase records a phase. Workers have known since START when it takes effect,
+// so one that is published late takes effect no later.
 func (r *Run) publishPhase(phase Phase, effective, at time.Time) {
-	if earliest := at.Add(r.Plan.PhaseLead); effective.Before(earliest) {
-		effective = earliest // a late publisher must still give the lead
-	}
 	r.Phase, r.PhaseAt = phase, effective
-	if phase == Cooldown {
-		r.Until = effective.Add(r.Plan.Cooldown)
-	}
 	r.emit(ControlEvent{Type: EventSetPhase, Scope: ScopeRun, Phase: phase, Effective: effective, At: at})
 	r.schedule()
 }

@@ -24,6 +24,8 @@ type WorkerPlan struct {
 	Lease         time.Duration // longest age of the last control read
 	StartTimeout  time.Duration
 	RunLimit      time.Duration
+	Warmup        time.Duration
+	Cooldown      time.Duration
 	LoadLimit     time.Duration // of the load, by the budget's time; 0: as long as the run says
 	DrainTimeout  time.Duration
 	CancelTimeout time.Duration
@@ -51,6 +53,8 @@ func (s Scenario) WorkerPlan(worker, epoch int, grace time.Duration) WorkerPlan 
 		Lease:         s.Limits.WorkerLease.Std(),
 		StartTimeout:  s.Limits.StartTimeout.Std(),
 		RunLimit:      s.Limits.RunLimit.Std(),
+		Warmup:        run.Warmup,
+		Cooldown:      run.Cooldown,
 		DrainTimeout:  s.Limits.DrainTimeout.Std(),
 		CancelTimeout: s.Limits.CancelTimeout.Std(),
 		FlushTimeout:  DefaultFlushTimeout,
@@ -251,22 +255,17 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	}
 }
 
-// enter takes over the phase that is published. The one before it holds until
-// PhaseAt.
+// enter takes over when the phases begin.
 func (m *WorkerMachine) enter(c Control, begin func(time.Time) time.Duration) {
-	s := &m.schedule
-	switch c.Phase {
-	case Warmup:
-		once(&s.Warmup, begin(c.PhaseAt))
-	case Measurement:
-		if c.Origin.Before(c.PhaseAt) {
-			once(&s.Warmup, begin(c.Origin))
+	known := func(stamp *time.Duration, at time.Time) {
+		if !at.IsZero() {
+			once(stamp, begin(at))
 		}
-		once(&s.Measurement, begin(c.PhaseAt))
-	case Cooldown:
-		once(&s.Measurement, begin(c.Origin))
-		once(&s.Cooldown, begin(c.PhaseAt))
 	}
+	phases := c.Phases(m.plan.Warmup, m.plan.Cooldown)
+	known(&m.schedule.Warmup, phases.Warmup)
+	known(&m.schedule.Measurement, phases.Measurement)
+	known(&m.schedule.Cooldown, phases.Cooldown)
 }
 
 func once(stamp *time.Duration, t time.Duration) {

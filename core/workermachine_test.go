@@ -16,13 +16,14 @@ func workerTestZero() time.Time { return time.Date(2026, 5, 4, 10, 0, 0, 0, time
 func workerTestPlan(grace time.Duration) WorkerPlan {
 	s := workerTestSecond
 	return WorkerPlan{
-		Epoch: 2, Lease: 2 * s, StartTimeout: 1 * s, RunLimit: 3 * s, DrainTimeout: 2 * s,
+		Epoch: 2, Lease: 2 * s, StartTimeout: 1 * s, RunLimit: 3 * s, Warmup: s, Cooldown: s / 2, DrainTimeout: 2 * s,
 		CancelTimeout: 1 * s, FlushTimeout: 1 * s, Grace: grace,
 	}
 }
 
 // workerTestControls are the control states that matter, as they could be read
-// at a stamp.
+// at a stamp. The load has a warm-up from 2 s, a measurement from 3 s and, where its
+// end is known, a cool-down from 3.5 s to 4 s.
 func workerTestControls(now time.Duration) []Control {
 	s, zero := workerTestSecond, workerTestZero()
 	at := zero.Add(now)
@@ -234,11 +235,11 @@ func TestWorkerMachineLife(t *testing.T) {
 	is.Equal(m.Duty(s).State, WorkerRunning)
 	is.Equal(m.Duty(s).Load, false) // not before the origin
 	is.Equal(m.Duty(2*s).Load, true)
-	m = read(m, 2*s, 2) // measurement from 3 s, published a second ahead
 	is.Equal(m.Duty(2*s).Schedule.PhaseAt(3*s-1), Warmup)
-	is.Equal(m.Duty(2*s).Schedule.PhaseAt(3*s), Measurement)
-	m = read(m, 7*s/2, 3) // cooldown, read late, until 4 s
-	is.Equal(m.Duty(7*s/2).Schedule.Cooldown, 7*s/2)
+	is.Equal(m.Duty(2*s).Schedule.PhaseAt(3*s), Measurement) // as START said
+	m = read(m, 2*s, 2)
+	m = read(m, 15*s/4, 3) // of the end it hears when the cool-down has begun
+	is.Equal(m.Duty(15*s/4).Schedule.Cooldown, 15*s/4)
 	is.Equal(m.Duty(4*s-1).Load, true)
 	is.Equal(m.Duty(4*s).Load, false)
 	is.Equal(read(m, 4*s, 3).Duty(4*s).State, WorkerRunning) // it stops its load by itself, and stays
@@ -249,6 +250,26 @@ func TestWorkerMachineLife(t *testing.T) {
 	is.Equal(m.Duty(5*s).Flush, true)
 	m = m.Apply(Flushed{5 * s})
 	is.Equal(m.Duty(5*s), WorkerDuty{State: WorkerCompleted, Schedule: m.schedule, FlushBy: 6 * s, Exit: true, Code: 0, Cause: "the run is STOPPING"})
+}
+
+// What START says is enough: a worker that reads nothing more warms up, measures,
+// cools down and stops its load in time, long before its lease is over.
+func TestWorkerMachineNeedsNoMoreThanStart(t *testing.T) {
+	is := is.New(t)
+	s := workerTestSecond
+	m := NewWorkerMachine(workerTestPlan(0), s).Apply(ConnectionsOpen{s})
+	start := workerTestControls(s)[1]
+	start.Until = workerTestZero().Add(4 * s)
+	m = m.Apply(ControlRead{At: 21 * s / 10, Zero: workerTestZero(), Control: start})
+	for _, phase := range []struct {
+		name  Phase
+		begin time.Duration
+	}{{Warmup, 21 * s / 10}, {Measurement, 3 * s}, {Cooldown, 7 * s / 2}, {"", 4 * s}} {
+		m = m.Apply(WorkerTicked{phase.begin})
+		is.Equal(m.Duty(phase.begin).Schedule.PhaseAt(phase.begin), phase.name)
+		is.Equal(m.Duty(phase.begin).State, WorkerRunning)
+		is.Equal(m.Duty(phase.begin).Load, phase.name != "")
+	}
 }
 
 func TestWorkerMachineLateReader(t *testing.T) {

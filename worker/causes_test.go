@@ -186,15 +186,16 @@ func TestCausesInduced(t *testing.T) {
 				return at(3900*time.Millisecond, func() { hang.Store(true) })
 			}},
 		{cause: core.CauseWorkerLate, level: core.Degraded, reason: "worker-1 began the measurement ",
-			arrange: func(f *fleet) func(time.Duration) { // it hears of the measurement when that has begun
+			arrange: func(f *fleet) func(time.Duration) { // it hears of START when the measurement has begun
 				var away atomic.Bool
+				away.Store(true)
 				f.workers = wayward{WorkerStore: f.store, worker: "worker-1", control: func() error {
 					if away.Load() {
 						return core.ErrUnavailable
 					}
 					return nil
 				}}
-				return func(since time.Duration) { away.Store(since > 500*time.Millisecond && since < 1300*time.Millisecond) }
+				return at(1300*time.Millisecond, func() { away.Store(false) })
 			}},
 		{cause: core.CauseStaleReports, level: core.Degraded, reason: " reports came from workers that had been given up",
 			arrange: func(f *fleet) func(time.Duration) {

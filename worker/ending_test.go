@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -220,6 +221,29 @@ func TestWorkerLease(t *testing.T) {
 			is.Equal(exit.Code, core.ExitLease)
 			is.True(time.Since(began) < 15*time.Second+core.DefaultFlushTimeout+2*time.Second)
 		})
+	})
+}
+
+// An orchestrator that hears and says nothing after START, since the load that it
+// started leaves it no processor, does not prolong that load: each phase lasts as long
+// as it should.
+func TestLoadEndsWithoutItsOrchestrator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(1, 2)
+		tmpl.Load.Warmup, tmpl.Load.Duration, tmpl.Load.Cooldown = core.Duration(time.Second), core.Duration(3*time.Second), core.Duration(time.Second)
+		f := newFleet(t, tmpl, 10*time.Millisecond)
+		run := f.drive(func(run core.Run) bool {
+			f.absent = run.Status == core.Running
+			return f.absent
+		})
+		f.running.Wait() // its lease ends it
+		report := f.beats()[0].Report
+		is.True(report.LastStart.Before(run.Origin.Add(5 * time.Second)))
+		for phase, seconds := range map[core.Phase]float64{core.Warmup: 1, core.Measurement: 3, core.Cooldown: 1} {
+			is.True(math.Abs(report.PhaseOf(phase).Seconds-seconds) < 0.1)
+			is.True(core.Total(report.PhaseOf(phase).Kinds).Done() > 0)
+		}
 	})
 }
 

@@ -87,12 +87,9 @@ func (c *collector) learn(control core.Control) {
 			// One that joins later has nothing to cut of the time before.
 			c.cuts = int64(max(0, control.Now.Sub(control.Origin)) / c.interval)
 		}
-		if p := phaseIndex(control.Phase); p != noPhase && c.switches[p].IsZero() {
-			c.switches[p] = control.PhaseAt
-		}
-		if c.switches[phaseCount].IsZero() {
-			c.switches[phaseCount] = control.Until
-		}
+		load := &c.load.scenario.Load
+		phases := control.Phases(load.Warmup.Std(), load.Cooldown.Std())
+		c.switches = [...]time.Time{phases.Warmup, phases.Measurement, phases.Cooldown, phases.End}
 	}
 	c.list = slices.DeleteFunc(c.list, func(i core.Interval) bool { return i.Sequence <= control.Acknowledged })
 }

@@ -244,9 +244,9 @@ func TestOneCutAtTheEnd(t *testing.T) {
 	l, c := testLoad(t, template(1, 1))
 	origin := c.clock.origin()
 	end := 2500 * time.Millisecond
+	is.Equal(l.scenario.Load.Cooldown, core.Duration(0))
 	l.publish(core.LoadSchedule{Warmup: core.Never, Measurement: 1, Cooldown: end, End: end})
-	c.learn(core.Control{Status: core.Running, Origin: origin, Phase: core.Measurement, PhaseAt: origin})
-	c.learn(core.Control{Status: core.Running, Origin: origin, Phase: core.Cooldown, PhaseAt: origin.Add(end), Until: origin.Add(end)})
+	c.learn(core.Control{Status: core.Running, Origin: origin, Phase: core.Measurement, PhaseAt: origin, Until: origin.Add(end)})
 	var offsets []float64
 	for range 5 {
 		m, ok := c.next()
