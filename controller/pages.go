@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/benchfleet/benchfleet/client"
@@ -55,12 +56,13 @@ func ProblemOf(err error) *client.Problem { return problemOf(err) }
 
 // Whole is the result of a run with its course: what documents show.
 func (s *Service) Whole(ctx context.Context, id string) (report.Result, error) {
+	var totals []ports.IntervalTotal
+	var totalsErr error
+	var beside sync.WaitGroup
+	beside.Go(func() { totals, totalsErr = report.ReadTotals(ctx, s.store, id) })
 	result, err := s.Result(ctx, id)
-	if err != nil {
-		return report.Result{}, err
-	}
-	totals, err := report.ReadTotals(ctx, s.store, id)
-	if err != nil {
+	beside.Wait()
+	if err = cmp.Or(err, totalsErr); err != nil {
 		return report.Result{}, err
 	}
 	result.Points = report.PointsOf(totals)

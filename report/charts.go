@@ -25,7 +25,8 @@ type lasting struct{ from, to float64 }
 // what counts is when they began.
 func lastings(points []Point) []lasting {
 	list := make([]lasting, len(points))
-	for i, p := range points {
+	for i := range points {
+		p := &points[i]
 		from := p.Elapsed - p.Seconds
 		if first := points[0]; !p.Start.IsZero() && !first.Start.IsZero() {
 			from = first.Elapsed - first.Seconds + p.Start.Sub(first.Start).Seconds()
@@ -74,14 +75,14 @@ func Phases(points []Point) []chart.Band {
 
 // over makes a line over the time of a run, with a point in the middle of each
 // interval. Where intervals are missing, or value is not ok, it has a gap.
-func over(points []Point, value func(Point) (float64, bool)) []chart.Point {
-	var line []chart.Point
+func over(points []Point, value func(*Point) (float64, bool)) []chart.Point {
+	line := make([]chart.Point, 0, len(points))
 	end := 0.0
 	for i, at := range lastings(points) {
 		if i > 0 && at.from-end > (at.to-at.from)/2 {
 			line = append(line, chart.Point{X: (end + at.from) / 2, Y: math.NaN()})
 		}
-		y, ok := value(points[i])
+		y, ok := value(&points[i])
 		if !ok {
 			y = math.NaN()
 		}
@@ -100,9 +101,9 @@ func ThroughputChart(points []Point, slos []core.SLOResult) chart.Chart {
 	c := chart.Chart{
 		ID: "throughput", Title: "Throughput", X: timeAxis(), Bands: Phases(points),
 		Y:      chart.Axis{Label: "operations per second", Unit: chart.Rate},
-		Series: []chart.Series{{Name: "op/s", Points: over(points, func(p Point) (float64, bool) { return p.Throughput, true })}},
+		Series: []chart.Series{{Name: "op/s", Points: over(points, func(p *Point) (float64, bool) { return p.Throughput, true })}},
 	}
-	low, mean, high, ok := measuredRange(points, func(p Point) (float64, bool) { return p.Throughput, true })
+	low, mean, high, ok := measuredRange(points, func(p *Point) (float64, bool) { return p.Throughput, true })
 	c.Summary = "Nothing was measured."
 	if ok {
 		c.Summary = fmt.Sprintf("Successful operations per second in each interval. In the measurement: %s on average, lowest %s, highest %s.", Rate(mean), Rate(low), Rate(high))
@@ -116,9 +117,10 @@ func ThroughputChart(points []Point, slos []core.SLOResult) chart.Chart {
 }
 
 // measuredRange is what values of the measurement lie between, and their mean.
-func measuredRange(points []Point, value func(Point) (float64, bool)) (low, mean, high float64, ok bool) {
+func measuredRange(points []Point, value func(*Point) (float64, bool)) (low, mean, high float64, ok bool) {
 	n := 0
-	for _, p := range points {
+	for i := range points {
+		p := &points[i]
 		v, known := value(p)
 		if p.Phase != core.Measurement || !known {
 			continue
@@ -141,11 +143,11 @@ func LatencyChart(points []Point, slos []core.SLOResult) chart.Chart {
 	low, high := math.Inf(1), 0.0
 	for i, q := range []struct {
 		name  string
-		value func(Point) (float64, bool) // in seconds
+		value func(*Point) (float64, bool) // in seconds
 	}{
-		{"p50", func(p Point) (float64, bool) { return p.P50 / 1000, p.OK > 0 }},
-		{"p95", func(p Point) (float64, bool) { return p.P95 / 1000, p.OK > 0 }},
-		{"p99", func(p Point) (float64, bool) { return p.P99 / 1000, p.OK > 0 }},
+		{"p50", func(p *Point) (float64, bool) { return p.P50 / 1000, p.OK > 0 }},
+		{"p95", func(p *Point) (float64, bool) { return p.P95 / 1000, p.OK > 0 }},
+		{"p99", func(p *Point) (float64, bool) { return p.P99 / 1000, p.OK > 0 }},
 	} {
 		line := over(points, q.value)
 		for _, p := range line {
@@ -184,7 +186,7 @@ func ErrorChart(points []Point) (c chart.Chart, ok bool) {
 		ID: "errors-over-time", Title: "Errors", X: timeAxis(), Bands: Phases(points),
 		Y:       chart.Axis{Label: "errors per second", Unit: chart.Rate},
 		Summary: plural(sum, "error") + " over all phases.",
-		Series: []chart.Series{{Name: "errors/s", Tone: 6, Points: over(points, func(p Point) (float64, bool) {
+		Series: []chart.Series{{Name: "errors/s", Tone: 6, Points: over(points, func(p *Point) (float64, bool) {
 			return float64(p.Errors) / p.Seconds, p.Seconds > 0
 		})}},
 	}, true

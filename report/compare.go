@@ -224,7 +224,7 @@ func CompareText(w io.Writer, c Comparison, options ...Option) error {
 }
 
 // overlay draws one metric of all runs, from the beginning of each measurement.
-func (c Comparison) overlay(id, title string, y chart.Axis, value func(Point) (float64, bool)) chart.Chart {
+func (c Comparison) overlay(id, title string, y chart.Axis, value func(*Point) (float64, bool)) chart.Chart {
 	out := chart.Chart{ID: id, Title: title, Y: y, X: chart.Axis{Label: "time since the measurement began (min:s)", Unit: chart.Elapsed}}
 	for i, r := range c.Runs {
 		var measured []Point
@@ -261,9 +261,9 @@ func (c Comparison) label(i int) string {
 func (c Comparison) Charts() []chart.Chart {
 	latency := chart.Axis{Label: "latency", Unit: chart.Latency, Scale: chart.Automatic}
 	charts := []chart.Chart{
-		c.overlay("compare-throughput", "Throughput", chart.Axis{Label: "operations per second", Unit: chart.Rate}, func(p Point) (float64, bool) { return p.Throughput, true }),
-		c.overlay("compare-p50", "Latency p50", latency, func(p Point) (float64, bool) { return p.P50 / 1000, p.OK > 0 }),
-		c.overlay("compare-p99", "Latency p99", latency, func(p Point) (float64, bool) { return p.P99 / 1000, p.OK > 0 }),
+		c.overlay("compare-throughput", "Throughput", chart.Axis{Label: "operations per second", Unit: chart.Rate}, func(p *Point) (float64, bool) { return p.Throughput, true }),
+		c.overlay("compare-p50", "Latency p50", latency, func(p *Point) (float64, bool) { return p.P50 / 1000, p.OK > 0 }),
+		c.overlay("compare-p99", "Latency p99", latency, func(p *Point) (float64, bool) { return p.P99 / 1000, p.OK > 0 }),
 	}
 	d := chart.Chart{ID: "compare-percentiles", Title: "Latency at each percentile", X: chart.Axis{Label: "percentile of operations", Unit: chart.Percentile, Scale: chart.Tail}, Y: latency}
 	for i := range c.Runs {

@@ -39,7 +39,7 @@ type Point struct {
 // same offset, since operations of two phases ended in it, are one point, whose
 // percentiles are those of their merge.
 func PointsOf(rows []ports.IntervalTotal) []Point {
-	points := []Point{}
+	points := make([]Point, 0, len(rows))
 	for from := 0; from < len(rows); {
 		to := endOfOffset(rows, from, offsetOfTotal)
 		points = append(points, pointOf(rows[from:to]))
@@ -137,7 +137,13 @@ func ReadTotals(ctx context.Context, results ports.ResultStore, runID string) ([
 
 // ReadTotalsAfter is ReadTotals of those that end after an offset in seconds.
 func ReadTotalsAfter(ctx context.Context, results ports.ResultStore, runID string, after float64) (list []ports.IntervalTotal, err error) {
-	err = readPages(ctx, runID, after, results.Totals, offsetOfTotal, func(page []ports.IntervalTotal) { list = append(list, page...) })
+	err = readPages(ctx, runID, after, results.Totals, offsetOfTotal, func(page []ports.IntervalTotal) {
+		if list == nil {
+			list = page
+		} else {
+			list = append(list, page...)
+		}
+	})
 	return list, err
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,40 @@ func TestStoreWithTheDatabasesClock(t *testing.T) {
 		},
 		Reopen: func(t testing.TB, _ ports.Store) ports.Store { return open(t, path) },
 	})
+}
+
+// Totals of a long run are read in two halves, which are one list: of as many as a page
+// holds, with what shares an offset across the middle, and after any of them.
+func TestTotalsOfALongRun(t *testing.T) {
+	is := is.New(t)
+	store := openStore(t, storeFile(t))
+	defer func() { is.NoErr(store.Close()) }()
+	_, err := store.Create(t.Context(), core.Run{ID: "run-1"}, core.Scenario{}, ports.Home{})
+	is.NoErr(err)
+	const length, page = 10_500, 10_000
+	var list []ports.RunInterval
+	for offset := range length {
+		list = append(list, ports.RunInterval{RunID: "run-1", Phase: core.Measurement, Offset: float64(offset + 1), Seconds: 1, CPU: float64(offset)})
+	}
+	middle := length / 2
+	shared := list[middle]
+	shared.Phase, list[middle].Phase = core.Measurement, core.Warmup
+	list = slices.Insert(list, middle+1, shared)
+	is.NoErr(store.AppendSnapshots(t.Context(), nil, list))
+	for _, after := range []int{0, 1, 2500, length - 1001, length - 1000, length - 3, length} {
+		got, err := store.Totals(t.Context(), "run-1", float64(after))
+		is.NoErr(err)
+		from := slices.IndexFunc(list, func(i ports.RunInterval) bool { return i.Offset > float64(after) })
+		if from < 0 {
+			is.Equal(len(got), 0)
+			continue
+		}
+		want := list[from:min(len(list), from+page)]
+		is.Equal(len(got), len(want))
+		for i := range want {
+			is.Equal([]any{got[i].Offset, got[i].Phase, got[i].CPU}, []any{want[i].Offset, want[i].Phase, want[i].CPU})
+		}
+	}
 }
 
 // The control read must not depend on what it does not need.
@@ -170,7 +205,7 @@ func TestRunColumns(t *testing.T) {
 		"WARMUP_START_TIME": stamp(1.01), "WARMUP_END_TIME": nil, "TOTAL_OPS": int64(10), "ERROR_COUNT": int64(1), "CURRENT_QPS": 2.5,
 	})
 	columns = commit(ports.Progress{}, core.Ticked{At: at(3)})
-	wants(columns, map[string]any{"PHASE": "MEASUREMENT", "WARMUP_END_TIME": stamp(3.1), "TOTAL_OPS": int64(10)})
+	wants(columns, map[string]any{"PHASE": "MEASUREMENT", "WARMUP_END_TIME": stamp(3.01), "TOTAL_OPS": int64(10)})
 	commit(ports.Progress{}, core.StopRequested{At: at(6), Reason: core.UserRequested, By: "user", Detail: "enough"})
 	for i := range 2 {
 		columns = commit(ports.Progress{}, core.BeatSeen{At: at(7), Worker: i, Epoch: 1, State: core.WorkerCompleted},
@@ -179,7 +214,7 @@ func TestRunColumns(t *testing.T) {
 	wants(columns, map[string]any{
 		"STATUS": "CANCELLING", "PHASE": "PROCESSING", "REASON": "USER_REQUESTED", "REASON_DETAIL": "enough", "RUNG": "DRAIN",
 		"WORKERS_REGISTERED": int64(2), "WORKERS_ACTIVE": int64(0), "WORKERS_COMPLETED": int64(2),
-		"WARMUP_START_TIME": stamp(1.01), "WARMUP_END_TIME": stamp(3.1),
+		"WARMUP_START_TIME": stamp(1.01), "WARMUP_END_TIME": stamp(3.01),
 	})
 	columns = commit(ports.Progress{}, core.SessionsCounted{At: at(8)}, core.RollupStored{At: at(8)}, core.ResourcesReleased{At: at(9)})
 	wants(columns, map[string]any{"STATUS": "CANCELLED", "END_TIME": stamp(9), "OWNER_LEASE_UNTIL": nil})

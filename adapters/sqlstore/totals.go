@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -105,17 +106,55 @@ func (s *Store) Totals(ctx context.Context, runID string, after float64) (list [
 	return list[:min(len(list), maxAggregates)], nil
 }
 
+// splitBeyond is of how many intervals two connections read one half each: what a row
+// of twenty columns costs is nearly all the time of this process.
+const splitBeyond = 1000
+
 // plainTotals are those of one page of intervals, and of the one behind it: the last
 // one may share its offset with that.
-func (s *Store) plainTotals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
+func (s *Store) plainTotals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {
+	from, middle, all := micros(after), int64(math.MaxInt64), 0
+	if s.d.Remote == nil {
+		var err error
+		if middle, all, err = s.middle(ctx, runID, from); err != nil {
+			return nil, err
+		}
+	}
+	if all <= splitBeyond {
+		return s.totalsBetween(ctx, runID, from, math.MaxInt64, make([]ports.IntervalTotal, 0, all))
+	}
+	var later []ports.IntervalTotal
+	var laterErr error
+	var second sync.WaitGroup
+	second.Go(func() { later, laterErr = s.totalsBetween(ctx, runID, middle, math.MaxInt64, nil) })
+	list, err := s.totalsBetween(ctx, runID, from, middle, make([]ports.IntervalTotal, 0, min(all, maxAggregates)+1))
+	second.Wait()
+	if err = errors.Join(err, laterErr); err != nil {
+		return nil, err
+	}
+	return append(list, later[:min(len(later), maxAggregates+1-len(list))]...), nil
+}
+
+// middle is the offset that halves what is behind another one, and how many intervals
+// that are.
+func (s *Store) middle(ctx context.Context, runID string, from int64) (middle int64, all int, err error) {
+	var first, last sql.Null[int64]
+	query := "SELECT COUNT(*), MIN(OFFSET_MICROS), MAX(OFFSET_MICROS) FROM " + s.d.Table("METRICS_SNAPSHOTS") + " WHERE RUN_ID = ? AND OFFSET_MICROS > ?"
+	err = s.read.QueryRowContext(ctx, s.read.Rebind(query), runID, from).Scan(&all, &first, &last)
+	return first.V + (last.V-first.V)/2, all, err
+}
+
+// totalsBetween adds to a list those of one page and of the one behind it, that end
+// after an offset and until another one.
+func (s *Store) totalsBetween(ctx context.Context, runID string, after, until int64, list []ports.IntervalTotal) ([]ports.IntervalTotal, error) {
 	r := totalRow{intervalRow: intervalRow{RunID: runID}}
 	var names []string
 	var into []any
 	for _, c := range r.columns() {
 		names, into = append(names, c.sql), append(into, c.into)
 	}
-	query := "SELECT " + strings.Join(names, ", ") + " FROM " + s.d.Table("METRICS_SNAPSHOTS") + " WHERE RUN_ID = ? AND OFFSET_MICROS > ?" + intervalOrder(maxAggregates+1)
-	rows, err := s.read.QueryContext(ctx, s.read.Rebind(query), runID, micros(after))
+	query := "SELECT " + strings.Join(names, ", ") + " FROM " + s.d.Table("METRICS_SNAPSHOTS") + " WHERE RUN_ID = ? AND OFFSET_MICROS > ? AND OFFSET_MICROS <= ?" + intervalOrder(maxAggregates+1)
+	rows, err := s.read.QueryContext(ctx, s.read.Rebind(query), runID, after, until)
 	if err != nil {
 		return nil, err
 	}

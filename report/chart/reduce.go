@@ -7,7 +7,7 @@ import "math"
 // them (Jugel and others, "M4: A Visualization-Oriented Time Series Data
 // Aggregation", 2014). Gaps stay.
 func reduce(points []Point, column func(Point) int) []Point {
-	var out []Point
+	out := make([]Point, 0, len(points))
 	for from := 0; from < len(points); {
 		if math.IsNaN(points[from].Y) {
 			out = append(out, points[from])
