@@ -203,6 +203,7 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 		return turnAgain
 	case c.phase != warmup && !c.measured:
 		c.measured = true
+		c.load.measures(start)
 		c.stream.Measure()
 		if c.left == 0 { // more connections than operations
 			return turnOver
@@ -210,6 +211,15 @@ func (c *connection) turn(schedule *core.LoadSchedule, start time.Duration) turn
 		return turnRedraw
 	default:
 		return turnGo
+	}
+}
+
+// measures notes that an operation of the measurement starts.
+func (l *load) measures(at time.Duration) {
+	for first := l.began.Load(); first == 0 || int64(at) < first; first = l.began.Load() {
+		if l.began.CompareAndSwap(first, int64(at)) {
+			return
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ type collector struct {
 	origin    time.Time                 // store time of the load's beginning; zero: not known
 	switches  [phaseCount + 1]time.Time // store time of each phase's beginning and the load's end; zero: not known
 	marked    [phaseCount + 1]bool      // which of those have been cut
+	noticed   time.Duration             // stamp at which the measurement was seen to have begun; 0: not yet
 	cuts      int64                     // whole intervals since the origin that have been cut
 	lastCut   time.Duration             // stamp of the newest cut
 	inFlight  uint64
@@ -139,7 +140,11 @@ func (c *collector) cut(m mark, now time.Duration) {
 	c.gauge.take(now, cpu, memory, seconds)
 	c.strained(strain)
 	for i, at := range c.switches { // those at the same moment are one cut
-		c.marked[i] = c.marked[i] || !at.IsZero() && at.Sub(c.origin).Seconds() <= m.offset
+		reached := !at.IsZero() && at.Sub(c.origin).Seconds() <= m.offset
+		if reached && i == measurement && !c.marked[i] {
+			c.noticed = now
+		}
+		c.marked[i] = c.marked[i] || reached
 	}
 	for whole := time.Duration(c.cuts+1) * c.interval; whole.Seconds() <= m.offset; whole += c.interval {
 		c.cuts++

@@ -59,6 +59,7 @@ type load struct {
 	sampler    sampler
 	samples    chan sampled
 	dropped    atomic.Uint64 // samples that did not fit
+	began      atomic.Int64  // stamp of the first operation of the measurement; 0: none yet
 	reconnects atomic.Uint64
 	running    atomic.Int64   // connections that may still make operations
 	unquoted   atomic.Int64   // of them, those whose quota is not done

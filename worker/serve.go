@@ -109,6 +109,9 @@ func (c *connection) startArrival(a arrival, schedule *core.LoadSchedule, now ti
 	c.phase, c.until = phaseSpan(schedule, a.due)
 	if c.phase != phase {
 		c.tell()
+		if c.phase == measurement {
+			c.load.measures(now)
+		}
 	}
 	if !c.allowed() {
 		c.load.pacer.giveUp(schedule, a)

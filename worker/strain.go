@@ -108,12 +108,18 @@ func (c *collector) strained(s core.Strain) {
 }
 
 // late is how many seconds after the published time this worker began the
-// measurement; 0 before that. The lock must be held.
+// measurement; 0 before that. It had heard of it in time and stood still all the same
+// if neither an operation was started nor its beginning seen; operations may come
+// rarely, or find their connections busy. The lock must be held.
 func (c *collector) late() float64 {
 	asked := c.switches[measurement]
-	start, end := c.load.schedule.Load().Window(core.Measurement)
-	if asked.IsZero() || start >= end {
+	began, end := c.load.schedule.Load().Window(core.Measurement)
+	if asked.IsZero() || began >= end {
 		return 0
 	}
-	return max(c.clock.origin().Add(start).Sub(asked).Seconds(), 0)
+	seen := c.noticed
+	if first := time.Duration(c.load.began.Load()); first > 0 {
+		seen = min(seen, first)
+	}
+	return max(c.clock.origin().Add(max(began, seen)).Sub(asked).Seconds(), 0)
 }
