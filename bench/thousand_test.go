@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/benchfleet/benchfleet/adapters/gateway"
 	"github.com/benchfleet/benchfleet/adapters/memory"
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
 	"github.com/benchfleet/benchfleet/core"
@@ -26,7 +27,7 @@ import (
 // more. Statements of a tick are its calls of the store. Run it with
 // GOMAXPROCS=1, bound to one processor: then workers and store share that too.
 func BenchmarkThousandWorkers(b *testing.B) {
-	for _, kind := range []string{"memory", "sqlite"} {
+	for _, kind := range []string{"memory", "sqlite", "gateway"} {
 		for _, workers := range []int{10, 100, 1000} {
 			b.Run(fmt.Sprintf("%s:%d", kind, workers), func(b *testing.B) {
 				for n := range b.N {
@@ -58,12 +59,15 @@ const simulatedLength = 12 * time.Second
 func driveSimulated(b *testing.B, kind, id string, workers int) []tick {
 	b.Helper()
 	var store ports.Store = memory.NewStore(memory.Options{})
-	if kind == "sqlite" {
+	if kind != "memory" {
 		path := filepath.Join(b.TempDir(), "store.db")
 		must(b, sqlite.ApplySchema(b.Context(), path))
 		opened, err := sqlite.OpenStore(b.Context(), path, sqlite.Options{})
 		must(b, err)
 		store = opened
+	}
+	if kind == "gateway" { // as containers have it, without the wire
+		store = gateway.New(store, gateway.Options{}).Store()
 	}
 	defer store.Close()
 	target := memory.NewTarget(memory.TargetOptions{})

@@ -173,4 +173,5 @@ type RunState struct {
 	StageFrom       *time.Time `json:"stage_from,omitempty"`
 	StageUntil      *time.Time `json:"stage_until,omitempty"`
 	StageByDeadline bool       `json:"stage_by_deadline,omitempty"`
+	Search          string     `json:"search,omitempty" doc:"Where the search stands, in words, while one goes on"`
 }

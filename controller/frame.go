@@ -25,6 +25,9 @@ func stateOf(record ports.RunRecord, now time.Time) client.RunState {
 		Owner: r.Owner, OwnerAlive: r.Owner != "" && now.Before(r.OwnerLeaseUntil),
 		Stage: stage.Name, StageFrom: utc(stage.Start), StageUntil: utc(stage.End), StageByDeadline: stage.Deadline,
 	}
+	if r.Status == core.Running {
+		s.Search = report.SearchLine(r)
+	}
 	if r.Rung > core.NotStopping {
 		s.Rung = r.Rung.String()
 	}

@@ -55,7 +55,6 @@ const (
 	guardrailIntervals = 2 // without a break, before a stage
 	guardrailFactor    = 2 // connections are divided by it
 	guardrailFloor     = 4 // least connections: those asked for, divided by it
-	maxNamedWorkers    = 5 // in one text
 )
 
 // GuardrailPolicy is what a watch needs to know of a scenario.
@@ -173,18 +172,12 @@ func (w GuardrailWatch) Failed(p GuardrailPolicy, records []WorkerRecord) string
 		if alive++; alive == 1 || w.workers[i].over < shortest {
 			shortest = w.workers[i].over
 		}
-		if len(parts) < maxNamedWorkers {
-			parts = append(parts, r.ID+" "+w.workers[i].text)
-		}
+		parts = append(parts, r.ID+" "+w.workers[i].text)
 	}
 	if alive == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("every worker has used more than its guardrails for %s: %s", seconds(shortest), strings.Join(parts, "; "))
-	if more := alive - len(parts); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return fmt.Sprintf("every worker has used more than its guardrails for %s: %s", seconds(shortest), firstOf(parts))
 }
 
 // guardrailOf is what the verdict says of a worker's guardrails, or "". Nothing can

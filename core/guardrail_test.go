@@ -166,7 +166,7 @@ func TestGuardrailWords(t *testing.T) {
 		many = append(many, WorkerRecord{ID: WorkerID(i), Life: Ready, Degraded: true, Target: 1})
 		w, _ = w.Observe(p, WorkerUsage{Worker: i, Seconds: 20, CPU: 81}, many[i], 1)
 	}
-	is.True(strings.HasSuffix(w.Failed(p, many), "worker-4 81.0 % of its CPU (the guardrail is 80 %) and 3 more"))
+	is.True(strings.HasSuffix(w.Failed(p, many), "worker-4 81.0 % of its CPU (the guardrail is 80 %); and 3 more"))
 }
 
 func TestGuardrailsInTheMachine(t *testing.T) {

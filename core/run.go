@@ -147,14 +147,22 @@ func (r Run) Apply(ev Event) (next Run, cmds []Command, err error) {
 }
 
 // Fold applies several events one after another and gathers the control events
-// that must be committed with the result. It stops at the first refusal.
+// that must be committed with the result. It stops at the first refusal. Of a
+// thousand workers that each say something it makes one copy, not a thousand.
 func (r Run) Fold(evs ...Event) (next Run, events []ControlEvent, err error) {
 	next = r
+	next.Workers = slices.Clone(r.Workers)
 	for _, ev := range evs {
-		if next, _, err = next.Apply(ev); err != nil {
+		next.emitted = nil
+		if next.Status.Terminal() {
+			err = next.refuseTerminal(ev)
+		} else if err = next.fold(ev); err == nil {
+			next.settle(ev.when())
+		}
+		if err != nil {
 			return r, nil, err
 		}
-		events = append(events, next.Emitted()...)
+		events = append(events, next.emitted...)
 	}
 	return next, events, nil
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,52 @@ func loaded(t *testing.T, n int, change func(*Plan)) Run {
 		t.Fatalf("status %s", r.Status)
 	}
 	return r
+}
+
+// Fold makes one copy of the workers; what it returns is what Apply returns again and
+// again, and the run that it began with stays as it was, also when an event is refused.
+func TestFoldIsApplyAgainAndAgain(t *testing.T) {
+	is := is.New(t)
+	r := loaded(t, 3, nil)
+	before := r
+	before.Workers = slices.Clone(r.Workers)
+	evs := []Event{
+		BeatSeen{At: at(11), Worker: 0, Epoch: 1, State: WorkerRunning, Acknowledged: 1}, BeatSeen{At: at(11), Worker: 1, Epoch: 1, State: WorkerRunning},
+		Ticked{At: at(13)}, StopRequested{At: at(14), By: "u"}, StopRequested{At: at(15), Rung: Cancel},
+		BeatSeen{At: at(16), Worker: 2, Epoch: 1, State: WorkerCompleted},
+		WorkerExited{At: at(17), Worker: 0, Epoch: 1}, WorkerExited{At: at(17), Worker: 1, Epoch: 1}, WorkerExited{At: at(17), Worker: 2, Epoch: 1},
+		SessionsCounted{At: at(18)}, RollupStored{At: at(18)}, ResourcesReleased{At: at(19)}, BeatSeen{At: at(20), Worker: 1, Epoch: 1},
+	}
+	one, published := r, []ControlEvent(nil)
+	for n := range evs {
+		all, events, err := r.Fold(evs[:n+1]...)
+		is.NoErr(err)
+		one, _, err = one.Apply(evs[n])
+		is.NoErr(err)
+		published = append(published, one.Emitted()...)
+		is.Equal(all, one)
+		is.Equal(events, published)
+	}
+	is.Equal(one.Status, Cancelled)
+	refused, events, err := r.Fold(evs[0], StartRequested{At: at(12)})
+	is.Equal(CodeOf(err), Refused)
+	is.Equal(events, nil)
+	is.Equal(refused, before)
+	is.Equal(r, before)
+}
+
+// A text names a few workers, and counts the others.
+func TestOfAThousandWorkersFewAreNamed(t *testing.T) {
+	is := is.New(t)
+	r := loaded(t, 1000, nil)
+	r, _ = play(t, r, Ticked{At: at(13)}, Ticked{At: at(23)}, Ticked{At: at(23)})
+	for i := range 1000 {
+		r, _ = play(t, r, WorkerExited{At: at(24), Worker: i, Epoch: 1, Exit: Exit{Cause: "killed"}})
+	}
+	r, _ = play(t, r, SessionsCounted{At: at(25)}, RollupStored{At: at(25)}, ResourcesReleased{At: at(25)})
+	is.Equal(r.Status, Failed)
+	is.True(strings.HasPrefix(r.Detail, "worker-0 ended without its final report (killed); worker-1 "))
+	is.True(strings.HasSuffix(r.Detail, "worker-4 ended without its final report (killed); and 995 more"))
 }
 
 func TestPhasesAreAnnouncedAhead(t *testing.T) {

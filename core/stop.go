@@ -189,7 +189,7 @@ func (r *Run) notReady() string {
 		}
 		missing = append(missing, text)
 	}
-	return fmt.Sprintf("not ready within %s: %s", r.Plan.StartTimeout, strings.Join(missing, "; "))
+	return fmt.Sprintf("not ready within %s: %s", r.Plan.StartTimeout, firstOf(missing))
 }
 
 // process begins the work that remains when no worker is left.
@@ -257,7 +257,20 @@ func (r Run) unfinished() string {
 			names = append(names, fmt.Sprintf("%s ended without its final report (%s)", w.ID, w.Exit.Cause))
 		}
 	}
-	return strings.Join(names, "; ")
+	return firstOf(names)
+}
+
+// maxNamedWorkers is how many workers one text names.
+const maxNamedWorkers = 5
+
+// firstOf names the first workers of a list, and says how many more there are.
+func firstOf(texts []string) string {
+	first := texts[:min(len(texts), maxNamedWorkers)]
+	text := strings.Join(first, "; ")
+	if more := len(texts) - len(first); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
 }
 
 // NextDeadline is when Apply(Ticked) will next do something.

@@ -2,7 +2,9 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -125,7 +127,9 @@ func (j *judgement) degrade(format string, args ...any) {
 }
 
 func (j *judgement) verdict() Verdict {
-	v := Verdict{Level: Valid, Reasons: append(j.invalids, j.degrades...), Causes: append(j.invalid, j.degraded...)}
+	v := Verdict{Level: Valid}
+	v.add(j.invalids, j.invalid)
+	v.add(j.degrades, j.degraded)
 	switch {
 	case len(j.invalids) > 0:
 		v.Level = InvalidRun
@@ -133,6 +137,26 @@ func (j *judgement) verdict() Verdict {
 		v.Level = Degraded
 	}
 	return v
+}
+
+// maxReasons is how many reasons of one cause a verdict gives: each of a thousand
+// workers may have its own.
+const maxReasons = 10
+
+// add takes in reasons with their causes: the first of each cause, and how many more
+// there are.
+func (v *Verdict) add(reasons []string, causes []Cause) {
+	count := map[Cause]int{}
+	for i, cause := range causes {
+		if count[cause]++; count[cause] <= maxReasons {
+			v.Reasons, v.Causes = append(v.Reasons, reasons[i]), append(v.Causes, cause)
+		}
+	}
+	for _, cause := range slices.Sorted(maps.Keys(count)) {
+		if more := count[cause] - maxReasons; more > 0 {
+			v.Reasons, v.Causes = append(v.Reasons, fmt.Sprintf("%d more reasons are %s", more, cause)), append(v.Causes, cause)
+		}
+	}
 }
 
 func (j *judgement) measured(in VerdictInput) {

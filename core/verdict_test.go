@@ -228,6 +228,24 @@ func TestJudge(t *testing.T) {
 
 // TestJudgeNeverForgives: one fault more never makes a verdict better, whatever up
 // to three others are.
+// What each of many workers has is told of ten, and counted of the others.
+func TestJudgeOfManyWorkers(t *testing.T) {
+	is := is.New(t)
+	in := sound()
+	in.Workers = slices.Repeat(in.Workers, 6)
+	for i := range in.Workers {
+		in.Workers[i].Dropped = uint64(i + 1)
+	}
+	in.Coverage = 0.9
+	v := core.Judge(in)
+	is.Equal(v.Level, core.Degraded)
+	is.Equal(len(v.Reasons), 12)
+	is.Equal(len(v.Causes), 12)
+	is.Equal(v.Reasons[11], "2 more reasons are "+string(core.CauseRecorder))
+	is.Equal(v.Causes[11], core.CauseRecorder)
+	is.True(slices.Contains(v.Causes, core.CauseCoverage))
+}
+
 func TestJudgeNeverForgives(t *testing.T) {
 	rank := map[core.VerdictLevel]int{core.Valid: 0, core.Degraded: 1, core.InvalidRun: 2}
 	faults := []func(*core.VerdictInput){

@@ -254,23 +254,20 @@ func (d *driver) step(ctx context.Context) error {
 // fold folds facts into the run in memory; commit stores the result. A run that
 // has ended takes in nothing more.
 func (d *driver) fold(facts ...core.Event) error {
-	for _, fact := range facts {
-		if d.run.Status.Terminal() {
-			return nil
-		}
-		next, _, err := d.run.Apply(fact)
-		if err != nil {
-			return err
-		}
-		if events := next.Emitted(); len(events) > 0 {
-			d.events = append(d.events, events...)
-		}
-		if _, stored := fact.(core.RollupStored); stored {
-			d.rolled = true
-		}
-		d.run, d.dirty, d.changed = next, true, true
-		d.pending = append(d.pending, fact)
+	if len(facts) == 0 || d.run.Status.Terminal() {
+		return nil
 	}
+	next, events, err := d.run.Fold(facts...)
+	if err != nil {
+		return err
+	}
+	for _, fact := range facts {
+		_, stored := fact.(core.RollupStored)
+		d.rolled = d.rolled || stored
+	}
+	d.run, d.dirty, d.changed = next, true, true
+	d.events = append(d.events, events...)
+	d.pending = append(d.pending, facts...)
 	return nil
 }
 

@@ -21,6 +21,8 @@ type Observation struct {
 	Workers  []core.WorkerHealth
 	// Beats are the newest of all workers; shared, not to be changed.
 	Beats []core.Beat
+	// Search is where a search stands, in words; "": as Run tells.
+	Search string
 	// StoreTrouble is how long nothing could be committed; 0: it can.
 	StoreTrouble time.Duration
 }

@@ -57,10 +57,10 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.only, "only", "", "the cases to run, with commas: reads-1, reads-8, reads-32, tpcb, open, stall, simulated (default all)")
 	flags.Float64Var(&o.rate, "rate", 2000, "operations per second of the case open, which every side must bear")
 	flags.StringVar(&o.over, "over", "tcp", "how clients reach the server: tcp (loopback) or socket (Unix)")
-	flags.StringVar(&o.samples, "samples", ".artefacts/peers/samples.jsonl", "the file that samples are appended to")
+	flags.StringVar(&o.samples, "samples", ".artefacts/peers/samples", "the folder of the files that samples are appended to, one of each case")
 	flags.StringVar(&o.data, "data", ".artefacts/peers/cluster", "the folder of the server's data, which is made anew and removed")
 	flags.StringVar(&o.binary, "binary", "", "a benchfleet command that is built already, for trying things out (default: build it as task build does)")
-	flags.BoolVar(&o.report, "report", false, "measure nothing, and compute the tables from the file of samples")
+	flags.BoolVar(&o.report, "report", false, "measure nothing, and compute the tables from the samples that are there")
 	flags.StringVar(&o.write, "write", "", "a file between whose markers the tables are put; without it they are printed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -110,11 +110,12 @@ func run(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	s, samples, err := readJournal(o.samples)
+	b := &bed{warmup: o.warmup, duration: o.duration, rate: o.rate}
+	all, err := readAll(o.samples, b.cases())
 	if err != nil {
 		return err
 	}
-	text := tables(s, samples, &bed{warmup: o.warmup, duration: o.duration, rate: o.rate})
+	text := tables(all, b)
 	if o.write == "" {
 		_, err = os.Stdout.WriteString(text)
 		return err
@@ -177,15 +178,17 @@ func measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	j, err := openJournal(o.samples, now)
-	if err != nil {
-		return err
+	journals := make([]*journal, len(cases))
+	for i, c := range cases {
+		if journals[i], err = openJournal(journalOf(o.samples, c.id), now); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, journals[i].file.Close()) }()
 	}
-	defer func() { err = errors.Join(err, j.file.Close()) }()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	return b.measureAll(ctx, cases, o.rounds, j)
+	return b.measureAll(ctx, cases, o.rounds, journals)
 }
 
 // build builds the command as task build does.
@@ -211,25 +214,25 @@ func (b *bed) prepare(ctx context.Context) error {
 	return err
 }
 
-// measureAll makes round after round of case after case.
-func (b *bed) measureAll(ctx context.Context, cases []comparison, rounds int, j *journal) error {
+// measureAll makes round after round of case after case, each with its journal.
+func (b *bed) measureAll(ctx context.Context, cases []comparison, rounds int, journals []*journal) error {
 	left := time.Duration(0)
 	for i := range cases {
 		if cases[i].rounds == 0 {
 			cases[i].rounds = rounds
 		}
-		open := cases[i].rounds - firstOpen(j.samples, cases[i].id, cases[i].names(), cases[i].rounds)
+		open := cases[i].rounds - firstOpen(journals[i].samples, cases[i].id, cases[i].names(), cases[i].rounds)
 		left += time.Duration(open*len(cases[i].sides)) * cases[i].cost()
 	}
-	for _, c := range cases {
-		for round := firstOpen(j.samples, c.id, c.names(), c.rounds); round < c.rounds; round++ {
+	for i, c := range cases {
+		for round := firstOpen(journals[i].samples, c.id, c.names(), c.rounds); round < c.rounds; round++ {
 			for turn, at := range order(len(c.sides), round) {
 				s, err := b.insist(ctx, c, c.sides[at], round)
 				if err != nil {
 					return fmt.Errorf("%s, round %d, %s: %w", c.id, round+1, c.sides[at].name, err)
 				}
 				s.Turn = turn
-				if err := j.append(s); err != nil {
+				if err := journals[i].append(s); err != nil {
 					return err
 				}
 				left -= c.cost()

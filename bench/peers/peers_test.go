@@ -275,7 +275,7 @@ func quiet(b *bed, worse func(*sample)) (samples []sample) {
 				for name := range quantiles {
 					s.Values[name], s.Values["model_"+name] = 1, 1
 				}
-				for _, store := range []string{"memory", "sqlite"} {
+				for _, store := range []string{"memory", "sqlite", "gateway"} {
 					s.Values[store+":1000 max-tick-ms"], s.Values[store+":10 max-statements/tick"], s.Values[store+":1000 max-statements/tick"] = 500, 3, 3
 				}
 				worse(&s)
@@ -284,6 +284,31 @@ func quiet(b *bed, worse func(*sample)) (samples []sample) {
 		}
 	}
 	return samples
+}
+
+// taking sorts samples by their cases.
+func taking(s setting, samples []sample) map[string]taken {
+	all := map[string]taken{}
+	for _, one := range samples {
+		all[one.Case] = taken{s, append(all[one.Case].samples, one)}
+	}
+	return all
+}
+
+// Cases may have been measured on different days: each says under what, once.
+func TestTablesOfSeveralSettings(t *testing.T) {
+	is := is.New(t)
+	b := &bed{warmup: time.Second, duration: promisedDuration}
+	all := taking(setting{Revision: "first", Duration: 30}, quiet(b, func(*sample) {}))
+	is.Equal(strings.Count(tables(all, b), "Measured from"), 1)
+	later := all["tpcb"]
+	later.setting.Revision = "second"
+	all["tpcb"] = later
+	text := tables(all, b)
+	is.Equal(strings.Count(text, "Measured from"), 3) // for the reads, for TPC-B, and for what follows
+	is.True(strings.Index(text, "benchfleet second") < strings.Index(text, titles["tpcb"]))
+	delete(all, "open")
+	is.True(!strings.Contains(tables(all, b), "### "+titles["open"]))
 }
 
 // Each promise that is not kept is said so, and no other.
@@ -330,7 +355,7 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			text := tables(good, quiet(b, tc.worse), b)
+			text := tables(taking(good, quiet(b, tc.worse)), b)
 			if tc.says >= 0 {
 				is.Equal(strings.Count(text, "**not met**"), tc.says)
 			}
@@ -344,8 +369,8 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 	is := is.New(t)
 	short := good
 	short.Duration = 5
-	is.True(strings.Contains(tables(short, quiet(b, func(*sample) {}), b), "short run"))
-	is.True(!strings.Contains(tables(good, nil, b), "###"))
+	is.True(strings.Contains(tables(taking(short, quiet(b, func(*sample) {})), b), "short run"))
+	is.True(!strings.Contains(tables(nil, b), "###"))
 }
 
 func TestWriteBetween(t *testing.T) {

@@ -25,17 +25,26 @@ const (
 )
 
 // tables are the tables of all cases that have a whole round.
-func tables(s setting, samples []sample, b *bed) string {
-	r := &writer{setting: s, samples: samples}
-	r.about()
+func tables(all map[string]taken, b *bed) string {
+	w := &writer{}
 	for _, n := range readConnections {
-		r.throughput(b.reads(n), readPromises(n))
+		if c := b.reads(n); w.turnTo(all, c) {
+			w.throughput(c, readPromises(n))
+		}
 	}
-	r.throughput(b.tpcb(), []promise{{sidePgbench, "median", 0.95}})
-	r.open(b.open())
-	r.stall(b.stall())
-	r.simulated(b.parts())
-	return r.text.String()
+	if c := b.tpcb(); w.turnTo(all, c) {
+		w.throughput(c, []promise{{sidePgbench, "median", 0.95}})
+	}
+	if c := b.open(); w.turnTo(all, c) {
+		w.open(c)
+	}
+	if c := b.stall(); w.turnTo(all, c) {
+		w.stall(c)
+	}
+	if c := b.parts(); w.turnTo(all, c) {
+		w.simulated(c)
+	}
+	return w.text.String()
 }
 
 // promise is the least that a ratio to a peer must be.
@@ -56,16 +65,36 @@ func readPromises(connections int) []promise {
 
 const maxCPU = 1.2 // client processor time of an operation, by pgbench's
 
-// writer makes the text.
+// writer makes the text, case after case.
 type writer struct {
-	setting setting
+	setting setting // of the case at hand
 	samples []sample
 	text    strings.Builder
 }
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
 
-// about says where the figures come from, and what is wrong with them as a whole.
+// turnTo begins with a case, if a whole round of it was measured: it says under what,
+// where that is not what the case before says, and what is wrong with it.
+func (w *writer) turnTo(all map[string]taken, c comparison) bool {
+	of := all[c.id]
+	if len(wholeRounds(of.samples, c.id, c.names())) == 0 {
+		return false
+	}
+	known := w.text.Len() > 0 && w.setting.same(of.setting)
+	w.setting, w.samples = of.setting, of.samples
+	if !known {
+		w.about()
+	}
+	w.line("### %s\n", titles[c.id])
+	// What begins later finds the load of the cases before it.
+	if first := of.samples[0]; first.At.Sub(w.setting.Began) < 2*time.Minute && first.Load > quietLoad*math.Max(1, float64(processorsOf(w.setting))) {
+		w.line("**The machine was not quiet: this began at a load average of %.1f; quiet is up to %g for each processor.**\n", first.Load, quietLoad)
+	}
+	return true
+}
+
+// about says where figures come from.
 func (w *writer) about() {
 	s := w.setting
 	w.line("Measured from %s on (UTC), benchfleet %s, on: %s; %s; %s; pgx %s; PostgreSQL %s over %s, data on %s, with %s and else its defaults, so commits are synced.",
@@ -73,16 +102,6 @@ func (w *writer) about() {
 	w.line("")
 	if s.Duration < promisedDuration.Seconds() {
 		w.line("**A short run: %g s a side. These are not the figures of the promise, which are of %s.**", s.Duration, promisedDuration)
-		w.line("")
-	}
-	busy, most := 0, 0.0
-	for _, one := range w.samples {
-		if most = max(most, one.Load); one.Load > quietLoad*math.Max(1, float64(processorsOf(s))) && one.Turn == 0 && one.Round == 0 {
-			busy++
-		}
-	}
-	if busy > 0 {
-		w.line("**The machine was not quiet: %d cases began at a load average above %g for each processor; the highest was %.1f.**", busy, quietLoad, most)
 		w.line("")
 	}
 }
@@ -137,10 +156,6 @@ func verdict(holds bool) string {
 // throughput is the table of a closed loop beside its peers.
 func (w *writer) throughput(c comparison, promises []promise) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
-	if len(rounds) == 0 {
-		return
-	}
-	w.line("### %s\n", titles[c.id])
 	w.line("%d rounds; again: %s\n", len(rounds), w.command(c))
 	if len(rounds) < promisedRounds {
 		w.line("**Only %d rounds; promised are %d.**\n", len(rounds), promisedRounds)

@@ -12,10 +12,6 @@ import (
 // open is the table of the open loop.
 func (w *writer) open(c comparison) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
-	if len(rounds) == 0 {
-		return
-	}
-	w.line("### %s\n", titles[c.id])
 	w.line("%d connections, %d rounds; again: %s\n", openConnections, len(rounds), w.command(c))
 	w.line("| benchfleet | due by the pacer's own schedule | started, the round that is worst | difference | promised | |")
 	w.line("|---|---|---|---|---|---|")
@@ -57,10 +53,6 @@ func (w *writer) quantiles(rounds []map[string]sample, side, prefix, name string
 // stall is the table of the target that stalls.
 func (w *writer) stall(c comparison) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
-	if len(rounds) == 0 {
-		return
-	}
-	w.line("### %s\n", titles[c.id])
 	w.line("A proxy before the server passes nothing on in the last second of every ten. Open loops at %g operations per second over %d connections, closed ones with 2 connections; %d rounds of %d periods; again: %s\n",
 		stallRate, stallConnections, len(rounds), stallPeriods, w.command(c))
 	w.line("| side | operations per second | p50 | p90 | p95 | p99 | p99.9 |")
@@ -83,10 +75,6 @@ func (w *writer) stall(c comparison) {
 // simulated is the table of the simulations.
 func (w *writer) simulated(c comparison) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
-	if len(rounds) == 0 {
-		return
-	}
-	w.line("### %s\n", titles[c.id])
 	w.line("Again: %s\n", w.command(c))
 	w.line("| figure | measured |")
 	w.line("|---|---|")
@@ -136,7 +124,7 @@ func simulationPromises(round map[string]sample) []held {
 			hour["KiB-after-5-min"] > 0 && hour["KiB-after-1-h"] <= hour["KiB-after-5-min"]+maxHeapGrowth},
 		{"no beat of the rest of that hour more than a quarter larger than the largest of the first 5 minutes", beat > 0 && later > 0 && later <= maxBeatGrowth*beat},
 	}
-	for _, store := range []string{"memory", "sqlite"} {
+	for _, store := range []string{"memory", "sqlite", "gateway"} {
 		tick := fleet[store+":1000 max-tick-ms"]
 		few, many := fleet[store+":10 max-statements/tick"], fleet[store+":1000 max-statements/tick"]
 		list = append(list,

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// setting is all that samples must share to be compared. It is the first line of
-// the file.
+// setting is all that samples of a case must share to be compared. It is the first
+// line of its file.
 type setting struct {
 	Began    time.Time `json:"began"`
 	Revision string    `json:"revision"` // of benchfleet, with + when modified
@@ -55,7 +55,29 @@ type sample struct {
 	Values map[string]float64 `json:"values,omitempty"`
 }
 
-// journal is the file of samples.
+// taken is what was measured of a case.
+type taken struct {
+	setting setting
+	samples []sample
+}
+
+func journalOf(folder, id string) string { return filepath.Join(folder, id+".jsonl") }
+
+// readAll reads what was measured of each case, by its name. A case without a file has
+// not been measured.
+func readAll(folder string, cases []comparison) (map[string]taken, error) {
+	all := map[string]taken{}
+	for _, c := range cases {
+		s, samples, err := readJournal(journalOf(folder, c.id))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		all[c.id] = taken{s, samples}
+	}
+	return all, nil
+}
+
+// journal is the file of the samples of one case.
 type journal struct {
 	file    *os.File
 	samples []sample // that were in it

@@ -22,7 +22,7 @@ func (f *farRun) observe(frame client.Frame) []runner.Observation {
 	r := frame.Run
 	run := core.NewRun(r.ID, f.scenario.Plan())
 	run.Status, run.Phase, run.PhaseAt, run.Reason, run.Detail = r.Status, r.Phase, moment(r.PhaseAt), r.Reason, r.Detail
-	run.Search = nil // how it stands is not told
+	run.Search = nil // how it stands is told in words
 	run.StartedAt, run.Origin, run.Until, run.Deadline, run.EndedAt = moment(r.StartedAt), moment(r.LoadFrom), moment(r.LoadUntil), moment(r.Deadline), moment(r.EndedAt)
 	run.StopBy, run.StopAt, run.Owner = r.StopBy, moment(r.StopAt), r.Owner
 	if run.Status.Ending() {
@@ -39,7 +39,7 @@ func (f *farRun) observe(frame client.Frame) []runner.Observation {
 			run.Workers[i].Life, run.Workers[i].State, run.Workers[i].Message = workers[i].Life, workers[i].State, workers[i].LastError
 		}
 	}
-	f.shown = runner.Observation{Run: run, Scenario: f.scenario, Now: r.Now, Workers: workers, Interval: f.shown.Interval}
+	f.shown = runner.Observation{Run: run, Scenario: f.scenario, Now: r.Now, Workers: workers, Interval: f.shown.Interval, Search: r.Search}
 	if m := frame.Measured; m != nil {
 		f.shown.Measured = kindsOf(m.OK, m.Errors, m.Aborted, m.Latency)
 	}

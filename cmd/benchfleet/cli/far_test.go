@@ -37,7 +37,7 @@ func TestFarRunFrames(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	far := &farRun{scenario: core.Scenario{Name: "oltp", Load: core.ScenarioLoad{Workers: 2, Connections: 4}}}
 	first := far.observe(client.Frame{
-		Run:     client.RunState{ID: "run", Status: core.Running, Phase: core.Measurement, LoadFrom: &at, Now: at.Add(3 * time.Second)},
+		Run:     client.RunState{ID: "run", Status: core.Running, Phase: core.Measurement, LoadFrom: &at, Now: at.Add(3 * time.Second), Search: "step 2"},
 		Workers: []client.Worker{{ID: "worker-0", Connections: 2, Health: core.Healthy}, {ID: "worker-1", Life: "LAUNCHED", Target: 2}},
 		Intervals: []client.Interval{
 			{Phase: core.Measurement, Elapsed: 1, Seconds: 1, OK: 100, Healthy: 1}, {Phase: core.Measurement, Elapsed: 2, Seconds: 1, OK: 200, Healthy: 1},
@@ -47,6 +47,7 @@ func TestFarRunFrames(t *testing.T) {
 	is.Equal(len(first), 2) // one for each interval
 	is.Equal(first[1].Interval.Offset, 2.0)
 	is.Equal(first[1].Run.Origin, at)
+	is.Equal(first[1].Search, "step 2")
 	is.Equal(first[1].Run.Workers[0].Life, core.Ready) // a frame leaves it out
 	is.Equal(first[1].Run.Workers[1].Life, core.Launched)
 	is.Equal(first[1].Workers[0].Target, 2)

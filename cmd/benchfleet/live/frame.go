@@ -31,7 +31,7 @@ func (v *view) frame() string {
 	if v.Run.Status.Ending() {
 		lines = append(lines, v.ladder())
 	}
-	if line := report.SearchLine(v.Run); line != "" && v.Run.Status == core.Running {
+	if line := v.search(); line != "" && v.Run.Status == core.Running {
 		lines = append(lines, "search      "+line)
 	}
 	if v.Interval != nil {

@@ -13,11 +13,13 @@
 package live
 
 import (
+	"cmp"
 	"io"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
+	"github.com/benchfleet/benchfleet/report"
 )
 
 // Snapshot is what is shown of a run at one moment. It has the fields of
@@ -29,11 +31,16 @@ type Snapshot struct {
 	// Interval is the newest one; nil before the first.
 	Interval *ports.RunInterval
 	// Measured is everything measured so far in MEASUREMENT.
-	Measured     []core.KindMetrics
-	Workers      []core.WorkerHealth
-	Beats        []core.Beat
+	Measured []core.KindMetrics
+	Workers  []core.WorkerHealth
+	Beats    []core.Beat
+	// Search is where a search stands, in words; "": as Run tells.
+	Search       string
 	StoreTrouble time.Duration
 }
+
+// search says where the search stands, if there is one.
+func (s *Snapshot) search() string { return cmp.Or(s.Search, report.SearchLine(s.Run)) }
 
 // Display shows a run. All methods may be called concurrently, return at once
 // (Close within seconds), and do nothing after Close.

@@ -126,6 +126,19 @@ func TestOrphansAreLeft(t *testing.T) {
 	}
 }
 
+// Where the search of a far run stands is told in words.
+func TestFarSearch(t *testing.T) {
+	is := is.New(t)
+	s := loading(3)
+	s.Search = "step 2: 48 connections"
+	is.True(strings.Contains(live.Frame(100, 24, false, "", s), "search      step 2: 48 connections"))
+	var out bytes.Buffer
+	lines := live.Plain(&out)
+	lines.Show(s)
+	is.NoErr(lines.Close())
+	is.True(strings.Contains(out.String(), "SEARCH       step 2: 48 connections"))
+}
+
 func TestSparkline(t *testing.T) {
 	is := is.New(t)
 	var snapshots []live.Snapshot

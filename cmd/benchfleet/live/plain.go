@@ -79,8 +79,8 @@ func stageLine(s Snapshot) string {
 			text += ": " + report.Clean(run.Detail)
 		}
 		return text
-	case report.SearchLine(run) != "":
-		return "SEARCH       " + report.SearchLine(run)
+	case s.search() != "":
+		return "SEARCH       " + s.search()
 	default:
 		return ""
 	}
