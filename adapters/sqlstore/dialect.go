@@ -34,7 +34,8 @@ type Dialect struct {
 	// Bind is a value of a column as the driver takes it; nil where it takes every
 	// value as it is.
 	Bind func(value any) any
-	// Member picks a member, whose name is bound, of a JSON column.
+	// Member picks a member, whose name is bound, of a JSON column that holds an
+	// object of objects. Other text may follow upon it.
 	Member func(column string) string
 	// Insert is the text of an INSERT. StandardInsert does for many databases.
 	Insert func(Insert) string

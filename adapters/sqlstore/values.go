@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -65,7 +66,16 @@ func (s *Store) decode(what string, text *string, v any) error {
 	if text == nil || *text == "" {
 		return nil
 	}
-	if err := json.Unmarshal([]byte(*text), v); err != nil {
+	return s.unreadable(what, json.Unmarshal([]byte(*text), v))
+}
+
+// decodeFirst reads the JSON value that a text begins with.
+func (s *Store) decodeFirst(what, text string, v any) error {
+	return s.unreadable(what, json.NewDecoder(strings.NewReader(text)).Decode(v))
+}
+
+func (s *Store) unreadable(what string, err error) error {
+	if err != nil {
 		return fmt.Errorf("%w: %s: the stored %s cannot be read: %w", core.ErrInternal, s.d.Name, what, err)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *Store) Control(ctx context.Context, runID, workerID string) (control co
 
 func (s *Store) control(r *controlRow) (core.Control, error) {
 	var worker workerControl
-	if err := s.decode("worker's control state", r.Worker, &worker); err != nil {
+	if err := s.decodeFirst("worker's control state", *r.Worker, &worker); err != nil {
 		return core.Control{}, err
 	}
 	now := r.ReadAt.Truncate(time.Microsecond)
@@ -229,14 +229,10 @@ type beatRow struct {
 // Beats returns the newest beats of a run. A run that is not there has none.
 // Reports that the caller knows are not read.
 func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64) (beats []core.Beat, now time.Time, err error) {
-	payload, from, args := "PAYLOAD", s.d.Table("WORKER_HEARTBEATS"), []any{}
-	if len(known) > 0 { // joined, since of a thousand workers a condition on each would be looked at for each
-		rows := strings.Repeat(", (?, ?)", len(known))[2:]
-		from += " LEFT JOIN (SELECT column1, column2 FROM (VALUES " + rows + ") AS listed) AS known ON known.column1 = WORKER_ID"
-		payload = "CASE WHEN HEARTBEAT_COUNT <= known.column2 THEN NULL ELSE PAYLOAD END AS PAYLOAD"
-		for worker, count := range known {
-			args = append(args, worker, count)
-		}
+	payload, from := "PAYLOAD", s.d.Table("WORKER_HEARTBEATS")
+	var args []any
+	if len(known) > 0 {
+		payload, from, args = s.unlessKnown(known, from)
 	}
 	query := "SELECT " + strings.Join(beatColumns[:len(beatColumns)-1], ", ") + ", " + payload + s.readAt() +
 		" FROM " + from + " WHERE RUN_ID = ? ORDER BY WORKER_GROUP_ID, WORKER_ID"
@@ -260,6 +256,21 @@ func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64)
 		return err
 	})
 	return beats, now, err
+}
+
+// unlessKnown is the column of the reports of beats that are not known, what it is
+// selected from, and the arguments. Of a thousand workers a condition on each would be
+// looked at for each of them, and so would a join be in SQLite.
+func (s *Store) unlessKnown(known map[string]int64, table string) (column, from string, args []any) {
+	for worker, count := range known {
+		args = append(args, worker, count)
+	}
+	list := "(VALUES " + strings.Repeat(", (?, ?)", len(known))[2:] + ")"
+	if s.d.Remote == nil {
+		return "CASE WHEN (WORKER_ID, HEARTBEAT_COUNT) IN " + list + " THEN NULL ELSE PAYLOAD END AS PAYLOAD", table, args
+	}
+	return "CASE WHEN HEARTBEAT_COUNT = known.column2 THEN NULL ELSE PAYLOAD END AS PAYLOAD",
+		table + " LEFT JOIN (SELECT column1, column2 FROM " + list + " AS listed) AS known ON known.column1 = WORKER_ID", args
 }
 
 func (s *Store) beat(r *beatRow) (core.Beat, error) {
