@@ -44,6 +44,9 @@ func tables(all map[string]taken, b *bed) string {
 	if c := b.parts(); w.turnTo(all, c) {
 		w.simulated(c)
 	}
+	if len(w.missing) > 0 {
+		w.line("**Not measured yet: %s.**", strings.Join(w.missing, "; "))
+	}
 	return w.text.String()
 }
 
@@ -69,6 +72,7 @@ const maxCPU = 1.2 // client processor time of an operation, by pgbench's
 type writer struct {
 	setting setting // of the case at hand
 	samples []sample
+	missing []string // titles of cases that have no whole round
 	text    strings.Builder
 }
 
@@ -79,6 +83,7 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+
 func (w *writer) turnTo(all map[string]taken, c comparison) bool {
 	of := all[c.id]
 	if len(wholeRounds(of.samples, c.id, c.names())) == 0 {
+		w.missing = append(w.missing, titles[c.id])
 		return false
 	}
 	known := w.text.Len() > 0 && w.setting.same(of.setting)
