@@ -61,7 +61,7 @@ type Control struct {
 	Status  Status        `json:"status"`
 	Rung    Rung          `json:"rung"`
 	// Phase takes effect at PhaseAt, a store time; until then the phase before
-	// it holds. It is what the run has recorded: see PhaseTimes.
+	// it holds. It is what the run has recorded: workers follow Phases.
 	Phase   Phase     `json:"phase,omitempty"`
 	PhaseAt time.Time `json:"phase_at,omitzero"`
 	// Origin is when the load begins: the zero of the interval numbers.

@@ -226,8 +226,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeNeverForgives: one fault more never makes a verdict better, whatever up
-// to three others are.
 // What each of many workers has is told of ten, and counted of the others.
 func TestJudgeOfManyWorkers(t *testing.T) {
 	is := is.New(t)
@@ -246,6 +244,8 @@ func TestJudgeOfManyWorkers(t *testing.T) {
 	is.True(slices.Contains(v.Causes, core.CauseCoverage))
 }
 
+// TestJudgeNeverForgives: one fault more never makes a verdict better, whatever up
+// to three others are.
 func TestJudgeNeverForgives(t *testing.T) {
 	rank := map[core.VerdictLevel]int{core.Valid: 0, core.Degraded: 1, core.InvalidRun: 2}
 	faults := []func(*core.VerdictInput){

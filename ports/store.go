@@ -124,8 +124,8 @@ type WorkerStore interface {
 	Control(ctx context.Context, runID, workerID string) (core.Control, error)
 
 	// Beats returns the newest beat of every worker of a run, by worker index,
-	// and the store's own now. A beat whose Count is the one known to the caller
-	// carries no Report, since it says nothing new.
+	// and the store's own now. Beats whose Count is at most the one known to the
+	// caller carry no Report, since they say nothing new.
 	Beats(ctx context.Context, runID string, known map[string]int64) (beats []core.Beat, now time.Time, err error)
 }
 

@@ -315,7 +315,7 @@ func (s *Server) beatsOf(ctx context.Context, runID string, known map[string]int
 			}
 			continue
 		}
-		if count, ok := known[k.beat.Key.WorkerID]; ok && k.beat.Count == count {
+		if count, ok := known[k.beat.Key.WorkerID]; ok && k.beat.Count <= count {
 			k.beat.Report = core.Report{}
 		}
 		list[i] = cloneBeat(k.beat)

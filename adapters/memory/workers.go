@@ -86,7 +86,7 @@ func (s *Store) Beats(ctx context.Context, runID string, known map[string]int64)
 			if err != nil {
 				return err
 			}
-			if count, ok := known[beat.Key.WorkerID]; !ok || beat.Count != count {
+			if count, ok := known[beat.Key.WorkerID]; !ok || beat.Count > count {
 				if beat.Report, err = stored.report.thaw(); err != nil {
 					return err
 				}

@@ -113,7 +113,7 @@ const splitBeyond = 1000
 // plainTotals are those of one page of intervals, and of the one behind it: the last
 // one may share its offset with that.
 func (s *Store) plainTotals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {
-	from, middle, all := micros(after), int64(math.MaxInt64), 0
+	from, middle, all := micros(after), int64(0), 0
 	if s.d.Remote == nil {
 		var err error
 		if middle, all, err = s.middle(ctx, runID, from); err != nil {
