@@ -71,6 +71,7 @@ func TestAcceptanceInTheBackground(t *testing.T) {
 }
 
 func TestAcceptanceInTheBackgroundRefused(t *testing.T) {
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	o := s.do("run", "short", "--detach", "--set", "table.name=NOT_THERE")
@@ -124,6 +125,7 @@ func TestAcceptanceTwoAtOnce(t *testing.T) {
 // TestAcceptanceNobodyReads: a run goes on when what it says is no longer read,
 // as behind "| head".
 func TestAcceptanceNobodyReads(t *testing.T) {
+	once(t)
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()

@@ -14,9 +14,13 @@ import (
 	"github.com/matryer/is"
 )
 
-// newServerSite is a site whose target is a server, whatever -target says.
+// newServerSite is a site whose target is a server, whatever -target says. Lists over
+// a far store leave it to the others, unless all are to be tried.
 func newServerSite(t *testing.T) *site {
 	t.Helper()
+	if !*allFlag {
+		needs(t, storeFlag, "sqlite", "the server is in question, not the store; -all tries it")
+	}
 	server.Server(t) // or the test is skipped
 	return newSiteOf(t, t.TempDir(), "postgres")
 }

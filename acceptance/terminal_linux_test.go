@@ -42,6 +42,7 @@ func terminal(t *testing.T, columns, rows uint16) (person, program *os.File) {
 // Ctrl-C, which goes to everything in the foreground of the terminal, reaches
 // the command alone: the workers end in order.
 func TestAcceptanceOnATerminal(t *testing.T) {
+	once(t)
 	for _, tt := range []struct {
 		name, env string
 		coloured  bool
