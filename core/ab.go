@@ -33,7 +33,7 @@ type ExcludedRound struct {
 // Effect is one metric of B beside A, over the rounds that count.
 type Effect struct {
 	Kind    string // empty: of all kinds
-	Metric  string // throughput p50 p95 p99 error_rate
+	Metric  string // throughput p50 p95 p99 error_rate max_connections max_qps
 	Primary bool
 	Rounds  int // that have it: all that count, or none
 	// A and B are means over rounds: geometric ones, and of an error rate arithmetic
@@ -73,9 +73,13 @@ const (
 )
 
 // PrimaryMetric is the metric that an A/B experiment is about, in words such as
-// "throughput", "p95" or "POINT_LOOKUP p99". An empty text chooses: the throughput,
-// or, where a schedule sets that, the p95. The error wraps ErrInvalid.
+// "throughput", "p95" or "POINT_LOOKUP p99". An empty text chooses: the maximum where
+// both search for the same one; else the throughput, or, where a schedule sets that,
+// the p95. The error wraps ErrInvalid.
 func PrimaryMetric(text string, a, b Scenario) (string, error) {
+	if a.Load.Search != nil || b.Load.Search != nil {
+		return foundPrimary(text, a.Load.Mode, b.Load.Mode)
+	}
 	if text == "" {
 		if a.Load.OpenLoop() || b.Load.OpenLoop() {
 			return "p95", nil
@@ -266,7 +270,7 @@ func (d *Effect) decide() {
 	default:
 		d.Outcome = Lower
 	}
-	d.Better = d.Outcome == Higher && d.Metric == metricThroughput || d.Outcome == Lower && d.Metric != metricThroughput
+	d.Better = d.Outcome == Higher && moreIsBetter(d.Metric) || d.Outcome == Lower && !moreIsBetter(d.Metric)
 }
 
 // alike looks in what the sides differ, by the first run of each.
@@ -325,7 +329,7 @@ func (r *ABResult) reserve(rounds []pair) {
 	for _, x := range r.Excluded {
 		add("round %d is left out: %s", x.Round, x.Why)
 	}
-	r.Reservations = append(r.Reservations, r.degraded()...)
+	r.Reservations = append(append(r.Reservations, r.degraded()...), r.searches()...)
 	if made := r.Counted + len(r.Excluded); made < r.Planned {
 		add("%d of %d rounds were made", made, r.Planned)
 	}

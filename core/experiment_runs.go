@@ -92,21 +92,29 @@ func (e Experiment) degraded() (list []string) {
 type kindMetric struct {
 	kind string
 	metric
+	// steps is what is not known of a maximum that was found, as a share of it: loads
+	// between the step that was borne and the one that was missed were not tried.
+	steps float64
 }
 
 // experimentMetrics are what is looked at of runs: all kinds together, and each of
-// those that every run has.
+// those that every run has. Where runs searched for the most load, it is what they
+// found, and what they measured there.
 func experimentMetrics(sides []*side) (list []kindMetric) {
 	quantiles := []metric{{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}
 	failures := metric{name: metricErrorRate}
 	list = append(list, kindMetric{metric: metric{name: metricThroughput}})
 	of := func(kind string, failed bool) {
 		for _, q := range quantiles {
-			list = append(list, kindMetric{kind, q})
+			list = append(list, kindMetric{kind: kind, metric: q})
 		}
 		if failed {
-			list = append(list, kindMetric{kind, failures})
+			list = append(list, kindMetric{kind: kind, metric: failures})
 		}
+	}
+	if slices.ContainsFunc(sides, func(s *side) bool { return s.result.Search != nil }) {
+		of("", false)
+		return append(foundMetrics(sides), list...)
 	}
 	of("", true)
 	if len(sides) == 0 || len(sides[0].result.Kinds) < 2 {
@@ -128,6 +136,9 @@ func experimentMetrics(sides []*side) (list []kindMetric) {
 
 // ofRun is a metric of a whole run, or why there is none.
 func (m kindMetric) ofRun(s *side) (float64, string) {
+	if found := s.result.Search; found != nil {
+		return found.value(m.name, s.result.RunID)
+	}
 	v, problem := s.value(m.kind, m.metric)
 	if problem == "" && m.quantile > 0 {
 		if k := s.kind(m.kind); float64(k.Latency().Count())*(1-m.quantile) < beyondQuantile {
@@ -142,11 +153,15 @@ func (m kindMetric) ofRun(s *side) (float64, string) {
 
 // resolution is what is not known of a metric of a run however steady it is, as a
 // share of it. That of an error rate is another matter.
-func (m metric) resolution() float64 {
-	if m.quantile > 0 {
+func (m kindMetric) resolution() float64 {
+	switch {
+	case m.steps > 0:
+		return m.steps
+	case m.quantile > 0:
 		return bucketError
+	default:
+		return cutError
 	}
-	return cutError
 }
 
 // spreadOf is the mean and the standard deviation of a sample.

@@ -21,7 +21,7 @@ type Repetition struct {
 // seconds, or a fraction.
 type RepeatedMetric struct {
 	Kind      string  // empty: of all kinds
-	Metric    string  // throughput p50 p95 p99 error_rate
+	Metric    string  // throughput p50 p95 p99 error_rate max_connections max_qps
 	Runs      int     // that have it: all that count, or none
 	Mean      float64 // of the runs
 	Deviation float64 // standard deviation of the runs; 0 where there is but one
@@ -54,7 +54,7 @@ func (e Experiment) Repetition() (Repetition, error) {
 	for _, m := range experimentMetrics(sides) {
 		r.Metrics = append(r.Metrics, repeated(m, sides))
 	}
-	r.Reservations = append(r.Reservations, e.degraded()...)
+	r.Reservations = append(append(r.Reservations, e.degraded()...), e.searches()...)
 	if made := len(e.Members); made < e.Planned {
 		r.Reservations = append(r.Reservations, fmt.Sprintf("%d of %d runs were made", made, e.Planned))
 	}
@@ -134,14 +134,15 @@ func trends(sides []*side) (list []string) {
 	}
 	looked := []metric{{name: metricThroughput}, {"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}
 	for _, m := range looked {
-		values, problem := kindMetric{metric: m}.ofRuns(sides)
+		of := kindMetric{metric: m}
+		values, problem := of.ofRuns(sides)
 		if problem != "" {
 			continue
 		}
 		slope, chance := trend(values)
 		mean, _ := spreadOf(values)
 		change := slope * float64(len(values)-1) / mean
-		if chance < (1-ComparisonConfidence)/float64(len(looked)) && math.Abs(change) > 4*m.resolution() {
+		if chance < (1-ComparisonConfidence)/float64(len(looked)) && math.Abs(change) > 4*of.resolution() {
 			list = append(list, fmt.Sprintf("the %s changes with the number of the run, by %+.1f %% from the first to the last: these runs are not the same again and again, and the intervals hold for no other run",
 				m.name, 100*change))
 		}

@@ -43,7 +43,7 @@ func Compare(results []core.Rollup, series []*Series) (Comparison, error) {
 func letter(i int) string { return string(rune('A' + i)) }
 
 // metricNames are the metrics of comparisons for people.
-var metricNames = map[string]string{"avg": "mean latency", "p999": "p99.9", "error_rate": "error rate"}
+var metricNames = map[string]string{"avg": "mean latency", "p999": "p99.9", "error_rate": "error rate", "max_connections": "max connections", "max_qps": "max rate"}
 
 func metricName(d core.Difference) string {
 	name := metricNames[d.Metric]
@@ -59,8 +59,10 @@ func metricName(d core.Difference) string {
 // metricValue is a value of a metric with its unit.
 func metricValue(metric string, v float64) string {
 	switch metric {
-	case "throughput":
+	case "throughput", "max_qps":
 		return Rate(v) + " op/s"
+	case "max_connections":
+		return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") // a mean may lie between
 	case "error_rate":
 		return percent(v)
 	default:

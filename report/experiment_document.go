@@ -18,8 +18,8 @@ type RepetitionDocument struct {
 	Reservations      []string           `json:"reservations"`
 }
 
-// RepeatedDocument is one metric over the runs that count, in Unit: "ms", "fraction"
-// or "ops_per_second". What is not known is null.
+// RepeatedDocument is one metric over the runs that count, in Unit: "ms", "fraction",
+// "connections" or "ops_per_second". What is not known is null.
 type RepeatedDocument struct {
 	Kind             string   `json:"kind,omitempty"` // absent: of all kinds
 	Metric           string   `json:"metric"`
@@ -68,9 +68,9 @@ type ABDocument struct {
 	Reservations      []string          `json:"reservations"`
 }
 
-// EffectDocument is one metric of B beside A. A and B are in Unit: "ms", "fraction"
-// or "ops_per_second". The changes are percent of A, but of an error rate percentage
-// points. What is not known is null.
+// EffectDocument is one metric of B beside A. A and B are in Unit: "ms", "fraction",
+// "connections" or "ops_per_second". The changes are percent of A, but of an error
+// rate percentage points. What is not known is null.
 type EffectDocument struct {
 	Kind            string       `json:"kind,omitempty"` // absent: of all kinds
 	Metric          string       `json:"metric"`
@@ -171,8 +171,10 @@ func effectDocument(e core.Effect) EffectDocument {
 // unitOf is the unit that documents have a metric in, and what to multiply it by.
 func unitOf(metric string) (string, float64) {
 	switch metric {
-	case "throughput":
+	case "throughput", "max_qps":
 		return "ops_per_second", 1
+	case "max_connections":
+		return "connections", 1
 	case "error_rate":
 		return "fraction", 1
 	default:
