@@ -18,9 +18,7 @@ import (
 // a far store leave it to the others, unless all are to be tried.
 func newServerSite(t *testing.T) *site {
 	t.Helper()
-	if !*allFlag {
-		needs(t, storeFlag, "sqlite", "the server is in question, not the store; -all tries it")
-	}
+	unlessAll(t, storeFlag, "sqlite", "the server is in question, not the store")
 	server.Server(t) // or the test is skipped
 	return newSiteOf(t, t.TempDir(), "postgres")
 }

@@ -52,9 +52,6 @@ func (s *site) pace() (seconds int, set []string) {
 // TestAcceptanceRolesOneProcess: the controller alone takes a template, and starts,
 // shows, stops and ends runs of it.
 func TestAcceptanceRolesOneProcess(t *testing.T) {
-	if *launcherFlag == "spcs" && !*allFlag {
-		t.Skip("TestAcceptanceSPCSRoles does the same with services; -all tries it")
-	}
 	is := is.New(t)
 	ctx := t.Context()
 	s := newSite(t)

@@ -166,8 +166,15 @@ func (c containers) thaw(id string) error   { return c.docker("unpause", id) }
 // to be tried.
 func once(t *testing.T) {
 	t.Helper()
+	unlessAll(t, launcherFlag, "local", "it takes long and hardly depends on launchers")
+}
+
+// unlessAll skips a test that says little new with another setting, unless all are to
+// be tried.
+func unlessAll(t *testing.T, setting *string, value, why string) {
+	t.Helper()
 	if !*allFlag {
-		needs(t, launcherFlag, "local", "it takes long and hardly depends on launchers; -all tries it")
+		needs(t, setting, value, why+"; -all tries it")
 	}
 }
 

@@ -270,7 +270,7 @@ func (d *Effect) decide() {
 	default:
 		d.Outcome = Lower
 	}
-	d.Better = d.Outcome == Higher && moreIsBetter(d.Metric) || d.Outcome == Lower && !moreIsBetter(d.Metric)
+	d.Better = better(d.Outcome, d.Metric)
 }
 
 // alike looks in what the sides differ, by the first run of each.

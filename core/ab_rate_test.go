@@ -57,7 +57,13 @@ func (x *trial) runs(seed uint64) (runs []Rollup) {
 func (x *trial) ab(t *testing.T, seed uint64) ABResult {
 	t.Helper()
 	x.design, x.primary = ABDesign, metricThroughput
-	e, err := GatherExperiment("g", x.runs(seed))
+	return abOf(t, x.runs(seed))
+}
+
+// abOf is what the runs of the group g say as an A/B experiment.
+func abOf(t *testing.T, runs []Rollup) ABResult {
+	t.Helper()
+	e, err := GatherExperiment("g", runs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,7 @@ func TestABByHand(t *testing.T) {
 		runs = append(runs, member(Membership{Group: "g", Design: ABDesign, Slot: slot, Rounds: 4, Primary: metricThroughput}, v, time.Millisecond, 0))
 	}
 	slices.Reverse(runs) // in whatever order they are read
-	e, err := GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err := e.AB()
-	is.NoErr(err)
+	r := abOf(t, runs)
 	is.Equal(r.Counted, 4)
 	is.Equal(r.Family, 3) // p50 p95 p99; there was no error
 	is.True(r.Same)
@@ -146,10 +143,7 @@ func TestABOfFewRounds(t *testing.T) {
 		if rounds == 0 {
 			runs = runs[:1]
 		}
-		e, err := GatherExperiment("g", runs)
-		is.NoErr(err)
-		r, err := e.AB()
-		is.NoErr(err)
+		r := abOf(t, runs)
 		is.Equal(r.Counted, rounds)
 		for _, d := range r.Metrics {
 			is.True(!d.Known && !d.Better && !d.Hint)
@@ -174,11 +168,7 @@ func TestABOfErrors(t *testing.T) {
 		for _, slot := range plan {
 			runs = append(runs, member(Membership{Group: "g", Design: ABDesign, Slot: slot, Rounds: 6, Primary: metricErrorRate}, 1000, time.Millisecond, failed(slot)))
 		}
-		e, err := GatherExperiment("g", runs)
-		is.NoErr(err)
-		r, err := e.AB()
-		is.NoErr(err)
-		return r
+		return abOf(t, runs)
 	}
 	d := effectOf(t, made(func(Slot) uint64 { return 0 }), "", metricErrorRate)
 	is.True(d.Known && d.Primary)
@@ -204,10 +194,7 @@ func TestABUnlike(t *testing.T) {
 			runs[i].Scenario.Load.Rate = 500
 		}
 	}
-	e, err := GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err := e.AB()
-	is.NoErr(err)
+	r := abOf(t, runs)
 	is.True(!r.Same)
 	is.Equal(r.Unlike, []Unlikeness{{"rate", "0", "500"}})
 	// What was found around the runs is a difference where it is one of the sides, and
@@ -217,10 +204,7 @@ func TestABUnlike(t *testing.T) {
 		runs[i].Scenario.Load.Rate = 0
 		runs[i].Environment = []Fact{{"target", "pg " + m.Slot.Side}, {"pages", fmt.Sprint(m.Slot.Number)}}
 	}
-	e, err = GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err = e.AB()
-	is.NoErr(err)
+	r = abOf(t, runs)
 	is.Equal(r.Unlike, []Unlikeness{{"target", "pg A", "pg B"}})
 	is.True(r.Same) // the same was asked for
 	is.True(effectOf(t, r, "", "p99").Primary && !effectOf(t, r, "", metricThroughput).Primary)
@@ -241,10 +225,7 @@ func TestABOfTwoKinds(t *testing.T) {
 		k.Service.RecordN(latency, 88)
 		runs[i].Kinds = append(runs[i].Kinds, k)
 	}
-	e, err := GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err := e.AB()
-	is.NoErr(err)
+	r := abOf(t, runs)
 	var names []string
 	for _, d := range r.Metrics {
 		names = append(names, strings.TrimSpace(d.Kind+" "+d.Metric))
@@ -257,10 +238,7 @@ func TestABOfTwoKinds(t *testing.T) {
 	is.True(near(d.Change, 0.5) || math.Abs(d.Change-0.5) < 0.01)
 	is.True(strings.Contains(effectOf(t, r, Update, "p99").Why, "too few operations for the p99"))
 	runs[3].Kinds = runs[3].Kinds[:1] // one run has none of the kind
-	e, err = GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err = e.AB()
-	is.NoErr(err)
+	r = abOf(t, runs)
 	is.True(strings.Contains(strings.Join(r.Reservations, "\n"), "primary metric, UPDATE p50"))
 }
 

@@ -234,7 +234,7 @@ func (d *Difference) judge(a, b variation, absolute bool) {
 	if !absolute {
 		d.Low, d.High, d.Smallest = math.Expm1(d.Low), math.Expm1(d.High), math.Expm1(d.Smallest)
 	}
-	d.Better = d.Outcome == Higher && d.Metric == metricThroughput || d.Outcome == Lower && d.Metric != metricThroughput
+	d.Better = better(d.Outcome, d.Metric)
 }
 
 // value is a metric of the whole run, or why there is none.
@@ -274,6 +274,16 @@ const (
 	bucketError = 1.0 / histogramBuckets / 3.4641 // the square root of 12
 	cutError    = 0.0005
 )
+
+// better reports whether a difference that was seen in a metric is a good one.
+func better(outcome Outcome, metric string) bool {
+	switch metric {
+	case metricThroughput, metricMaxConnections, metricMaxQPS:
+		return outcome == Higher
+	default:
+		return outcome == Lower
+	}
+}
 
 // variation is how a metric moves about within the run.
 func (s *side) variation(kind string, m metric, whole float64) variation {

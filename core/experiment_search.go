@@ -25,11 +25,6 @@ func foundMetric(mode string) string {
 	}
 }
 
-// moreIsBetter reports whether a higher value of a metric is the better one.
-func moreIsBetter(metric string) bool {
-	return metric == metricThroughput || metric == metricMaxConnections || metric == metricMaxQPS
-}
-
 // foundPrimary is the metric that an experiment is about in which a side searches.
 func foundPrimary(text, a, b string) (string, error) {
 	allowed := []string{metricThroughput, "p50", "p95", "p99"}

@@ -43,10 +43,7 @@ func TestABOfSearches(t *testing.T) {
 		}
 		runs = append(runs, searched(Membership{Group: "g", Design: ABDesign, Slot: slot, Rounds: 4, Primary: metricMaxConnections}, f))
 	}
-	e, err := GatherExperiment("g", runs)
-	is.NoErr(err)
-	r, err := e.AB()
-	is.NoErr(err)
+	r := abOf(t, runs)
 	var names []string
 	for _, d := range r.Metrics {
 		names = append(names, d.Kind+d.Metric)
@@ -81,11 +78,7 @@ func TestRepeatOfSearches(t *testing.T) {
 		for i, slot := range plan {
 			runs = append(runs, searched(Membership{Group: "g", Design: RepeatDesign, Slot: slot, Rounds: len(results), Primary: metricMaxQPS}, results[i]))
 		}
-		e, err := GatherExperiment("g", runs)
-		is.NoErr(err)
-		r, err := e.Repetition()
-		is.NoErr(err)
-		return r
+		return repetition(t, runs)
 	}
 	r := of(found(ModeFindQPS, 900, 945), found(ModeFindQPS, 1000, 1050), found(ModeFindQPS, 1100, 1155))
 	m := r.Metrics[0]

@@ -71,7 +71,7 @@ the experiment, with what there is; a round counts when both of its runs do.
 	flags.IntVar(&f.rounds, "rounds", defaultRounds, fmt.Sprintf("make `N` rounds, %d to %d; less than 3 give no interval", core.MinRounds, core.MaxRounds))
 	flags.StringArrayVar(&f.setA, "set-a", nil, "`KEY=VALUE` changes one field of A only, after all else; repeatable")
 	flags.StringArrayVar(&f.setB, "set-b", nil, "`KEY=VALUE` changes one field of B only, after all else; repeatable")
-	flags.StringVar(&f.metric, "metric", "", "the primary `METRIC`: throughput, p50, p95, p99 or error_rate, also of a kind, like \"UPDATE p99\" ; of searches also max_connections or max_qps (default what searches look for; else throughput, or p95 where a rate is given)")
+	flags.StringVar(&f.metric, "metric", "", "the primary `METRIC`: throughput, p50, p95, p99 or error_rate, also of a kind, like \"UPDATE p99\"; of searches also max_connections or max_qps (default what searches look for; else throughput, or p95 where a rate is given)")
 	flags.StringVar(&f.of, "of", "", "run nothing, and read the experiment of this `GROUP` again")
 	f.pacing.add(cmd, settlePause, "")
 	return cmd
