@@ -2,7 +2,9 @@ package benchfleet_test
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/matryer/is"
@@ -13,6 +15,7 @@ import (
 	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 	"github.com/benchfleet/benchfleet/adapters/sqlite"
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/internal/pgcluster"
 	"github.com/benchfleet/benchfleet/library"
 	"github.com/benchfleet/benchfleet/ports"
 	"github.com/benchfleet/benchfleet/templatefile"
@@ -87,6 +90,34 @@ func tryTemplate(t *testing.T, name, kind string, target tryable, operations int
 		is.NoErr(err)
 		is.Equal(balance, []any{moved})
 	}
+}
+
+// TPC-B is what pgbench has built in, statement by statement.
+func TestTPCBIsThatOfPgbench(t *testing.T) {
+	is := is.New(t)
+	postgrestest.Start(t, postgrestest.Options{}) // or skip
+	binaries, err := pgcluster.Find()
+	is.NoErr(err)
+	shown, err := exec.Command(filepath.Join(binaries, "pgbench"), "--show-script=tpcb-like").CombinedOutput()
+	is.NoErr(err)
+	_, transaction, begun := strings.Cut(string(shown), "BEGIN;\n")
+	transaction, _, ended := strings.Cut(transaction, "END;")
+	is.True(begun && ended)
+	theirs := strings.NewReplacer("PGBENCH_ACCOUNTS", "{TABLE}", "PGBENCH_TELLERS", "{TABLE.TELLERS}", "PGBENCH_BRANCHES", "{TABLE.BRANCHES}",
+		"PGBENCH_HISTORY", "{TABLE.HISTORY}").Replace(strings.ToUpper(transaction))
+
+	template, err := library.Get("tpcb")
+	is.NoErr(err)
+	is.Equal(len(template.Mix), 1)
+	ours := ""
+	for _, statement := range template.Mix[0].Statements {
+		sql := statement.SQL
+		for _, name := range statement.Bind {
+			sql = strings.Replace(sql, "?", ":"+name, 1)
+		}
+		ours += strings.ToUpper(sql) + ";\n"
+	}
+	is.Equal(ours, theirs)
 }
 
 // checkTables: every table of the layout is there, with its rows.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,20 +54,39 @@ func TestAcceptanceDockerIgnoresTerm(t *testing.T) {
 }
 
 // TestAcceptanceDockerOutOfMemory: the reason of a run whose workers read more
-// than their memory holds says so.
+// than their memory holds says so. The value is so large that pgconn executes it, which
+// keeps a whole row.
 func TestAcceptanceDockerOutOfMemory(t *testing.T) {
 	needs(t, launcherFlag, "docker", "it limits the memory of containers")
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
 	o := s.do("run", "slow", "--duration", "1m", "--launcher-option", "image="+fleet.image, "--launcher-option", "memory=48m",
-		"--set", "mix[0].sql=SELECT repeat('x', ?)", "--set", "mix[0].parameters[0].value=200000000")
+		"--set", "mix[0].sql=SELECT repeat(?::text, 10000)", "--set", "mix[0].parameters[0].value="+strings.Repeat("x", 20_000))
 	t.Log(o)
 	is.Equal(o.code, 5)
 	run := s.newest(db)
 	s.checkEnded(t, db, run, "FAILED", string(core.WorkerLost))
 	detail := s.text(db, "SELECT REASON_DETAIL FROM RUN_STATUS WHERE RUN_ID = ?", run)
 	is.True(strings.Contains(detail, "out of memory (limit 48 MiB)"))
+}
+
+// TestAcceptanceDockerSaturated: workers that make all the load they can of a fifth of a
+// processor use it up, and the verdict says so of each.
+func TestAcceptanceDockerSaturated(t *testing.T) {
+	needs(t, launcherFlag, "docker", "it limits the processors of containers")
+	is := is.New(t)
+	s := newSite(t)
+	o := s.do("run", "short", "--output", "json", "--set", "load.think_time=0s", "--connections", "8", "--warmup", "1s", "--duration", "4s",
+		"--launcher-option", "image="+fleet.image, "--launcher-option", "cpus=0.2")
+	is.Equal(o.code, 0)
+	d := o.result(t)
+	is.Equal(d.Verdict.Level, "DEGRADED")
+	for _, worker := range []string{"worker-0 used ", "worker-1 used ", "worker-2 used "} {
+		is.True(slices.ContainsFunc(d.Verdict.Reasons, func(reason string) bool {
+			return strings.HasPrefix(reason, worker) && strings.HasSuffix(reason, " of its CPU: the load generator may have been the bottleneck")
+		}))
+	}
 }
 
 // TestAcceptanceDockerKilledWhileStarting: an orchestrator that dies while its
@@ -83,14 +103,7 @@ func killWhileStarting(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
-	running := s.start(shortLeases("run", "short")...)
-	var held []string
-	until(t, 10*time.Second, "a container to hold up", func() bool {
-		held = s.workers("")
-		return len(held) > 0
-	})
-	is.NoErr(fleet.witness.freeze(held[0]))
-	run := s.reaches(db, "STARTING", "")
+	running, run, _ := s.heldUp(db, shortLeases("run", "short")...)
 	running.signal(syscall.SIGKILL)
 	running.wait(5 * time.Second)
 	is.True(len(s.workers(run)) > 0)

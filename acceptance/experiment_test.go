@@ -213,7 +213,7 @@ func TestAcceptanceFailedRepeat(t *testing.T) {
 	once(t)
 	is := is.New(t)
 	s := newSite(t)
-	failing := []string{"run", "short", "--repeat", "2", "--duration", "20s", "--warmup", "0s", "--set", "slos=[throughput > 1000000 abort]", "--output", "json"}
+	failing := []string{"run", "short", "--repeat", "2", "--duration", "20s", "--warmup", "0s", "--set", "slos=[p50 < 1ns abort]", "--output", "json"}
 	o := s.do(failing...)
 	is.Equal(o.code, 5)
 	e := o.experiment(t)

@@ -3,6 +3,8 @@
 package acceptance
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,4 +36,22 @@ func TestAcceptancePools(t *testing.T) {
 	is.True(refused.code != 0)
 	is.True(strings.Contains(refused.stderr, "column ID of table BENCHFLEET_SHORT has 5 values for 6 connections"))
 	is.True(strings.Contains(refused.stderr, "lower load.connections to 5 in all"))
+
+	const nothing = `ALTER TABLE "BENCHFLEET_SHORT" ADD COLUMN UNUSED integer`
+	switch s.kind {
+	case "sqlite":
+		target, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "target.db"))
+		is.NoErr(err)
+		defer target.Close()
+		_, err = target.ExecContext(t.Context(), nothing)
+		is.NoErr(err)
+	case "postgres":
+		s.sql(nothing)
+	default:
+		return
+	}
+	refused = s.do("run", "pooled", "--set", "mix[0].parameters[0].column=UNUSED")
+	is.Equal(refused.code, 4)
+	is.True(strings.Contains(refused.stderr, "the pool is empty: column UNUSED of table BENCHFLEET_SHORT has no value that is not NULL"))
+	is.Equal(len(s.workers("")), 0) // nothing was launched
 }

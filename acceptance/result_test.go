@@ -18,14 +18,20 @@ import (
 
 // document is what is looked at of a result in JSON.
 type document struct {
-	RunID     string `json:"run_id"`
-	Name      string `json:"test_name"`
-	Status    string
-	Reason    string
-	Verdict   *struct{ Level string }
+	RunID   string `json:"run_id"`
+	Name    string `json:"test_name"`
+	Status  string
+	Reason  string
+	Verdict *struct {
+		Level   string
+		Reasons []string
+	}
 	Operation string `json:"operation_hash"`
-	Total     *struct{ Operations, OK, Errors int64 }
-	Kinds     []struct {
+	Total     *struct {
+		Operations, OK, Errors int64
+		Throughput             float64 `json:"ops_per_second"`
+	}
+	Kinds []struct {
 		Kind       string
 		Operations int64
 	}

@@ -79,6 +79,49 @@ func TestAcceptanceScaling(t *testing.T) {
 	is.True(strings.Contains(text, " of at most 6 workers"))
 }
 
+// TestAcceptanceScalingAuto: of a rate, AUTO has the connections that 100 ms keep busy,
+// which is one worker of 32, and adds workers for statements that take longer; of a
+// number of connections, BOUNDED and AUTO have the fewest workers that may keep them.
+func TestAcceptanceScalingAuto(t *testing.T) {
+	once(t)
+	s := newServerSite(t)
+	s.must("template", "import", s.templates("auto.yaml"))
+	db := s.openStore()
+	defer db.Close()
+	for _, tt := range []struct {
+		name    string
+		args    []string
+		workers int64
+		rate    float64 // of the operations
+	}{
+		{"AUTO of a rate", []string{"auto-open"}, 2, 100},
+		{"AUTO of connections", []string{"auto-closed"}, 2, 40 / 0.05},
+		{"BOUNDED of connections", []string{"auto-closed", "--set", "load.scaling=BOUNDED", "--set", "load.max_workers=8", "--set", "load.max_connections=15"}, 3, 40 / 0.05},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := is.New(t)
+			args := append([]string{"run", "--output", "json"}, tt.args...)
+			if *launcherFlag != "local" && tt.rate == 100 { // whose workers take longer to begin
+				args = append(args, "--warmup", "45s")
+			}
+			d := s.must(args...).result(t)
+			is.Equal(d.Status, "COMPLETED")
+			is.True(d.Ledger.Balanced)
+			is.Equal(s.number(db, "SELECT COUNT(*) FROM TEST_RESULTS WHERE RUN_ID = ? AND WORKER_ID IS NOT NULL", d.RunID), tt.workers)
+			is.True(d.Total.Throughput > 0.8*tt.rate && d.Total.Throughput <= 1.02*tt.rate)
+			added := s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'WORKER_ADDED'", d.RunID)
+			more := s.number(db, "SELECT COUNT(*) FROM CONTROLLER_STEP_HISTORY WHERE RUN_ID = ? AND OUTCOME = '"+core.PursuitMore+"'", d.RunID)
+			if tt.rate == 100 {
+				is.Equal(added, int64(2))
+				is.Equal(more, int64(1))
+			} else { // all from the beginning
+				is.Equal(more, int64(0))
+			}
+			is.Equal(len(s.workers(d.RunID)), 0)
+		})
+	}
+}
+
 // Impossible bounds are refused before anything happens.
 func TestAcceptanceScalingRefused(t *testing.T) {
 	is := is.New(t)

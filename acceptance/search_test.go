@@ -14,10 +14,15 @@ import (
 
 // A target whose limit is known: one lock lets operations through one by one, each
 // of which takes 20 ms. So it serves at most 50 per second, whatever is asked.
-const cappedTemplate = `
-name: capped
+const oneByOne = `
 target: {kind: postgres, endpoint: local}
 table: {name: BENCHFLEET_SHORT, rows: 100}
+mix:
+  - {kind: CAPPED, weight: 100, access: READ, sql: "SELECT pg_sleep(0.02) FROM (SELECT pg_advisory_xact_lock(7)) AS one"}
+`
+
+const cappedTemplate = oneByOne + `
+name: capped
 load:
   mode: FIND_MAX_QPS
   workers: 2
@@ -25,9 +30,51 @@ load:
   rate: 200
   duration: 3m
   search: {start: 13, resolution: 15, window: 1s, settle: 1s}
-mix:
-  - {kind: CAPPED, weight: 100, access: READ, sql: "SELECT pg_sleep(0.02) FROM (SELECT pg_advisory_xact_lock(7)) AS one"}
 `
+
+// The same lock in a closed loop: each connection waits for all others, 20 ms for each,
+// so an objective says how many are borne.
+const crowdedTemplate = oneByOne + `
+name: crowded
+load:
+  mode: FIND_MAX_CONCURRENCY
+  workers: 2
+  connections: 12
+  duration: 3m
+  search: {window: 1s, settle: 1s}
+slos:
+  - p95 < 110ms
+`
+
+// TestAcceptanceSearchConnections: a controller drives a search for connections, and tells
+// whoever watches from afar where it stands.
+func TestAcceptanceSearchConnections(t *testing.T) {
+	once(t)
+	is := is.New(t)
+	s := newServerSite(t)
+	file := filepath.Join(t.TempDir(), "crowded.yaml")
+	is.NoErr(os.WriteFile(file, []byte(crowdedTemplate), 0o600))
+	s.must("template", "import", file)
+	front, _ := s.controller()
+	o := s.must("run", "crowded", "--controller", servesAt.FindStringSubmatch(front.stderr.String())[1], "--output", "json")
+	var d struct {
+		Status, Reason string
+		Search         struct {
+			Kind, Sentence string
+			Load           float64
+			Missed         float64 `json:"missed_load"`
+		}
+	}
+	is.NoErr(json.Unmarshal([]byte(o.stdout), &d))
+	t.Log(d.Search.Sentence)
+	is.Equal(d.Status, "COMPLETED")
+	is.Equal(d.Reason, "TARGET_FOUND")
+	is.Equal(d.Search.Kind, "TRUE_MAX")
+	is.True(d.Search.Load >= 2 && d.Search.Load <= 5) // 5 take 100 ms, and more on a busy machine
+	is.Equal(d.Search.Missed, d.Search.Load+1)
+	is.True(strings.Contains(o.stderr, "SEARCH       step 1: 1 connection, window 1 of 1"))
+	is.True(strings.Contains(o.stderr, "SEARCH       step 2: 2 connections, window 1 of 1, best 1 connection"))
+}
 
 // TestAcceptanceSearch: a search finds the rate at which a target of known capacity
 // is full, tells each step of it, and ends in good order.

@@ -3,6 +3,10 @@
 package acceptance
 
 import (
+	"database/sql"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -71,24 +75,95 @@ func TestAcceptanceStopByCommand(t *testing.T) {
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'STOP'", run), int64(1))
 }
 
+// heldUp starts a run of three workers, the last of which is frozen before it is ready.
+// Where it was quicker, that is done again.
+func (s *site) heldUp(db *sql.DB, args ...string) (running *running, run, held string) {
+	s.t.Helper()
+	for range 5 {
+		running = s.start(args...)
+		until(s.t, 20*time.Second, "a worker to hold up", func() bool {
+			held = fleet.witness.find(s, "", "worker-2")
+			return held != ""
+		})
+		if err := fleet.witness.freeze(held); err != nil {
+			s.t.Fatal(err)
+		}
+		run = s.newest(db)
+		var lives []core.Life
+		until(s.t, 20*time.Second, "the others are ready", func() bool {
+			lives = s.lives(db, run)
+			return len(lives) == 3 && lives[0] == core.Ready && lives[1] == core.Ready
+		})
+		if lives[2] != core.Ready {
+			return running, run, held
+		}
+		if err := fleet.witness.thaw(held); err != nil {
+			s.t.Fatal(err)
+		}
+		s.must("stop", run)
+		running.wait(20 * time.Second)
+	}
+	s.t.Fatal("worker-2 was always ready before it could be frozen")
+	return nil, "", ""
+}
+
+// lives are the lives of a run's workers.
+func (s *site) lives(db *sql.DB, run string) (lives []core.Life) {
+	s.t.Helper()
+	var state struct{ Run core.Run }
+	if text := s.text(db, "SELECT STATE FROM RUN_STATUS WHERE RUN_ID = ?", run); text != "" {
+		if err := json.Unmarshal([]byte(text), &state); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for i := range state.Run.Workers {
+		lives = append(lives, state.Run.Workers[i].Life)
+	}
+	return lives
+}
+
 func TestAcceptanceStopWhileStarting(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	db := s.db()
-	running := s.start("run", "short")
-	var held []string
-	until(t, 10*time.Second, "a worker process to hold up", func() bool {
-		held = s.workers("")
-		return len(held) > 0
-	})
-	is.NoErr(fleet.witness.freeze(held[0])) // it cannot become ready
-	run := s.reaches(db, "STARTING", "")
+	running, run, held := s.heldUp(db, "run", "short")
 	s.must("stop", run, "--no-wait")
-	is.NoErr(fleet.witness.thaw(held[0]))
+	is.NoErr(fleet.witness.thaw(held))
 	o := running.wait(20 * time.Second)
 	is.Equal(o.code, 3)
 	s.checkEnded(t, db, run, "CANCELLED", "USER_REQUESTED")
 	is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'START'", run), int64(0)) // it never began
+}
+
+// TestAcceptanceWorkerThatCannotOpen: a worker that cannot open its connections, though
+// preflight could, ends the run before START, with the target's own words.
+func TestAcceptanceWorkerThatCannotOpen(t *testing.T) {
+	needs(t, launcherFlag, "local", "the target's file is taken away in between")
+	is := is.New(t)
+	s := newSite(t)
+	db := s.db()
+	there, away := filepath.Join(s.dir, "target.db"), filepath.Join(s.dir, "away.db")
+	for range 5 {
+		running, run, held := s.heldUp(db, "run", "short")
+		is.NoErr(os.Rename(there, away))
+		is.NoErr(fleet.witness.thaw(held))
+		o := running.wait(20 * time.Second)
+		is.NoErr(os.Rename(away, there))
+		if o.code == 0 { // it had opened them before it was frozen
+			continue
+		}
+		t.Log(o)
+		is.Equal(o.code, 5)
+		s.checkEnded(t, db, run, "FAILED", string(core.WorkerLost))
+		is.Equal(s.number(db, "SELECT COUNT(*) FROM RUN_CONTROL_EVENTS WHERE RUN_ID = ? AND EVENT_TYPE = 'START'", run), int64(0))
+		detail := s.text(db, "SELECT REASON_DETAIL FROM RUN_STATUS WHERE RUN_ID = ?", run)
+		is.True(strings.HasPrefix(detail, "worker-2 ended before the stop: the connections to the target could not be opened: connection "))
+		is.True(strings.HasSuffix(detail, ": no such file or directory")) // the target's own words, once
+		is.Equal(strings.Count(detail, "could not be opened"), 1)
+		is.Equal(s.workers(""), nil)
+		return
+	}
+	t.Fatal("worker-2 had always opened its connections before it was frozen")
 }
 
 func TestAcceptanceStopWhileWarmingUp(t *testing.T) {

@@ -26,7 +26,7 @@ func stateOf(record ports.RunRecord, now time.Time) client.RunState {
 		Stage: stage.Name, StageFrom: utc(stage.Start), StageUntil: utc(stage.End), StageByDeadline: stage.Deadline,
 	}
 	if r.Status == core.Running {
-		s.Search = report.SearchLine(r)
+		s.Search = r.SearchLine()
 	}
 	if r.Rung > core.NotStopping {
 		s.Rung = r.Rung.String()

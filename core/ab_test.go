@@ -237,6 +237,14 @@ func TestABOfTwoKinds(t *testing.T) {
 	is.True(d.Primary && d.Outcome == Higher && !d.Better)
 	is.True(near(d.Change, 0.5) || math.Abs(d.Change-0.5) < 0.01)
 	is.True(strings.Contains(effectOf(t, r, Update, "p99").Why, "too few operations for the p99"))
+	for i := range runs { // A has one kind only: what both have is compared
+		if m, _ := MembershipOf(runs[i].Scenario.Tags); m.Slot.Side != SideB {
+			runs[i].Kinds = runs[i].Kinds[:1]
+		}
+	}
+	one := abOf(t, runs)
+	is.True(effectOf(t, one, PointLookup, "p50").Known)
+	is.True(!slices.ContainsFunc(one.Metrics, func(d Effect) bool { return d.Kind == Update }))
 	runs[3].Kinds = runs[3].Kinds[:1] // one run has none of the kind
 	r = abOf(t, runs)
 	is.True(strings.Contains(strings.Join(r.Reservations, "\n"), "primary metric, UPDATE p50"))

@@ -127,6 +127,17 @@ func NewAimedArrivals(load ScenarioLoad, worker int, measured bool, aim LoadAim)
 
 const arrivalSeed = 0x6172726976616c // "arrival": keeps its random numbers apart
 
+// among is how many of the first n arrivals of the run are the worker's.
+func (a *Arrivals) among(n int64) int64 {
+	own := n / a.connections * int64(len(a.own))
+	for _, place := range a.own {
+		if int64(place) < n%a.connections {
+			own++
+		}
+	}
+	return own
+}
+
 // Next is the next arrival of the worker; ok is false when the bound of
 // operations leaves none.
 func (a *Arrivals) Next() (next Arrival, ok bool) {

@@ -96,16 +96,22 @@ func amount(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 type Allowance struct{ Operations, Rows int64 }
 
 // Share is the allowance of a worker: the sum of the quotas of its connections, as
-// if the budget were a bound of operations. The shares of all workers sum to the
-// budget.
+// if the budget were a bound of operations; of an open loop as many as are its
+// arrivals of so many of the warm-up and then of the measurement. The shares of all
+// workers sum to the budget.
 func (b RunBudget) Share(load ScenarioLoad, worker int) Allowance {
 	first, count := Connections(load.Connections, load.Workers, worker)
+	connections := int64(load.Connections)
 	part := func(whole int64) int64 {
 		if whole <= 0 {
 			return -1
 		}
-		each, more := whole/int64(load.Connections), whole%int64(load.Connections)
-		return each*int64(count) + min(max(more-int64(first), 0), int64(count))
+		if !load.OpenLoop() {
+			return whole/connections*int64(count) + min(max(whole%connections-int64(first), 0), int64(count))
+		}
+		arrivals := NewArrivals(load, worker, false)
+		warmup := min(whole, int64(math.Ceil(arrivals.pace.Count(load.Warmup.Std())-0.5))) // arrival k is due in its middle
+		return arrivals.among(warmup) + arrivals.among(whole-warmup)
 	}
 	return Allowance{Operations: part(b.Operations), Rows: part(b.Rows)}
 }

@@ -41,6 +41,48 @@ func TestBudgetShares(t *testing.T) {
 	is.Equal(RunBudget{Rows: maxOperations}.Share(load, 3), Allowance{-1, maxOperations / maxWorkers})
 }
 
+// In an open loop every worker's share is what its arrivals need: a budget of just the
+// load is in nobody's way.
+func TestBudgetSharesOfAnOpenLoop(t *testing.T) {
+	is := is.New(t)
+	for workers := 1; workers <= 5; workers++ {
+		for connections := workers; connections <= 3*workers+2; connections++ {
+			load := ScenarioLoad{Mode: ModeQPS, Rate: 10, Workers: workers, Connections: connections}
+			for warmup := range 7 {
+				load.Warmup = Duration(time.Duration(warmup) * 170 * time.Millisecond)
+				for whole := int64(connections); whole < int64(4*connections); whole++ {
+					sum := int64(0)
+					for w := range workers {
+						need := int64(0)
+						before := NewArrivals(load, w, false)
+						for a, _ := before.Next(); a.At < load.Warmup.Std(); a, _ = before.Next() {
+							need++
+						}
+						total := int64(0) // of all workers, in the warm-up
+						for v := range workers {
+							other := NewArrivals(load, v, false)
+							for a, _ := other.Next(); a.At < load.Warmup.Std(); a, _ = other.Next() {
+								total++
+							}
+						}
+						if total < whole {
+							load := load
+							load.Operations = whole - total
+							after := NewArrivals(load, w, true)
+							for _, more := after.Next(); more; _, more = after.Next() {
+								need++
+							}
+							is.Equal(RunBudget{Operations: whole}.Share(load, w).Operations, need)
+						}
+						sum += RunBudget{Operations: whole}.Share(load, w).Operations
+					}
+					is.Equal(sum, whole)
+				}
+			}
+		}
+	}
+}
+
 func TestBudgetLimit(t *testing.T) {
 	s := Duration(time.Second)
 	for _, c := range []struct {
@@ -107,20 +149,32 @@ func TestBudgetProblems(t *testing.T) {
 		{"operations below 0", func(t *Template) { t.Budget.Operations = -1 }, "budget.operations is -1; allowed: 1 to 1000000000000000, or none"},
 		{"operations too many", func(t *Template) { t.Budget.Operations = maxOperations + 1 }, "budget.operations is 1000000000000001; allowed: 1 to"},
 		{"fewer operations than connections", func(t *Template) { t.Budget.Operations = 5 }, "budget.operations is 5 for 6 connections; allowed: at least one for each"},
+		{"workers that join later", func(t *Template) {
+			t.Load.Mode, t.Load.Scaling, t.Load.Rate = ModeQPS, ScalingBounded, 10
+			t.Load.Workers, t.Load.Connections, t.Load.MaxWorkers, t.Load.MaxConnections = 0, 0, 6, 4
+			t.Budget.Operations, t.Budget.Rows = 30_000, 1_000_000
+		}, "budget.operations is 30000, but load.scaling is BOUNDED, which may need more workers, or get fewer, than it is shared out among; allowed with all workers from the beginning (FIXED, or load.min_workers 6), or budget.time and budget.credits"},
 		{"rows", func(t *Template) { t.Budget.Rows = 5 }, "budget.rows is 5 for 6 connections; allowed: at least one for each"},
 		{"fewer operations than asked", func(t *Template) { t.Load.Operations, t.Budget.Operations = 1000, 999 },
 			"budget.operations is 999, but load.operations is 1000; allowed: at least that, and what the warm-up takes"},
 		{"as many as asked", func(t *Template) { t.Load.Operations, t.Budget.Operations = 1000, 1000 }, ""},
-		{"fewer than the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1199 },
-			"budget.operations is 1199, but warm-up and measurement start 1200 at that load.rate; allowed: at least that"},
-		{"as many as the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1200 }, ""},
+		{"fewer than the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1299 },
+			"budget.operations is 1299, but warm-up, measurement and cool-down start 1300 at that load.rate; allowed: at least that"},
+		{"as many as the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1300 }, ""},
 		{"fewer than a ramp", func(t *Template) {
-			t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 499
+			t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 599
 			t.Load.Ramp = TemplateRamp{Shape: ShapeLinear, Over: 10 * s}
-		}, "budget.operations is 499, but warm-up and measurement start 500"},
+		}, "budget.operations is 599, but warm-up, measurement and cool-down start 600"},
 		{"a rate that operations end", func(t *Template) {
 			t.Load.Mode, t.Load.Rate, t.Load.Operations, t.Budget.Operations = ModeQPS, 100, 50, 249
-		}, "budget.operations is 249, but warm-up and measurement start 250"},
+		}, "budget.operations is 249, but warm-up, measurement and cool-down start 250"},
+		{"a search, which may end long before its ceiling", func(t *Template) {
+			t.Load.Mode, t.Load.Rate, t.Load.Cooldown, t.Budget.Operations = ModeFindQPS, 20_000, 0, 1000
+			t.Load.Duration = 100 * s
+		}, ""},
+		{"workers that the target may not grant", func(t *Template) {
+			t.Load.Mode, t.Load.Scaling, t.Load.Rate, t.Load.Workers, t.Load.Connections, t.Budget.Operations = ModeQPS, ScalingAuto, 10, 0, 0, 30_000
+		}, "budget.operations is 30000, but load.scaling is AUTO, which may need more workers, or get fewer"},
 		{"time below 0", func(t *Template) { t.Budget.Time = -s }, "budget.time is -1s; a time cannot be negative"},
 		{"time of less than the load", func(t *Template) { t.Budget.Time = 14 * s },
 			"budget.time is 14s; allowed: at least 14.21s, which is warm-up, duration, cooldown and the time that stopping takes"},

@@ -206,6 +206,10 @@ func difference(base, other *side, kind string, m metric) Difference {
 	return d
 }
 
+// mostUncertain is the half width of a logarithm's interval beyond which it says nothing:
+// a factor of 22,026 either way.
+const mostUncertain = 10.0
+
 // judge fills in the interval and what it says: Welch's, of the difference of an
 // error rate, or of the logarithm of the ratio of everything else.
 func (d *Difference) judge(a, b variation, absolute bool) {
@@ -221,6 +225,10 @@ func (d *Difference) judge(a, b variation, absolute bool) {
 		freedom = (va + vb) * (va + vb) / (va*va/a.freedom + vb*vb/b.freedom)
 	}
 	t := studentQuantile((1+ComparisonConfidence)/2, freedom)
+	if half := t * se; !absolute && !(half < mostUncertain) {
+		d.Why = "its values vary too much from one stretch of a run to the next"
+		return
+	}
 	d.Low, d.High, d.Smallest = centre-t*se, centre+t*se, (t+studentQuantile(ComparisonPower, freedom))*se
 	d.Drifts = a.drifts || b.drifts
 	switch {

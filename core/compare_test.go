@@ -226,6 +226,12 @@ func TestCompareSaysWhatItDoesNotKnow(t *testing.T) {
 	none := Compared{Result: Rollup{RunID: "none", Status: Failed, Kinds: []KindMetrics{{Kind: "POINT_LOOKUP"}}}}
 	unheard := long.run()
 	unheard.Result.RunID, unheard.Batches = "unheard", nil
+	stuck := long.run() // a fifth of it is ten thousand times as slow, and does not move the median
+	for i := range stuck.Batches.list[:12] {
+		k := &stuck.Batches.list[i].kinds[0]
+		k.Service = Histogram{}
+		k.Service.RecordN(10*time.Second, k.OK)
+	}
 	first := long.run()
 	first.Result.RunID = "first"
 	for _, test := range []struct {
@@ -240,6 +246,7 @@ func TestCompareSaysWhatItDoesNotKnow(t *testing.T) {
 		{"all fail", failing.run(), metricThroughput, "one of the runs has none"},
 		{"nothing", none, metricThroughput, "nothing was measured"},
 		{"nothing", none, metricErrorRate, "nothing was measured"},
+		{"stuck", stuck, "p50", "its values vary too much from one stretch of a run to the next"},
 		{"no intervals", unheard, "avg", "too few intervals of run unheard"},
 	} {
 		t.Run(test.name+" "+test.metric, func(t *testing.T) {
@@ -307,6 +314,26 @@ func TestUnlikeOpenLoops(t *testing.T) {
 	o.Load.Rate, o.Load.Arrivals, o.Load.MaxLateness, o.Load.Ramp = 62.5, ArrivalsPoisson, 0, &Ramp{Shape: ShapeLinear, From: 1, Over: Duration(time.Second)}
 	is.Equal(unlike(&Rollup{Scenario: &s}, &Rollup{Scenario: &o}), []Unlikeness{
 		{"rate", "500", "62.5"}, {"arrivals", "uniform", "poisson"}, {"max lateness", "100ms", "0s"}, {"ramp", "none", `{"shape":"linear","from":1,"over":"1s"}`},
+	})
+}
+
+// What decides whether a result is good, or what is done at all, is told too.
+func TestUnlikeInWhatDecides(t *testing.T) {
+	is := is.New(t)
+	s := Scenario{Load: ScenarioLoad{Mode: ModeFindQPS, Rate: 500, Search: &LoadSearch{Start: 5, Growth: 2, Resolution: 5}},
+		Operations: []Operation{{Kind: "OWN", Statements: []Statement{{SQL: "SELECT 1"}}}}, SLOs: []SLO{{Text: "p99 < 5ms"}, {Text: "p50 < 1ms"}}}
+	o := s
+	o.Load.Search = &LoadSearch{Start: 5, Growth: 2, Resolution: 10}
+	o.SLOs = []SLO{{Text: "p99 < 50ms"}}
+	o.Budget = &RunBudget{Operations: 1000}
+	o.Limits.Guardrails = &Guardrails{CPU: 80, Patience: Duration(time.Second)}
+	o.Table.Layout = LayoutTPCB
+	o.Operations = []Operation{{Kind: "OWN", Transaction: true, Statements: []Statement{{SQL: "SELECT 1"}}}}
+	is.Equal(unlike(&Rollup{Scenario: &s}, &Rollup{Scenario: &o}), []Unlikeness{
+		{"layout", "", "tpcb"},
+		{"search", `{"start":5,"growth":2,"resolution":5,"window":"0s","settle":"0s"}`, `{"start":5,"growth":2,"resolution":10,"window":"0s","settle":"0s"}`},
+		{"objectives", "p99 < 5ms; p50 < 1ms", "p99 < 50ms"}, {"budget", "", "at most 1000 operations"}, {"guardrails", "", "CPU 80 %, patience 1s"},
+		{"statements of OWN", "SELECT 1", "in a transaction: SELECT 1"},
 	})
 }
 

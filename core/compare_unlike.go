@@ -91,25 +91,34 @@ func asked(s *Scenario) []Fact {
 		{"template", s.Name}, {"launcher", s.Launcher}, {"target", s.Target.Kind}, {"endpoint", s.Target.Endpoint},
 		{"host", s.Target.Host}, {"database", s.Target.Database}, {"user", s.Target.User},
 		{"result cache", strconv.FormatBool(s.Target.ResultCache)},
-		{"table", s.Table.Name}, {"table type", s.Table.Type}, {"rows", whole(s.Table.Rows)},
+		{"table", s.Table.Name}, {"table type", s.Table.Type}, {"layout", s.Table.Layout}, {"rows", whole(s.Table.Rows)},
 		{"mode", load.Mode}, {"scaling", load.Scaling}, {"workers", strconv.Itoa(load.Workers)}, {"connections", strconv.Itoa(load.Connections)},
 		{"warmup", load.Warmup.String()}, {"duration", load.Duration.String()}, {"cooldown", load.Cooldown.String()},
 		{"operations", whole(load.Operations)}, {"think time", load.ThinkTime.String()}, {"seed", whole(load.Seed)},
-		{"rate", strconv.FormatFloat(load.Rate, 'g', -1, 64)}, {"arrivals", load.Arrivals}, {"max lateness", load.MaxLateness.String()}, {"ramp", rampText(load.Ramp)},
+		{"rate", strconv.FormatFloat(load.Rate, 'g', -1, 64)}, {"arrivals", load.Arrivals}, {"max lateness", load.MaxLateness.String()}, {"ramp", textOf(load.Ramp)}, {"search", textOf(load.Search)},
+		{"objectives", objectivesText(s.SLOs)}, {"budget", s.Budget.String()}, {"guardrails", s.Limits.Guardrails.String()},
 		{"sampling", strconv.FormatFloat(load.Sampling, 'g', -1, 64) + " %"}, {"statement timeout", s.Limits.StatementTimeout.String()},
 	}
 }
 
-// rampText is a ramp as its scenario has it.
-func rampText(r *Ramp) string {
-	if r == nil {
+// textOf is a part as its scenario has it.
+func textOf[T any](part *T) string {
+	if part == nil {
 		return "none"
 	}
-	text, err := json.Marshal(r)
+	text, err := json.Marshal(part)
 	if err != nil { // a number that no template can have
 		return err.Error()
 	}
 	return string(text)
+}
+
+func objectivesText(slos []SLO) string {
+	var all []string
+	for _, s := range slos {
+		all = append(all, s.Text)
+	}
+	return strings.Join(all, "; ")
 }
 
 // unlikeMix compares the operations by kind: their weights and what they do.
@@ -148,7 +157,11 @@ func statementsOf(o *Operation) string {
 	for _, s := range o.Statements {
 		all = append(all, s.SQL)
 	}
-	return strings.Join(all, "; ")
+	text := strings.Join(all, "; ")
+	if o.Transaction {
+		text = "in a transaction: " + text
+	}
+	return text
 }
 
 // reservations say what to keep in mind with a comparison.

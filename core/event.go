@@ -51,6 +51,7 @@ type (
 		At       time.Time
 		Findings []Finding
 		Pools    []string // ids of the scenario's value pools, in its order
+		Most     int      // workers that may be launched at all; 0: all of the plan
 	}
 	// WorkerLaunched says that the platform has accepted a launch.
 	WorkerLaunched struct {

@@ -117,7 +117,7 @@ func experimentMetrics(sides []*side) (list []kindMetric) {
 		return append(foundMetrics(sides), list...)
 	}
 	of("", true)
-	if len(sides) == 0 || len(sides[0].result.Kinds) < 2 {
+	if !slices.ContainsFunc(sides, func(s *side) bool { return len(s.result.Kinds) > 1 }) {
 		return list // one kind is all kinds
 	}
 	for _, k := range sides[0].result.Kinds {

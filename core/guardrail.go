@@ -71,7 +71,7 @@ func (s Scenario) Guard() (policy GuardrailPolicy, ok bool) {
 	}
 	return GuardrailPolicy{
 		Guardrails: *s.Limits.Guardrails, Interval: s.Load.Interval.Std(),
-		BackOff: s.Load.Mode == ModeConcurrency && s.Load.Scaling == ScalingFixed && s.Load.Operations == 0,
+		BackOff: s.Load.Mode == ModeConcurrency && s.Load.Scaling == ScalingFixed && s.Load.Operations == 0 && s.Load.Ramp == nil,
 	}, true
 }
 
@@ -81,6 +81,9 @@ type WorkerUsage struct {
 	Worker      int
 	Seconds     float64
 	CPU, Memory float64
+	// HostCPU and HostMemory are what all workers use of a host that they share, in
+	// percent of it; 0 where each has its own.
+	HostCPU, HostMemory float64
 }
 
 // GuardrailWatch follows what every worker uses, from one interval to the next. Its
@@ -146,11 +149,15 @@ func (w GuardrailWatch) Observe(p GuardrailPolicy, usage WorkerUsage, record Wor
 func (p GuardrailPolicy) exceeded(u WorkerUsage) string {
 	var parts []string
 	for _, of := range []struct {
-		name        string
-		used, bound float64
-	}{{"CPU", u.CPU, p.CPU}, {"memory", u.Memory, p.Memory}} {
-		if of.bound > 0 && of.used > of.bound {
+		name              string
+		used, host, bound float64
+	}{{"CPU", u.CPU, u.HostCPU, p.CPU}, {"memory", u.Memory, u.HostMemory, p.Memory}} {
+		switch {
+		case !(of.bound > 0):
+		case of.used > of.bound:
 			parts = append(parts, fmt.Sprintf("%.1f %% of its %s (the guardrail is %s %%)", of.used, of.name, amount(of.bound)))
+		case of.host > of.bound:
+			parts = append(parts, fmt.Sprintf("with all others %.1f %% of their host's %s (the guardrail is %s %%)", of.host, of.name, amount(of.bound)))
 		}
 	}
 	return strings.Join(parts, " and ")

@@ -145,6 +145,8 @@ func TestGuardrailWords(t *testing.T) {
 	is.Equal(step.Detail, "worker-0 used 97.3 % of its CPU (the guardrail is 80 %) for 2.0 s: it keeps 5 connections instead of 10")
 	w, step = w.Observe(p, WorkerUsage{Worker: 1, Seconds: 11, CPU: 85, Memory: 91}, b, 12)
 	is.Equal(step.Detail, "worker-1 used 85.0 % of its CPU (the guardrail is 80 %) and 91.0 % of its memory (the guardrail is 90 %) for 11.0 s, with 3 connections instead of 12 too: it is too weak for this load")
+	_, host := w.Observe(p, WorkerUsage{Worker: 2, Seconds: 2, CPU: 33, HostCPU: 99, Memory: 33, HostMemory: 80}, WorkerRecord{ID: "worker-2", Target: 2}, 2)
+	is.Equal(host.Detail, "worker-2 used with all others 99.0 % of their host's CPU (the guardrail is 80 %) for 2.0 s: it keeps 1 connections instead of 2")
 	b.Degraded = true
 	is.Equal(w.Failed(p, []WorkerRecord{a, b}), "") // worker-0 is not
 	w, step = w.Observe(p, WorkerUsage{Seconds: 9, CPU: 99}, a, 10)
@@ -240,6 +242,10 @@ func TestGuardOfAScenario(t *testing.T) {
 	is.True(!p.BackOff) // the rate is not changed silently
 	p, _ = guarded(func(t *Template) { t.Load.Operations = 100 }).Guard()
 	is.True(!p.BackOff) // quotas of connections that pause would never be done
+	p, _ = guarded(func(t *Template) {
+		t.Load.Ramp = TemplateRamp{Shape: ShapeLinear, From: 1, Over: Duration(time.Second)}
+	}).Guard()
+	is.True(!p.BackOff) // the connections that pause would be others than those that have not begun
 
 	for change, want := range map[TemplateGuardrails]string{
 		{CPU: -1}:                               "limits.guardrails.cpu is -1; allowed: above 0 and below 100 percent, or none",

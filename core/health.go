@@ -86,6 +86,17 @@ func healthAt(age, interval time.Duration) Health {
 	}
 }
 
+// MeasuredUntil is the latest moment up to which a worker has measured so far; zero when
+// none has.
+func MeasuredUntil(beats []Beat) (end time.Time) {
+	for i := range beats {
+		if p := beats[i].Report.PhaseOf(Measurement); p != nil && !p.Start.IsZero() {
+			end = later(end, p.Start.Add(time.Duration(p.Seconds*float64(time.Second))))
+		}
+	}
+	return end
+}
+
 // Measured merges what all workers have measured in MEASUREMENT so far.
 func Measured(beats []Beat) []KindMetrics {
 	var kinds []KindMetrics

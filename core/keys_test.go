@@ -253,6 +253,7 @@ func TestKeysAreFixedForever(t *testing.T) {
 		{core.Zipfian, 1000000, 0.99, "00461f6fa15c07f9"},
 		{core.Zipfian, 1000000000, 1, "98f970d12bddd268"},
 		{core.Zipfian, 1000000000000, 0.5, "4c971ab54bf6400b"},
+		{core.Scrambled, 1000000, 0, "967c8f5f804daca2"},
 		{core.Latest, 1000000, 0.99, "632cd75beb3cd953"},
 		{core.Latest, 1000000000000, 1.01, "c13b51b7f1eeeac0"},
 		{core.Latest, 1000000000, 5, "bda7e6ed661ed0da"},

@@ -13,7 +13,10 @@ const Never = time.Duration(math.MaxInt64)
 // worker began. A phase that is not known to come starts Never.
 type LoadSchedule struct {
 	Warmup, Measurement, Cooldown time.Duration
-	End                           time.Duration // no operation starts from here on
+	// WarmupLate and MeasurementLate are how long before that the phase was to begin: it
+	// was heard of too late.
+	WarmupLate, MeasurementLate time.Duration
+	End                         time.Duration // no operation starts from here on
 	// Parked is how many of the worker's connections, the last ones, start no
 	// operation in a closed loop: more are open than are asked for now.
 	Parked int

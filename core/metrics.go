@@ -217,11 +217,32 @@ type Interval struct {
 	Seconds     float64       `json:"seconds"`
 	Offset      float64       `json:"offset"` // seconds from the run's origin to the interval's end
 	Kinds       []KindMetrics `json:"kinds"`
-	Connections int           `json:"connections"`
-	Target      int           `json:"target"`
-	CPU         float64       `json:"cpu"`    // percent of the cores it may use
-	Memory      float64       `json:"memory"` // percent of the memory it may use
+	Connections int           `json:"connections"`       // open, parked ones too
+	Target      int           `json:"target"`            // asked for
+	Missing     int           `json:"missing,omitempty"` // of those, not open
+	CPU         float64       `json:"cpu"`               // percent of the cores it may use
+	Memory      float64       `json:"memory"`            // percent of the memory it may use
+	Share       HostShare     `json:"host_share,omitzero"`
 	Coarse      bool          `json:"coarse,omitempty"`
+}
+
+// HostShare is how much of its host's cores and memory a worker may use, from 0 to 1;
+// 0: all of it, or it is not known.
+type HostShare struct {
+	CPU    float64 `json:"cpu,omitempty"`
+	Memory float64 `json:"memory,omitempty"`
+}
+
+// OfHost is what the worker used in percent of its whole host.
+func (i *Interval) OfHost() (cpu, memory float64) {
+	cpu, memory = i.CPU, i.Memory
+	if i.Share.CPU > 0 {
+		cpu *= i.Share.CPU
+	}
+	if i.Share.Memory > 0 {
+		memory *= i.Share.Memory
+	}
+	return cpu, memory
 }
 
 // Beat is a worker's one report per interval.

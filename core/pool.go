@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The bounds of value pools.
@@ -89,6 +90,9 @@ func NewValuePool(values []any) (ValuePool, error) {
 		switch x := value.(type) {
 		case int64:
 		case string:
+			if !utf8.ValidString(x) {
+				return ValuePool{}, fmt.Errorf("%w: a value is not valid UTF-8 (%.40q); a pool takes whole numbers or texts", ErrInvalid, x)
+			}
 			if len(x) > maxPoolText {
 				return ValuePool{}, fmt.Errorf("%w: a value has %d bytes; a pool takes texts of up to %d", ErrInvalid, len(x), maxPoolText)
 			}

@@ -113,6 +113,7 @@ func TestPoolRefusals(t *testing.T) {
 		"type float64":           {1.5},
 		"type bool":              {true},
 		"some values are whole":  {int64(1), "a"},
+		"not valid UTF-8":        {"a", "\xe9t\xe9"},
 		"a value has 1001 bytes": {strings.Repeat("x", 1001)},
 		"100001 values":          make([]any, 100_001),
 	} {

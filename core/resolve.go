@@ -76,7 +76,7 @@ func (t Template) Resolve(r Resolution) (Scenario, error) {
 	s.Load = v.load()
 	s.Operations = v.mix(s.Load)
 	s.SLOs = v.slos(s.Operations)
-	v.contradictions(s.SLOs, s.Load)
+	v.contradictions(s.SLOs, s.Load, s.Operations)
 	v.searchObjectives(s.SLOs, s.Load)
 	s.Limits = v.limits(s.Load)
 	s.Budget = v.budget(&s)

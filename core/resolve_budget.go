@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -15,6 +16,7 @@ func (v *resolver) budget(s *Scenario) *RunBudget {
 	b.Operations = v.budgetCount("budget.operations", t.Operations, s.Load.Connections)
 	b.Rows = v.budgetCount("budget.rows", t.Rows, s.Load.Connections)
 	v.budgetCredits(&b)
+	v.budgetShares(b, s.Load)
 	if b.Operations > 0 {
 		v.budgetOperations(b.Operations, s.Load)
 	}
@@ -37,6 +39,27 @@ func (v *resolver) budgetCount(field string, n int64, connections int) int64 {
 		return 0
 	}
 	return n
+}
+
+// budgetShares refuses a budget that is dealt out to workers of which some may never be.
+func (v *resolver) budgetShares(b RunBudget, load ScenarioLoad) {
+	fewer := load.Scaling == ScalingAuto && load.Mode != ModeConcurrency // where the target grants no more
+	if load.Initial == 0 && !fewer {
+		return
+	}
+	all := "FIXED"
+	if load.Scaling == ScalingBounded {
+		all = fmt.Sprintf("FIXED, or load.min_workers %d", load.Workers)
+	}
+	for _, of := range []struct {
+		field string
+		n     int64
+	}{{"budget.operations", b.Operations}, {"budget.rows", b.Rows}} {
+		if of.n > 0 {
+			v.found.add(of.field, "is %d, but load.scaling is %s, which may need more workers, or get fewer, than it is shared out among; allowed with all workers from the beginning (%s), or budget.time and budget.credits",
+				of.n, load.Scaling, all)
+		}
+	}
 }
 
 func (v *resolver) budgetCredits(b *RunBudget) {
@@ -63,17 +86,17 @@ func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 		v.found.add("budget.operations", "is %d, but load.operations is %d; allowed: at least that, and what the warm-up takes", n, load.Operations)
 		return
 	}
-	if !load.OpenLoop() || !(load.Rate > 0) || len(v.found) > 0 {
+	if load.Mode != ModeQPS || !(load.Rate > 0) || len(v.found) > 0 { // a search may end long before its ceiling
 		return
 	}
 	pace := NewPace(load.Rate, load.Ramp)
-	asked := pace.Count(load.Duration.Std())
+	asked := pace.Count((load.Duration + load.Cooldown).Std())
 	if load.Operations > 0 && (load.Duration == 0 || float64(load.Operations) < asked) {
 		asked = float64(load.Operations)
 	}
 	asked += pace.RateAt(0) * load.Warmup.Std().Seconds()
 	if asked > float64(n)*(1+1e-9) {
-		v.found.add("budget.operations", "is %d, but warm-up and measurement start %.0f at that load.rate; allowed: at least that", n, asked)
+		v.found.add("budget.operations", "is %d, but warm-up, measurement and cool-down start %.0f at that load.rate; allowed: at least that", n, asked)
 	}
 }
 

@@ -107,6 +107,8 @@ func TestParameterRefusals(t *testing.T) {
 		{core.Parameter{Type: core.ParamBool, Name: "a b"}, `name is "a b"; allowed: letters, digits and underscores, the first not a digit`},
 		{core.Parameter{Type: core.ParamKey, Distribution: "gauss"}, `distribution is "gauss"; allowed: uniform, zipfian, scrambled_zipfian, sequential, latest`},
 		{core.Parameter{Type: core.ParamKey, Distribution: core.Zipfian, Theta: -1}, `theta is -1; allowed: above 0 to 5, or none for 0.99`},
+		{core.Parameter{Type: core.ParamKey, Theta: 1.2}, `theta is 1.2, but the distribution is uniform; it has an effect only with zipfian or latest`},
+		{core.Parameter{Type: core.ParamKey, Distribution: core.Scrambled, Theta: 0.5}, `theta is 0.5, but the distribution is scrambled_zipfian; it has an effect only with zipfian or latest`},
 		{core.Parameter{Type: core.ParamInt, Min: 2, Max: 1}, `min is 2, above max, which is 1`},
 		{core.Parameter{Type: core.ParamInt, Min: 0.5, Max: 1}, `min is 0.5; the type int needs a whole number`},
 		{core.Parameter{Type: core.ParamInt, Max: 1e17}, `max is 1e+17; allowed: -9007199254740992 to 9007199254740992`},

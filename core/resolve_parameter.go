@@ -116,6 +116,9 @@ func (v *resolver) parameter(field string, p *Parameter, t *TemplateOp, earlier 
 		v.distribution(field+".distribution", p.Distribution)
 		v.theta(field+".theta", p.Theta)
 		v.keyTable(field+".table", p.Table)
+		if d := eitherDistribution(p.Distribution, t.Keys); p.Theta != 0 && !isSkewed(d) {
+			v.found.add(field+".theta", "is %v, but the distribution is %s; it has an effect only with zipfian or latest", p.Theta, d)
+		}
 		p.resolveKey(t)
 	case ParamRecentKey:
 		v.theta(field+".theta", p.Theta)

@@ -65,6 +65,9 @@ func (v *resolver) search(load *ScenarioLoad) {
 		return
 	}
 	v.searchStart(s, load)
+	if load.Mode == ModeFindQPS && load.MaxLateness > s.Settle {
+		v.found.add("load.max_lateness", "is %s, but what one step of load.mode %s has not started after load.search.settle would be the next one's load; allowed: up to that, which is %s", load.MaxLateness, load.Mode, s.Settle)
+	}
 	if least := leastSearchWindows * (s.Window + s.Settle); load.Duration > 0 && load.Duration < least {
 		v.found.add("load.duration", "is %s, the time limit of the search; allowed: at least %s, which is %d times load.search.settle and load.search.window", load.Duration, least, leastSearchWindows)
 	}
@@ -134,6 +137,8 @@ func (v *resolver) searchObjectives(slos []SLO, load ScenarioLoad) {
 			v.found.add(indexed("slos", i), "is %q, but the throughput is what load.mode %s looks for; allowed: latencies and error_rate, which limit it", s.Text, load.Mode)
 		case s.Abort:
 			v.found.add(indexed("slos", i), "is %q, but a search misses its objectives on purpose; write it without abort", s.Text)
+		case s.For > 0:
+			v.found.add(indexed("slos", i), "is %q, but a search judges window by window; write it without for", s.Text)
 		}
 	}
 }
@@ -144,7 +149,7 @@ func (s Scenario) searchPlan() *SearchPlan {
 		return nil
 	}
 	plan := &SearchPlan{
-		OpenLoop: s.Load.OpenLoop(), Start: s.Load.Search.Start, Ceiling: float64(s.Load.Connections),
+		OpenLoop: s.Load.OpenLoop(), Poisson: s.Load.Arrivals == ArrivalsPoisson, Start: s.Load.Search.Start, Ceiling: float64(s.Load.Connections),
 		Growth: s.Load.Search.Growth, Resolution: s.Load.Search.Resolution / 100,
 		Settle: s.Load.Search.Settle.Std(), Window: s.Load.Search.Window.Std(),
 		Errors: searchErrors,

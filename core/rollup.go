@@ -74,7 +74,7 @@ type SLO struct {
 	Less   bool    `json:"less"`           // < rather than >
 	Bound  float64 `json:"bound"`          // seconds, a fraction, or operations per second
 	// Abort ends the run once the objective has been missed for a time For without
-	// a break, interval by interval.
+	// a break, interval by interval. Without Abort it is met if that never happens.
 	Abort bool     `json:"abort,omitempty"`
 	For   Duration `json:"for,omitempty"`
 }
@@ -84,4 +84,7 @@ type SLOResult struct {
 	SLO
 	Measured float64 `json:"measured"` // in the unit of Bound
 	Met      bool    `json:"met"`
+	// MissedFor is the longest time without a break in which it was missed, of one that is
+	// about that.
+	MissedFor Duration `json:"missed_for,omitempty"`
 }

@@ -108,9 +108,7 @@ type Run struct {
 
 // NewRun returns a PREPARED run. The plan must be valid: Scenario.Plan makes one.
 func NewRun(id string, plan Plan) Run {
-	if plan.grows() && plan.Search != nil { // its first step needs no one to join
-		plan.Initial = plan.needsFirst()
-	}
+	plan = plan.first() // its first step needs no one to join
 	r := Run{ID: id, Plan: plan, Status: Prepared, Phase: Preparing}
 	for i, target := range ShareOut(plan.Connections, plan.Workers) {
 		if i >= plan.AtStart() {
@@ -271,6 +269,7 @@ func (r *Run) preflightFinished(e PreflightFinished) {
 		return
 	}
 	r.Pools = slices.Clone(e.Pools)
+	r.limit(e.Most)
 	r.Status = Starting
 	r.Deadline = e.At.Add(r.Plan.StartTimeout)
 	for i := range r.Workers[:r.Plan.AtStart()] {

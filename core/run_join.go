@@ -66,13 +66,18 @@ func (r *Run) launchFor(needed int, at time.Time) {
 	}
 }
 
-// join lets the workers take part that have become ready while the load goes on.
+// join lets the workers take part that have become ready while the load goes on. A rate
+// is shared over the first ones, so none of them joins before those before it have.
 func (r *Run) join(at time.Time) {
 	joined := false
 	for i := range r.Workers {
-		if w := &r.Workers[i]; w.Joining && w.Life == Ready && !w.Silent {
+		w := &r.Workers[i]
+		if w.Joining && w.Life == Ready && !w.Silent {
 			w.Joining, w.JoinBy, w.Since = false, time.Time{}, at.Add(r.Plan.PhaseLead)
 			joined = true
+		}
+		if w.Joining && r.Plan.Rate > 0 {
+			break
 		}
 	}
 	if joined {
@@ -136,6 +141,41 @@ func (p Plan) needsFirst() int {
 	return p.needs(int(p.Search.Start), 0)
 }
 
+// first is the plan with as many workers at the start as the first step of a search
+// needs, if there is one.
+func (p Plan) first() Plan {
+	if p.grows() && p.Search != nil {
+		p.Initial = p.needsFirst()
+	}
+	return p
+}
+
+// limit leaves the run with so many of its workers, the first ones: the others are never
+// asked for. 0 leaves it all.
+func (r *Run) limit(most int) {
+	if most <= 0 || most >= r.Plan.Workers {
+		return
+	}
+	fewer := most < r.Plan.AtStart()
+	r.Plan.Rate *= float64(most) / float64(r.Plan.Workers) // so that a rate needs as many workers as before
+	r.Plan.Connections, r.Plan.Workers = r.Plan.within(most), most
+	if fewer { // than were to begin: of a rate
+		for i := range r.Workers[most:] {
+			r.Workers[most+i].Target = 0
+		}
+		r.Aim.Number, r.Aim.Workers, r.Aim.Wanted = max(r.Aim.Number, 1), most, most
+		r.Aim.Connections = r.Plan.Connections
+	}
+	r.Aim.Connections = min(r.Aim.Connections, r.Plan.Connections)
+	if r.Search == nil || r.Plan.Search.OpenLoop {
+		return
+	}
+	plan, search := *r.Plan.Search, *r.Search
+	plan.Ceiling = min(plan.Ceiling, float64(r.Plan.Connections))
+	search.Ceiling = plan.Ceiling
+	r.Plan.Search, r.Search = &plan, &search
+}
+
 // giveUpAt is when a worker is given up: one that fell silent and is killed, or one
 // that should have joined. Zero: never.
 func (w *WorkerRecord) giveUpAt() time.Time {
@@ -157,6 +197,9 @@ func (r *Run) giveUpOnJoining(at time.Time) {
 		w := &r.Workers[i]
 		if w.Joining && w.Life.Alive() && !w.Silent && !at.Before(w.JoinBy) && r.Status == Running {
 			text := fmt.Sprintf("not ready within %s (%s)", r.Plan.StartTimeout, strings.ToLower(string(w.Life)))
+			if w.Life == Ready {
+				text = "a worker before it could not join"
+			}
 			if w.Message != "" {
 				text += ": " + w.Message
 			}

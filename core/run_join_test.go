@@ -122,6 +122,33 @@ func TestAWorkerThatCannotJoin(t *testing.T) {
 	}
 }
 
+// A rate is shared over the first workers: one behind another that cannot join does not
+// wait for load that never comes, but is ended too.
+func TestAWorkerBehindOneThatCannotJoin(t *testing.T) {
+	is := is.New(t)
+	r := growable(t, 3, 1, func(p *Plan) { p.Rate, p.RunLimit, p.Duration = 300, time.Hour, 10*time.Minute })
+	r, _ = play(t, r, Ticked{At: at(12.9)}, LoadSet{At: at(13), Workers: 3, Connections: 12, Rate: 300})
+	r, _ = play(t, r, append([]Event{LaunchFailed{At: at(14), Worker: 1, Epoch: 1, Detail: "no room"}}, started(2, 14)...)...)
+	is.Equal(r.Aim.Workers, 1)
+	is.Equal(targets(r), []int{4, 0, 0})
+	is.True(r.Workers[2].Joining)
+	r, _ = play(t, r, Ticked{At: at(74)})
+	is.Equal(r.Status, Running)
+	is.True(r.Workers[2].Silent)
+	is.Equal(r.Workers[2].Message, "a worker before it could not join")
+	is.Equal(r.Unjoined, "worker-1 could not join the load: no room")
+	is.Equal(r.Outstanding()[len(r.Outstanding())-1], Command(KillWorker{Worker: 2, Epoch: 1}))
+
+	// In order, they join as soon as they can.
+	r = growable(t, 3, 1, func(p *Plan) { p.Rate, p.RunLimit, p.Duration = 300, time.Hour, 10*time.Minute })
+	r, _ = play(t, r, Ticked{At: at(12.9)}, LoadSet{At: at(13), Workers: 3, Connections: 12, Rate: 300})
+	r, _ = play(t, r, started(2, 14)...)
+	is.Equal(targets(r), []int{4, 0, 0})
+	r, _ = play(t, r, started(1, 16)...)
+	is.Equal(targets(r), []int{4, 4, 4})
+	is.Equal(r.Aim.Workers, 3)
+}
+
 // What nothing can kill is an orphan, as any worker.
 func TestAJoiningWorkerThatCannotBeKilled(t *testing.T) {
 	is := is.New(t)
@@ -166,17 +193,18 @@ func TestShareBetween(t *testing.T) {
 	is.Equal(ShareBetween(2, 3, []int{9, 9, 9}), []int{2, 0, 0}) // less than any floor: one has it
 	is.Equal(ShareBetween(0, 3, []int{9, 9}), []int{0, 0})
 	is.Equal(ShareBetween(99, 3, []int{9, 9}), []int{9, 9})
+	is.Equal(ShareBetween(48, 30, []int{32, 32, 32, 32}), []int{24, 24, 0, 0}) // one has no room for them
 	is.Equal(ShareBetween(5, 0, []int{9, 9}), []int{3, 2})
 	for total := range 40 {
 		for floor := range 8 {
 			sum := 0
 			for _, part := range ShareBetween(total, floor, []int{8, 8, 8}) {
 				sum += part
-				if part != 0 && part < floor && total >= floor {
+				if part != 0 && part < floor && total >= floor && total <= 8*(total/floor) {
 					t.Errorf("%d of %d connections with a floor of %d", part, total, floor)
 				}
 			}
-			is.Equal(sum, min(total, 8*max(1, min(3, total/max(1, floor)))))
+			is.Equal(sum, min(total, 24)) // nothing is left out
 		}
 	}
 }

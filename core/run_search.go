@@ -11,7 +11,7 @@ func (r *Run) beginSearch() {
 	if r.Plan.Search == nil {
 		return
 	}
-	search := NewSearch(*r.Plan.Search, r.Plan.Workers)
+	search := NewSearch(*r.Plan.Search, r.Plan.AtStart())
 	r.Search = &search
 	r.Aim = Aim{Number: 1, Connections: r.Plan.Connections}
 	if load := search.Current().Load; r.Plan.Search.OpenLoop {
@@ -23,7 +23,7 @@ func (r *Run) beginSearch() {
 	for i := range r.Workers {
 		most = append(most, r.Workers[i].Target)
 	}
-	for i, target := range ShareWithin(r.Aim.Connections, most) {
+	for i, target := range ShareBetween(r.Aim.Connections, r.Plan.Floor, most) {
 		r.Workers[i].Target = target
 	}
 }
@@ -52,6 +52,7 @@ func (r *Run) windowMeasured(e WindowMeasured) {
 		if r.setLoad(set); r.Aim.Number == number { // it is so already
 			r.tellStep(e.At)
 		}
+		r.Search.Current().Workers = r.aliveCount() // with those that this step needs
 	}
 }
 
@@ -76,6 +77,28 @@ func (r *Run) stepDetail() string {
 		detail += fmt.Sprintf("; %s was missed", r.Plan.Search.number(s.Missed))
 	}
 	return detail
+}
+
+// SearchLine says where the search stands: "step 5: 32 connections, window 2 of 3, best
+// 24"; nothing when there is none, it is over, or it is not known.
+func (r *Run) SearchLine() string {
+	s, p := r.Search, r.Plan.Search
+	if s == nil || p == nil || s.Over {
+		return ""
+	}
+	step := s.Current()
+	text := fmt.Sprintf("step %d: %s", len(s.Steps), p.InWords(step.Load))
+	if step.Direction == StepHold {
+		text += " once more"
+	}
+	text += fmt.Sprintf(", window %d of %d", step.Windows()+1, step.Wanted())
+	if s.Good > 0 {
+		text += ", best " + p.InWords(s.Good)
+	}
+	if s.Missed > 0 {
+		text += ", missed " + p.InWords(s.Missed)
+	}
+	return text
 }
 
 // InWords is a load with its unit.

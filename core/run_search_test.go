@@ -69,6 +69,7 @@ func TestResolveSearchRefusals(t *testing.T) {
 		{ModeFindQPS, func(t *Template) { t.Load.Duration = Duration(20 * time.Second) }, "load.duration is 20s, the time limit of the search; allowed: at least 28s, which is 4 times load.search.settle and load.search.window"},
 		{ModeFindQPS, func(t *Template) { t.Load.Rate = 0 }, "load.rate is missing or 0; load.mode FIND_MAX_QPS needs it"},
 		{ModeFindQPS, func(t *Template) { t.Load.CatchUp = true }, "load.catch_up is true, but in load.mode FIND_MAX_QPS what one step has not started"},
+		{ModeFindQPS, func(t *Template) { t.Load.MaxLateness = Duration(3 * time.Second) }, "load.max_lateness is 3s, but what one step of load.mode FIND_MAX_QPS has not started after load.search.settle would be the next one's load; allowed: up to that, which is 2s"},
 		{ModeFindQPS, func(t *Template) { t.Load.ThinkTime = 1 }, "load.think_time is 1ns, but load.mode is FIND_MAX_QPS"},
 		{ModeFindConcurrency, func(t *Template) { t.Load.Rate = 5 }, "load.rate is 5, but load.mode is FIND_MAX_CONCURRENCY, whose connections set the rate"},
 		{ModeFindConcurrency, func(t *Template) { t.Load.Operations = 5 }, "load.operations is 5, but load.mode FIND_MAX_CONCURRENCY ends when it has its answer, or after load.duration; leave it out"},
@@ -155,24 +156,41 @@ func TestSearchKnowsItsOwnLimits(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(w *SearchWindow, load float64)
-		g      generator
+		local  bool
 		bound  string
 	}{
-		{"nothing else", func(*SearchWindow, float64) {}, generator{}, ""},
-		{"a full CPU", func(w *SearchWindow, load float64) { w.CPU = 95 }, generator{}, BoundGenerator},
-		{"a CPU that two workers share", func(w *SearchWindow, load float64) { w.CPU = 50 }, generator{sharedHost: true}, BoundGenerator},
-		{"half of a CPU", func(w *SearchWindow, load float64) { w.CPU = 50 }, generator{}, ""},
-		{"a CPU that is the target's", func(w *SearchWindow, load float64) { w.CPU = 95 }, generator{localTarget: true}, ""},
+		{"nothing else", func(*SearchWindow, float64) {}, false, ""},
+		{"a full CPU", func(w *SearchWindow, load float64) { w.CPU = 95 }, false, BoundGenerator},
+		{"arrivals that it started late by itself", func(w *SearchWindow, load float64) { w.Overslept = max(leastStalls, w.Scheduled/50) }, false, BoundGenerator},
+		{"a few of them", func(w *SearchWindow, load float64) { w.Overslept = leastStalls - 1 }, false, ""},
+		{"half of a CPU", func(w *SearchWindow, load float64) { w.CPU = 50 }, false, ""},
+		{"a CPU that is the target's", func(w *SearchWindow, load float64) { w.CPU = 95 }, true, ""},
 		{"busy connections", func(w *SearchWindow, load float64) {
 			w.Connections = 3
 			w.Service = 10 * time.Millisecond // 300 per second keep 3 busy
-		}, generator{}, BoundConnections},
+		}, false, BoundConnections},
+		{"busy connections, which an objective told first", func(w *SearchWindow, load float64) {
+			w.Connections, w.Service = 3, 10*time.Millisecond
+			if load > 300 {
+				w.Unmet = "p95"
+			}
+		}, false, BoundConnections},
+		{"random arrivals that found none free", func(w *SearchWindow, load float64) {
+			w.Connections, w.Service = 4, 10*time.Millisecond
+			if load > 300 {
+				w.Unmet, w.Waited = "p95", w.Scheduled/20
+			}
+		}, false, BoundConnections},
+		{"a few of them", func(w *SearchWindow, load float64) { w.Waited = w.Scheduled / 200 }, false, ""},
+		{"connections that were not open", func(w *SearchWindow, load float64) {
+			w.Connections, w.Missing, w.Service = 9, 6, 10*time.Millisecond
+		}, false, BoundConnections},
 		{"busy connections of a slow target", func(w *SearchWindow, load float64) {
 			w.Connections, w.Service = 3, 10*time.Millisecond
 			if load > 300 {
 				w.Service = 20 * time.Millisecond
 			}
-		}, generator{}, ""},
+		}, false, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			is := is.New(t)
@@ -183,12 +201,78 @@ func TestSearchKnowsItsOwnLimits(t *testing.T) {
 				return w
 			})
 			r.Search, r.Reason = &search, TargetFound
-			result := r.searchResult(ModeFindQPS, tc.g)
+			result := r.searchResult(ModeFindQPS, tc.local)
 			is.Equal(result.Bound, tc.bound)
 			is.Equal(result.Kind == TrueMax, tc.bound == "")
 			t.Log(result.Sentence)
 		})
 	}
+}
+
+// A maximum that was not held yet is none: what was borne once may be chance.
+func TestSearchThatIsNotOver(t *testing.T) {
+	for _, c := range []struct {
+		reason Reason
+		bound  string
+	}{{Elapsed, BoundTime}, {"", BoundTime}, {UserRequested, BoundStopped}, {WorkerLost, BoundStopped}} {
+		t.Run(string(c.reason), func(t *testing.T) {
+			is := is.New(t)
+			r := searchRun(t, ModeFindConcurrency)
+			p := r.Plan.Search
+			search, model := NewSearch(*p, 1), limited(closedModel(1000, 10*time.Millisecond), time.Hour)
+			for n := 0; search.Current().Direction != StepHold; n++ {
+				w := model(search.Current().Load, n)
+				if search.Current().Load > 10 {
+					w.Unmet = "p95"
+				}
+				search = search.Observe(*p, at(float64(n)), 1, w, w)
+			}
+			w := model(10, 100)
+			w.Unmet = "p95"
+			search = search.Observe(*p, at(100), 1, w, w)
+			is.True(!search.Over && search.Good == 10 && search.Missed == 11)
+			r.Search, r.Reason = &search, c.reason
+			result := r.searchResult(ModeFindConcurrency, false)
+			is.Equal(result.Kind, BoundedMax)
+			is.Equal(result.Bound, c.bound)
+		})
+	}
+}
+
+// Steps say how many workers make their load, and how many connections those have.
+func TestSearchStepsOfAddedWorkers(t *testing.T) {
+	is := is.New(t)
+	s, err := searchTemplate(ModeFindConcurrency, nil).Resolve(Resolution{})
+	is.NoErr(err)
+	r := loaded(t, 4, func(p *Plan) { p.Connections, p.Initial, p.Search = 16, 1, s.Plan().Search })
+	is.Equal(r.Search.Current().Workers, 1)
+	for n, workers := range []int{1, 1, 2} { // with 2, 4 and 8 connections
+		w := modelOf(r.Search.Current().Load, 100*r.Search.Current().Load, time.Millisecond, time.Millisecond)
+		r, _ = play(t, r, WindowMeasured{At: at(float64(20 + n)), Step: n + 1, Number: 1, Window: w, Total: w})
+		is.Equal(r.Search.Current().Workers, workers)
+	}
+}
+
+// A search that has made all its steps and missed nothing knows no maximum.
+func TestSearchOfTooManySteps(t *testing.T) {
+	is := is.New(t)
+	r := searchRun(t, ModeFindConcurrency)
+	p := r.Plan.Search
+	p.Start, p.Growth, p.Ceiling = 1, 1.01, 400
+	search := NewSearch(*p, 1)
+	for n := 0; !search.Over; n++ {
+		w := SearchWindow{Start: at(float64(n)), Seconds: 1, OK: 10, Scheduled: 10, Connections: search.Current().Load}
+		w.OK *= uint64(search.Current().Load) // as fast as ever
+		w.Scheduled = w.OK
+		search = search.Observe(*p, at(float64(n)), 1, w, w)
+	}
+	r.Search, r.Reason = &search, TargetFound
+	result := r.searchResult(ModeFindConcurrency, false)
+	is.Equal(len(search.Steps), maxSearchSteps)
+	is.Equal(result.Kind, BoundedMax)
+	is.Equal(result.Bound, BoundSteps)
+	is.Equal(r.searchEnd(), "the bound of 100 steps")
+	is.True(strings.HasPrefix(result.Sentence, "at least 100 connections: BOUNDED_MAX, since a search ends after 100 steps"))
 }
 
 // The interval of the throughput is Student's.
@@ -210,7 +294,7 @@ func TestSearchGather(t *testing.T) {
 	for i := range 10 {
 		k := KindMetrics{Kind: "A", Counts: Counts{Scheduled: 10, Started: 10, OK: 10}}
 		k.Service.RecordN(time.Duration(1+i*10)*time.Millisecond, 10) // 1, 11 … 91 ms
-		g.Add(SearchInterval{Start: at(float64(i)), Seconds: 1, Kinds: []KindMetrics{k}, Connections: 4, CPU: 30})
+		g.Add(SearchInterval{Start: at(float64(i)), Seconds: 1, Kinds: []KindMetrics{k}, Connections: 4, Missing: i % 2, CPU: 30})
 	}
 	w := g.Window([]SLO{slow, other})
 	is.Equal(w.Intervals, 10)
@@ -222,4 +306,29 @@ func TestSearchGather(t *testing.T) {
 	is.Equal(w.Unmet, `"A p95 < 40ms" was missed with `+w.Objectives[0].inWords()) // B did not occur
 	is.Equal(w.CPU, 30.0)
 	is.Equal(w.Connections, 4.0)
+	is.Equal(w.Missing, 0.5)
+	both := w.and(w)
+	is.Equal(both.Missing, 0.5)
+}
+
+// The live view says where a search stands.
+func TestSearchLine(t *testing.T) {
+	is := is.New(t)
+	is.Equal(new(Run).SearchLine(), "")
+	plan := Plan{Workers: 1, Connections: 64, Search: &SearchPlan{Start: 24, Ceiling: 64, Growth: 2, Resolution: 0.05}}
+	run := NewRun("r", plan)
+	is.Equal(run.SearchLine(), "step 1: 24 connections, window 1 of 1")
+	good := SearchWindow{Seconds: 1, Connections: 24, OK: 10, Scheduled: 10}
+	bad := good
+	bad.Unmet, bad.Connections = "p95", 48
+	next := run.Search.Observe(*plan.Search, time.Unix(1, 0), 1, good, good)
+	next = next.Observe(*plan.Search, time.Unix(2, 0), 1, bad, bad)
+	run.Search = &next
+	is.Equal(run.SearchLine(), "step 2: 48 connections, window 2 of 2, best 24 connections")
+	next = next.Observe(*plan.Search, time.Unix(3, 0), 1, bad, bad)
+	run.Search = &next
+	is.Equal(run.SearchLine(), "step 3: 36 connections, window 1 of 1, best 24 connections, missed 48 connections")
+	next.Over = true
+	run.Search = &next
+	is.Equal(run.SearchLine(), "")
 }

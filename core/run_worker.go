@@ -148,6 +148,10 @@ func (r *Run) lose(w *WorkerRecord, at time.Time) {
 		r.requestEnd(at, WorkerLost, detail)
 		return
 	}
+	if r.Plan.Search != nil && r.Plan.Search.OpenLoop {
+		r.requestEnd(at, WorkerLost, detail+"; nobody makes its share of a rate, so that the search ends here")
+		return
+	}
 	r.shareAim(at) // the others take over what they can
 }
 
@@ -164,7 +168,8 @@ func (w WorkerRecord) describeLoss() string {
 	if w.Exit.Cause != "" {
 		parts = append(parts, w.Exit.Cause)
 	}
-	if w.Message != "" {
+	// What it told by itself may be what its exit says, save what was hidden in one of them.
+	if w.Message != "" && !strings.HasPrefix(w.Exit.Cause, w.Message[:min(len(w.Message), 24)]) {
 		parts = append(parts, w.Message)
 	}
 	return strings.Join(parts, ": ")

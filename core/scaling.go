@@ -50,6 +50,7 @@ type PursuitInterval struct {
 	Start   time.Time
 	Seconds float64
 	Kinds   []KindMetrics
+	Missing int // connections that are asked for and not open
 	// CPU is what the load generator used of its host, in percent; 0: unknown, or
 	// each worker has a host of its own.
 	CPU float64
@@ -69,6 +70,9 @@ func (p Pursuit) Observe(run Run, load ScenarioLoad, in PursuitInterval) (next P
 	length := time.Duration(in.Seconds * float64(time.Second))
 	if in.Start.Before(run.Aim.At.Add(length)) || length <= 0 { // at first what had waited before is served
 		return p, nil, nil
+	}
+	if in.Missing > 0 { // more workers do not help where a target is away or grants no more
+		return p.anew(run.Aim.Number), nil, nil
 	}
 	p.kinds = MergeKinds(MergeKinds(nil, p.kinds), in.Kinds) // those before may be shared
 	p.seen++
@@ -97,7 +101,7 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 	total := Total(p.kinds)
 	workers := max(run.Aim.Workers, 1)
 	outcome, more := PursuitMet, 0
-	if missesRate(total.Counts) {
+	if p.misses(&total, load.Rate) {
 		switch {
 		case workers >= run.Plan.Workers:
 			outcome = PursuitBound
@@ -120,7 +124,7 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 		s.Workers, s.ToConnections, s.Direction = more, run.Plan.within(more), "UP"
 		set = &LoadSet{
 			Connections: s.ToConnections, Workers: more,
-			Detail: fmt.Sprintf("%d workers instead of %d: %s of the arrivals found no free connection", more, workers, share(waitedShare(total.Counts))),
+			Detail: fmt.Sprintf("%d workers instead of %d: %s", more, workers, waiting(total.Counts)),
 		}
 	}
 	next.prior = s.QPS
@@ -144,7 +148,7 @@ func (p Pursuit) step(run Run, load ScenarioLoad, total *KindMetrics, outcome st
 		FromConnections: run.Aim.Connections, ToConnections: run.Aim.Connections, Direction: "STAY",
 		Start: p.start, End: p.end, Operations: int64(total.Started), QPS: qps, TargetQPS: &target, QPSErrorPercent: &off,
 		P50: latency.Quantile(0.5), P95: latency.Quantile(0.95), P99: latency.Quantile(0.99), Errors: int64(total.Errors),
-		QueueDetected: missesRate(total.Counts), Outcome: outcome,
+		QueueDetected: p.misses(total, load.Rate), Outcome: outcome,
 	}
 	if p.prior > 0 {
 		gain := qps/p.prior - 1
@@ -170,12 +174,27 @@ func waitedShare(c Counts) float64 {
 	if c.Scheduled == 0 {
 		return 0
 	}
-	waited := c.Skipped + c.Unserved + c.Late - min(c.Late, c.Overslept)
-	return float64(waited) / float64(c.Scheduled)
+	return float64(waited(c)) / float64(c.Scheduled)
 }
 
-// missesRate reports whether too many arrivals found no free connection.
-func missesRate(c Counts) bool {
+// waited is how many they were: late ones save those that the load generator overslept.
+func waited(c Counts) uint64 { return c.Skipped + c.Unserved + c.Late - min(c.Late, c.Overslept) }
+
+// waiting says so.
+func waiting(c Counts) string {
+	if c.Scheduled == 0 {
+		return "no connection was free for any of the arrivals"
+	}
+	return share(waitedShare(c)) + " of the arrivals found no free connection"
+}
+
+// misses reports whether too many arrivals found no free connection. One that waits for
+// it is not scheduled yet: where nothing is, all of them wait.
+func (p Pursuit) misses(total *KindMetrics, rate float64) bool {
+	c := total.Counts
+	if c.Scheduled == 0 {
+		return rate*p.end.Sub(p.start).Seconds() >= leastWindowOperations
+	}
 	return waitedShare(c) > pursuitWaited || float64(c.Skipped) > pursuitSkipped*float64(c.Scheduled)
 }
 

@@ -113,6 +113,29 @@ func TestPursuitGrowsToWhatTheRateNeeds(t *testing.T) {
 	}
 }
 
+// Where not one arrival finds a connection nothing is scheduled; that is no rate that is met.
+func TestPursuitOfATargetThatStandsStill(t *testing.T) {
+	is := is.New(t)
+	r, load := pursued(t)
+	long(&r.Plan)
+	var p Pursuit
+	var step *ControllerStep
+	var set *LoadSet
+	for s := 12; step == nil; s++ {
+		is.True(s < 20)
+		p, step, set = p.Observe(r, load, PursuitInterval{Start: at(float64(s)), Seconds: 1, Kinds: []KindMetrics{{Kind: "A"}}})
+	}
+	is.Equal(step.Outcome, PursuitMore)
+	is.True(step.QueueDetected)
+	for s := 20; s < 30; s++ { // a target that is away lets nobody in
+		var away *LoadSet
+		p, _, away = p.Observe(r, load, PursuitInterval{Start: at(float64(s)), Seconds: 1, Missing: 1, Kinds: []KindMetrics{{Kind: "A", Counts: Counts{Scheduled: 300, Skipped: 300}}}})
+		is.Equal(away, nil)
+	}
+	is.Equal(set.Workers, 2)
+	is.Equal(set.Detail, "2 workers instead of 1: no connection was free for any of the arrivals")
+}
+
 // More workers on one host do not help where that is busy already.
 func TestPursuitStopsAtABusyHost(t *testing.T) {
 	is := is.New(t)

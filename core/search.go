@@ -20,6 +20,7 @@ import (
 // workers, or operations per second.
 type SearchPlan struct {
 	OpenLoop   bool          `json:"open_loop,omitempty"` // the load is a rate
+	Poisson    bool          `json:"poisson,omitempty"`   // of random arrivals
 	Start      float64       `json:"start"`
 	Ceiling    float64       `json:"ceiling"`
 	Growth     float64       `json:"growth"`     // factor of each step until the first miss
@@ -108,7 +109,7 @@ type Search struct {
 	Missed   float64      `json:"missed,omitempty"` // the lowest load above Good that was; 0: none
 	Ceiling  float64      `json:"ceiling"`          // the plan's, or what workers that were lost leave of it
 	Baseline SearchWindow `json:"baseline,omitzero"`
-	Lowest   float64      `json:"lowest,omitempty"` // load of the baseline
+	Lowest   float64      `json:"lowest,omitempty"` // load of the baseline: the lowest that was borne
 	Over     bool         `json:"over,omitempty"`
 }
 
@@ -155,12 +156,10 @@ func (s Search) Observe(p SearchPlan, at time.Time, workers int, window, total S
 	}
 	s.Steps = append([]SearchStep(nil), s.Steps...)
 	step := s.Current()
-	if !p.OpenLoop && window.Connections+0.5 < step.Load { // workers were lost
-		step.Load = max(1, math.Round(window.Connections))
+	if !p.OpenLoop && window.Connections+0.5 < step.Load { // workers were lost: it is another load
+		*step = SearchStep{Load: max(1, math.Round(window.Connections)), Direction: step.Direction, Workers: workers, Start: step.Start}
 		s.Ceiling = min(s.Ceiling, step.Load)
-	}
-	if s.Lowest == 0 || step.Load < s.Lowest {
-		s.Lowest, s.Baseline = step.Load, window
+		total = window
 	}
 	if step.Start.IsZero() {
 		step.Start = window.Start
@@ -168,9 +167,15 @@ func (s Search) Observe(p SearchPlan, at time.Time, workers int, window, total S
 	outcome, why := s.judge(&p, step.Load, &window)
 	if outcome == StepBorne {
 		step.Borne++
+		if s.Lowest == 0 || step.Load < s.Lowest {
+			s.Lowest, s.Baseline = step.Load, window
+		}
 	} else {
 		step.Missed++
 		step.Outcome, step.Why = outcome, why
+	}
+	if total.Intervals < step.Total.Intervals+window.Intervals { // a former owner gathered the earlier windows
+		total = step.Total.and(window)
 	}
 	step.Total = total
 	step.Queue = s.queue(&p, step.Load, &total)
@@ -191,7 +196,7 @@ func (s *Search) proceed(p *SearchPlan, at time.Time, workers int, borne bool) {
 	step := *s.Current()
 	switch {
 	case borne && step.Direction == StepHold:
-		s.Over = true
+		s.Good, s.Over = min(s.Good, step.Load), true // less where workers were lost
 		return
 	case borne:
 		s.Good = max(s.Good, step.Load)
@@ -224,7 +229,7 @@ func (s *Search) next(p *SearchPlan) (load float64, direction string) {
 		least = 0
 	}
 	switch {
-	case s.Missed == 0 && s.Good >= s.Ceiling:
+	case s.Good >= s.Ceiling: // which may have come down
 		return s.Good, StepHold
 	case s.Missed == 0:
 		return min(max(p.round(s.Good*p.Growth), s.Good+least), s.Ceiling), StepUp
@@ -236,7 +241,7 @@ func (s *Search) next(p *SearchPlan) (load float64, direction string) {
 	case s.Missed-s.Good <= p.tolerance(s.Good):
 		return s.Good, StepHold
 	}
-	middle := p.round((s.Good + s.Missed) / 2)
+	middle := min(p.round((s.Good+s.Missed)/2), s.Ceiling)
 	if middle <= s.Good || middle >= s.Missed { // the resolution is finer than loads are
 		return s.Good, StepHold
 	}

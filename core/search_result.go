@@ -20,9 +20,10 @@ const (
 	BoundConnections = "CONNECTIONS"    // all that there are, of an open loop those that serve
 	BoundRate        = "RATE"           // load.rate
 	BoundTime        = "TIME"           // load.duration
-	BoundGenerator   = "LOAD_GENERATOR" // its CPU was full when the load was missed
+	BoundGenerator   = "LOAD_GENERATOR" // its CPU was full when the load was missed, or it overslept
 	BoundStopped     = "STOPPED"        // the run was ended by something else
 	BoundFloor       = "FLOOR"          // no load that was tried was borne
+	BoundSteps       = "STEPS"          // a search makes no more
 )
 
 // SearchResult is what a search has found. Loads are connections over all workers,
@@ -54,19 +55,14 @@ type SearchResult struct {
 	Steps []ControllerStep `json:"steps"`
 }
 
-// generator says how the load generator's CPU is to be read.
-type generator struct {
-	sharedHost  bool // the shares of all workers add up
-	localTarget bool // it is the target's work
-}
-
 // SearchResult is what the run's search has found; nil where there is none. While it
 // goes on it is what is known so far.
 func (r *Run) SearchResult(mode string) *SearchResult {
-	return r.searchResult(mode, generator{localTarget: true})
+	return r.searchResult(mode, true)
 }
 
-func (r *Run) searchResult(mode string, g generator) *SearchResult {
+// searchResult is told whether the CPU of the workers is the target's work.
+func (r *Run) searchResult(mode string, localTarget bool) *SearchResult {
 	s, p := r.Search, r.Plan.Search
 	if s == nil || p == nil {
 		return nil
@@ -81,7 +77,7 @@ func (r *Run) searchResult(mode string, g generator) *SearchResult {
 		result.Why = missed.Why
 	}
 	result.Kind = TrueMax
-	if result.Bound = s.bound(p, r.Reason, missed, g); result.Bound != "" {
+	if result.Bound = s.bound(p, r.Reason, missed, localTarget); result.Bound != "" {
 		result.Kind = BoundedMax
 	}
 	result.Sentence = result.sentence(p)
@@ -112,8 +108,7 @@ func (r *SearchResult) gather(s *Search) {
 		}
 		r.Borne, r.Windows = r.Borne+step.Borne, r.Windows+step.Windows()
 		w := &step.Total
-		sum.OK, sum.Errors, sum.Seconds = sum.OK+w.OK, sum.Errors+w.Errors, sum.Seconds+w.Seconds
-		sum.Intervals, sum.Rates, sum.Squares = sum.Intervals+w.Intervals, sum.Rates+w.Rates, sum.Squares+w.Squares
+		sum.count(w)
 		if longest == nil || w.Seconds >= longest.Total.Seconds {
 			longest = step
 		}
@@ -144,47 +139,50 @@ func (w *SearchWindow) plusMinus() float64 {
 }
 
 // bound is what kept the search from the target's own limit; "" for nothing.
-func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, g generator) string {
+func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, localTarget bool) string {
 	switch {
 	case s.Missed == 0 && s.Good >= s.Ceiling && p.OpenLoop:
 		return BoundRate
 	case s.Missed == 0 && s.Good >= s.Ceiling:
 		return BoundConnections
-	case missed != nil && g.full(missed):
+	case missed != nil && missed.Total.generatorFull(localTarget):
 		return BoundGenerator
 	case missed != nil && p.OpenLoop && s.fewConnections(missed):
 		return BoundConnections
+	case !s.Over && (reason == "" || reason == Elapsed): // be it that only the answer was to be held
+		return BoundTime
+	case !s.Over:
+		return BoundStopped
 	case s.Missed > 0 && s.Good > 0 && s.Missed-s.Good <= p.tolerance(s.Good):
 		return ""
-	case s.Over && s.Good == 0 && !p.OpenLoop:
-		return "" // not even one connection
-	case s.Over && s.Good == 0:
-		return BoundFloor
-	case s.Over: // loads are coarser than the resolution
+	case s.Good > 0 && s.Good >= s.Ceiling: // workers were lost
+		return BoundConnections
+	case s.Current().Direction == StepHold && s.Current().Outcome == StepBorne: // loads are coarser than the resolution
 		return ""
-	case reason == "" || reason == Elapsed:
-		return BoundTime
+	case s.Good > 0 || s.Missed > p.floor():
+		return BoundSteps
+	case !p.OpenLoop:
+		return "" // not even one connection
 	default:
-		return BoundStopped
+		return BoundFloor
 	}
 }
 
-// full reports whether the load generator had no CPU left in a step.
-func (g generator) full(step *SearchStep) bool {
-	cpu := step.Total.CPU
-	if g.sharedHost {
-		cpu *= float64(step.Workers)
-	}
-	return !g.localTarget && cpu > degradedCPU
+// generatorFull reports whether the load generator itself could not do more: its CPU
+// was full, or it started arrivals late for which connections were waiting.
+func (w *SearchWindow) generatorFull(localTarget bool) bool {
+	overslept := w.Overslept >= leastStalls && float64(w.Overslept) > degradedOverslept*float64(w.Scheduled)
+	return !localTarget && (w.CPU > degradedCPU || overslept)
 }
 
-// fewConnections reports whether an open loop was missed since its connections were
-// busy with a target that was as fast as ever: by Little's law more of them would
-// have served more.
+// fewConnections reports whether an open loop was missed since arrivals waited for
+// connections of a target that was as fast as ever: more of them would have served more.
+// They were all busy by Little's law, or, as random arrivals do, too many found none free.
 func (s *Search) fewConnections(missed *SearchStep) bool {
 	w := &missed.Total
 	busy := w.Throughput() * w.Service.Seconds()
-	return missed.Outcome == StepQueue && w.Connections > 0 && busy > 0.9*w.Connections &&
+	waited := float64(w.Waited) > pursuitWaited*float64(w.Scheduled)
+	return missed.Outcome != StepErrors && w.Connections > 0 && (busy > 0.9*(w.Connections-w.Missing) || waited) &&
 		float64(w.Service) < 1.25*float64(s.Baseline.Service)
 }
 
@@ -201,16 +199,18 @@ func (r *SearchResult) sentence(p *SearchPlan) string {
 	case BoundConnections:
 		text += ", since there are no more connections"
 		if p.OpenLoop {
-			text += ": all of them were busy with a target that was as fast as before"
+			text += ": operations waited for one, of a target that was as fast as before"
 		}
 	case BoundRate:
 		text += ", since load.rate allows no more"
 	case BoundTime:
 		text += ", since the time limit of load.duration came first"
 	case BoundGenerator:
-		text += ", since the CPU of the load generator was full"
+		text += ", since the load generator could do no more: its CPU was full, or it started operations late by itself"
 	case BoundStopped:
 		text += ", since the run was ended before"
+	case BoundSteps:
+		text += fmt.Sprintf(", since a search ends after %d steps: a larger load.search.growth or resolution needs fewer", maxSearchSteps)
 	}
 	if r.Load > 0 && r.Windows > 0 {
 		text += fmt.Sprintf(". It gave %.1f", r.Throughput)
@@ -258,8 +258,10 @@ func (r *Run) searchEnd() string {
 		return "the time limit"
 	case !s.Over:
 		return string(r.Reason)
-	case s.Missed == 0:
+	case s.Good >= s.Ceiling:
 		return "the bound of " + p.InWords(s.Ceiling)
+	case len(s.Steps) >= maxSearchSteps:
+		return fmt.Sprintf("the bound of %d steps", maxSearchSteps)
 	case s.Good == 0:
 		return "nothing was borne"
 	default:
@@ -286,7 +288,11 @@ func (r *Run) controllerStep(number int, step, before *SearchStep) ControllerSte
 		}
 	}
 	if p.OpenLoop {
-		c.FromConnections, c.ToConnections = r.Plan.Connections, r.Plan.Connections
+		c.ToConnections = r.Plan.within(step.Workers)
+		c.FromConnections = c.ToConnections
+		if before != nil {
+			c.FromConnections = r.Plan.within(before.Workers)
+		}
 		target := step.Load
 		off := (w.Throughput()/target - 1) * 100
 		c.TargetQPS, c.QPSErrorPercent = &target, &off

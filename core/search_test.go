@@ -345,17 +345,73 @@ func TestSearchCountsErrors(t *testing.T) {
 	is.Equal(s.Good, 20.0)
 }
 
-// The connections of workers that were lost are no part of the search any more.
+// The connections of workers that were lost are no part of the search any more: what is
+// held with fewer is the answer, and not what was borne with all.
 func TestSearchGoesOnWithTheWorkersThatAreLeft(t *testing.T) {
+	for name, lost := range map[string]struct {
+		at   int // window
+		left float64
+	}{"from the beginning": {0, 24}, "when it is held": {7, 32}} { // after 1, 2, 4 … 64
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			p := closedPlan(64)
+			p.Objectives = true
+			s := playSearch(t, p, func(n float64, window int) SearchWindow {
+				w := modelOf(n, n*100, time.Millisecond, time.Millisecond)
+				if window >= lost.at {
+					w.Connections = min(n, lost.left)
+				}
+				return w
+			})
+			is.Equal(s.Good, lost.left)
+			is.Equal(s.Missed, 0.0)
+			is.Equal(s.Ceiling, lost.left)
+			is.Equal(s.Current().Direction, StepHold)
+			is.Equal(s.Current().Borne, SearchConfirm)
+		})
+	}
+}
+
+// Windows of a step that were measured before workers were lost are of another load.
+func TestSearchBeginsAStepAnewWithoutALostWorker(t *testing.T) {
 	is := is.New(t)
 	p := closedPlan(64)
 	p.Objectives = true
+	s := NewSearch(p, 2)
+	for s.Current().Load < 32 {
+		w := modelOf(s.Current().Load, 100, time.Millisecond, time.Millisecond)
+		s = s.Observe(p, at(1), 2, w, w)
+	}
+	missed := modelOf(32, 3200, time.Second, time.Second)
+	missed.Unmet = "p95"
+	s = s.Observe(p, at(2), 2, missed, missed)
+	is.Equal(s.Current().Missed, 1)
+	left := modelOf(16, 1600, time.Millisecond, time.Millisecond)
+	left.Start = at(3)
+	s = s.Observe(p, at(4), 1, left, missed.and(left))
+	is.Equal(s.Ceiling, 16.0)
+	step := s.Steps[len(s.Steps)-2]
+	is.Equal(step.Load, 16.0)
+	is.Equal(step.Workers, 1)
+	is.Equal(step.Windows(), 1)
+	is.Equal(step.Total, left)
+	is.Equal(step.Outcome, StepBorne) // one window of it is enough
+}
+
+// A closed loop whose connections the target ends is not the load that was asked for.
+func TestSearchMissesWhereConnectionsAreMissing(t *testing.T) {
+	is := is.New(t)
+	p := closedPlan(100)
+	p.Objectives = true
 	s := playSearch(t, p, func(n float64, _ int) SearchWindow {
 		w := modelOf(n, n*100, time.Millisecond, time.Millisecond)
-		w.Connections = min(n, 24)
+		if n > 40 {
+			w.Missing = n - 40
+		}
 		return w
 	})
-	is.Equal(s.Good, 24.0)
-	is.Equal(s.Missed, 0.0)
-	is.Equal(s.Ceiling, 24.0)
+	is.Equal(s.Good, 40.0)
+	is.True(slices.ContainsFunc(s.Steps, func(step SearchStep) bool {
+		return step.Outcome == StepErrors && step.Why == "of 64 connections 24.0 were not open on average: the target ends them, or refuses new ones"
+	}))
 }

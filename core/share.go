@@ -40,12 +40,19 @@ func ShareWithin(total int, ceilings []int) []int {
 }
 
 // ShareBetween is ShareWithin with a floor: a part is 0 or at least the floor, where
-// total and ceilings let it be. So only the first ones take part when there is too
-// little for all.
+// total and ceilings let it be; nothing is left out for it. So only the first ones take
+// part when there is too little for all.
 func ShareBetween(total, floor int, ceilings []int) []int {
 	take := len(ceilings)
 	if floor > 1 {
 		take = min(take, max(1, total/floor))
+	}
+	room := 0
+	for i, ceiling := range ceilings { // rather below the floor than left out
+		if i >= take && room < total {
+			take++
+		}
+		room += ceiling
 	}
 	return append(ShareWithin(total, ceilings[:take]), make([]int, len(ceilings)-take)...)
 }

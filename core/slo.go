@@ -24,8 +24,9 @@ func sloMetrics() []string {
 //	p99 < 20ms                 latency, with a unit: p50 p90 p95 p99 p999 max avg
 //	POINT_LOOKUP p95 < 5ms     the same of one kind of operation
 //	error_rate < 0.1%          failed operations, in percent of those that ended
-//	throughput > 900           operations per second of the whole run; qps is the same
-//	p99 < 20ms for 10s abort   also ends the run when missed for 10 s without a break
+//	throughput > 900           operations per second, of the whole run or of a kind; qps is the same
+//	p99 < 20ms for 10s         missed when interval after interval misses it for 10 s
+//	p99 < 20ms for 10s abort   also ends the run then; the whole measurement has to meet it too
 //
 // The error wraps ErrInvalid.
 func ParseSLO(text string) (SLO, error) {
@@ -34,7 +35,7 @@ func ParseSLO(text string) (SLO, error) {
 		return SLO{}, invalidSLO(text, "it has no < or >")
 	}
 	words := strings.Fields(text[:at])
-	bound, patience, abort, problem := parseAbort(text[at+1:])
+	bound, patience, abort, problem := parseEnd(text[at+1:])
 	if problem != "" {
 		return SLO{}, invalidSLO(text, problem)
 	}
@@ -65,8 +66,8 @@ func ParseSLO(text string) (SLO, error) {
 	return slo, nil
 }
 
-// parseAbort splits "20ms for 10s abort" into bound and what follows it.
-func parseAbort(text string) (bound string, patience time.Duration, abort bool, problem string) {
+// parseEnd splits "20ms for 10s abort" into bound and what follows it.
+func parseEnd(text string) (bound string, patience time.Duration, abort bool, problem string) {
 	words := strings.Fields(text)
 	if n := len(words); n > 0 && words[n-1] == "abort" {
 		abort, words = true, words[:n-1]
@@ -74,11 +75,8 @@ func parseAbort(text string) (bound string, patience time.Duration, abort bool, 
 	if n := len(words); n >= 2 && words[n-2] == "for" {
 		var err error
 		patience, err = time.ParseDuration(words[n-1])
-		switch {
-		case err != nil || patience <= 0 || patience > maxTime.Std():
+		if err != nil || patience <= 0 || patience > maxTime.Std() {
 			return "", 0, false, fmt.Sprintf("%q after for is not a time above 0 with a unit, like 10s", words[n-1])
-		case !abort:
-			return "", 0, false, "for needs abort behind it: without one the objective is about the whole measurement"
 		}
 		words = words[:n-2]
 	}
@@ -91,8 +89,6 @@ func (s SLO) parseBound(text string) (bound float64, problem string) {
 	case metricThroughput:
 		value, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
 		switch {
-		case s.Kind != "":
-			return 0, "throughput is that of the whole run, not of one kind"
 		case s.Less:
 			return 0, "throughput needs >"
 		case err != nil || !(value > 0 && value < 1e12):
@@ -133,15 +129,17 @@ func EvaluateSLOs(slos []SLO, kinds []KindMetrics, throughput float64) []SLOResu
 	for _, s := range slos {
 		result := SLOResult{SLO: s}
 		of := sloSubject(s.Kind, kinds)
-		measured := false
+		measured := result.known(of)
 		switch s.Metric {
 		case metricThroughput:
-			result.Measured, measured = throughput, true
+			if result.Measured = throughput; s.Kind != "" {
+				total := Total(kinds)
+				result.Measured = ThroughputOf(throughput, &of, &total)
+			}
 		case metricErrorRate:
-			result.Measured, measured = errorRate(of.Counts), of.OK+of.Errors > 0
+			result.Measured = errorRate(of.Counts)
 		default:
-			latency := of.Latency()
-			result.Measured, measured = s.latency(latency).Seconds(), latency.Count() > 0
+			result.Measured = s.latency(of.Latency()).Seconds()
 		}
 		if s.Less {
 			result.Met = measured && result.Measured < s.Bound
@@ -151,6 +149,15 @@ func EvaluateSLOs(slos []SLO, kinds []KindMetrics, throughput float64) []SLOResu
 		results = append(results, result)
 	}
 	return results
+}
+
+// ThroughputOf is a kind's part of the throughput, by what of it has succeeded: so that
+// the parts sum to the whole.
+func ThroughputOf(throughput float64, kind, total *KindMetrics) float64 {
+	if total.OK == 0 {
+		return 0
+	}
+	return throughput * float64(kind.OK) / float64(total.OK)
 }
 
 // sloSubject is what was measured of a kind, or in total.

@@ -28,6 +28,8 @@ func TestParseSLO(t *testing.T) {
 		{"p99 < 20ms abort", core.SLO{Text: "p99 < 20ms abort", Metric: "p99", Less: true, Bound: 0.02, Abort: true}},
 		{"throughput > 900 for  10s abort", core.SLO{Text: "throughput > 900 for 10s abort", Metric: "throughput", Bound: 900, Abort: true, For: core.Duration(10 * time.Second)}},
 		{"throughput > 900", core.SLO{Text: "throughput > 900", Metric: "throughput", Bound: 900}},
+		{"INSERT qps > 90", core.SLO{Text: "INSERT qps > 90", Kind: "INSERT", Metric: "throughput", Bound: 90}},
+		{"p99 < 5ms  for 10s", core.SLO{Text: "p99 < 5ms for 10s", Metric: "p99", Less: true, Bound: 0.005, For: core.Duration(10 * time.Second)}},
 		{"throughput > 0.5/s", core.SLO{Text: "throughput > 0.5/s", Metric: "throughput", Bound: 0.5}},
 	} {
 		t.Run(c.text, func(t *testing.T) {
@@ -54,11 +56,10 @@ func TestParseSLO(t *testing.T) {
 		{"p99 < 0s", `the bound "0s" is not a time above 0 with a unit, like 20ms`},
 		{"p99 < -5ms", `the bound "-5ms" is not a time above 0 with a unit, like 20ms`},
 		{"p99 < 5ms < 6ms", `the bound "5ms < 6ms" is not a time above 0 with a unit, like 20ms`},
-		{"p99 < 5ms for 10s", "for needs abort behind it: without one the objective is about the whole measurement"},
 		{"p99 < 5ms for 10 abort", `"10" after for is not a time above 0 with a unit, like 10s`},
 		{"p99 < 5ms for 0s abort", `"0s" after for is not a time above 0 with a unit, like 10s`},
 		{"p99 < for 5s abort", `the bound "" is not a time above 0 with a unit, like 20ms`},
-		{"p99 < 5ms abort for 5s", `for needs abort behind it: without one the objective is about the whole measurement`},
+		{"p99 < 5ms abort for 5s", `the bound "5ms abort" is not a time above 0 with a unit, like 20ms`},
 		{"p99 > 5ms", "a latency needs <"},
 		{"error_rate > 5%", "error_rate needs <"},
 		{"error_rate < 0.1", `the bound "0.1" is not a percentage above 0% to 100%, like 0.1%`},
@@ -68,7 +69,6 @@ func TestParseSLO(t *testing.T) {
 		{"throughput > x", `the bound "x" is not a number of operations per second above 0, like 900`},
 		{"throughput > Inf", `the bound "Inf" is not a number of operations per second above 0, like 900`},
 		{"throughput > 0", `the bound "0" is not a number of operations per second above 0, like 900`},
-		{"INSERT throughput > 5", "throughput is that of the whole run, not of one kind"},
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			is := is.New(t)
@@ -113,6 +113,11 @@ func TestEvaluateSLOs(t *testing.T) {
 		{"NONE error_rate < 100%", 0, false},
 		{"throughput > 899", 900, true},
 		{"throughput > 900", 900, false},
+		{"READ throughput > 891", 900 * 100.0 / 101, true},
+		{"READ qps > 892", 900 * 100.0 / 101, false},
+		{"WRITE throughput > 8", 900.0 / 101, true},
+		{"FAILED throughput > 0.001", 0, false},
+		{"NONE throughput > 0.001", 0, false},
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			is := is.New(t)
@@ -131,6 +136,9 @@ func TestEvaluateSLOs(t *testing.T) {
 		slo, err := core.ParseSLO("p99 < 1s")
 		is.NoErr(err)
 		is.Equal(core.EvaluateSLOs([]core.SLO{slo}, nil, 0)[0].Met, false)
+		slo, err = core.ParseSLO("A qps > 1")
+		is.NoErr(err)
+		is.Equal(core.EvaluateSLOs([]core.SLO{slo}, nil, 5)[0].Met, false)
 	})
 }
 
@@ -194,12 +202,21 @@ func TestContradictorySLOs(t *testing.T) {
 		message string
 	}{
 		{[]string{"throughput > 500"}, `slos[0] is "throughput > 500", but load.rate starts only 500 operations per second; allowed: a bound below that`},
+		{[]string{"POINT_LOOKUP throughput > 300"}, `slos[0] is "POINT_LOOKUP throughput > 300", but load.rate starts only 500 operations per second, of which 299.95 are POINT_LOOKUP; allowed: a bound below that`},
+		{[]string{"p99 < 5ms for 1h"}, `slos[0] is "p99 < 5ms for 1h", but the measurement lasts 10s, so that nothing could miss it; allowed: a time up to that`},
 		{[]string{"p99 < 5ms", "p99 < 9ms"}, `slos[1] is "p99 < 9ms", but slos[0] is "p99 < 5ms", which is about the same; leave one of them out`},
 	} {
 		template := paced()
 		template.SLOs = c.slos
 		wantProblem(is.New(t), template, c.message)
 	}
+	ramp := paced()
+	ramp.Load.Ramp, ramp.SLOs = core.TemplateRamp{Shape: core.ShapeLinear, Over: core.Duration(10 * time.Second)}, []string{"throughput > 300"}
+	wantProblem(is.New(t), ramp, `slos[0] is "throughput > 300", but load.rate with load.ramp starts only 250 operations per second on average; allowed: a bound below that`)
+	closed := resolvable()
+	closed.Load.ThinkTime, closed.SLOs = core.Duration(2*time.Second), []string{"throughput > 10"}
+	closed.Load.Operations, closed.Load.Duration = 0, core.Duration(12*time.Second)
+	wantProblem(is.New(t), closed, `slos[0] is "throughput > 10", but 12 connections with a load.think_time of 2s start fewer than 7 operations per second; allowed: a bound below that`)
 	template := paced()
 	template.SLOs = []string{"p99 < 5ms", "INSERT p99 < 9ms", "p99 < 50ms for 3s abort", "throughput > 499"}
 	is.New(t).NoErr(template.Validate())

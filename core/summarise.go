@@ -18,42 +18,55 @@ type SummaryInput struct {
 	Environment []Fact
 	SharedHost  bool // see VerdictInput
 	LocalTarget bool // see VerdictInput
+	// Watch has seen every interval of the measurement; zero: nobody has looked.
+	Watch SLOWatch
 }
 
 // Observed gathers, from the intervals of one worker, what its last beat no
 // longer tells: means over the measurement. The zero value has seen nothing.
 type Observed struct {
-	Seconds     float64 `json:"seconds"`     // of measurement seen
-	Connections float64 `json:"connections"` // sum of connections × seconds
+	Asking      float64 `json:"asking"`      // seconds in which connections were asked for
+	Connections float64 `json:"connections"` // sum of connections, of those asked for, × seconds
 	Asked       float64 `json:"asked"`       // sum of connections asked for × seconds
+	Seconds     float64 `json:"seconds"`     // in which operations were started; what follows is of them
 	CPU         float64 `json:"cpu"`         // sum of percent × seconds
+	HostCPU     float64 `json:"host_cpu"`    // likewise, of the whole host
 	Memory      float64 `json:"memory"`      // likewise
 }
 
-// Add takes in one interval. Intervals of other phases do not count, nor those
-// in which no operation was started, since in them the worker only waits for its
-// last ones.
+// Add takes in one interval. Intervals of other phases do not count, nor what was used in
+// those in which no operation was started, since in them the worker only waits.
 func (o *Observed) Add(iv *Interval) {
 	started := uint64(0)
 	for i := range iv.Kinds {
 		started += iv.Kinds[i].Started
 	}
-	if iv.Phase != Measurement || started == 0 {
+	if iv.Phase != Measurement {
+		return
+	}
+	if iv.Target > 0 {
+		o.Asking += iv.Seconds
+		o.Connections += iv.Seconds * float64(min(iv.Connections, iv.Target))
+		o.Asked += iv.Seconds * float64(iv.Target)
+	}
+	if started == 0 {
 		return
 	}
 	o.Seconds += iv.Seconds
-	o.Connections += iv.Seconds * float64(iv.Connections)
-	o.Asked += iv.Seconds * float64(iv.Target)
 	o.CPU += iv.Seconds * iv.CPU
+	cpu, _ := iv.OfHost()
+	o.HostCPU += iv.Seconds * cpu
 	o.Memory += iv.Seconds * iv.Memory
 }
 
 // mean is a sum of Observed divided by its seconds; 0 when nothing was seen.
-func (o Observed) mean(sum float64) float64 {
-	if !(o.Seconds > 0) {
+func (o Observed) mean(sum float64) float64 { return over(sum, o.Seconds) }
+
+func over(sum, seconds float64) float64 {
+	if !(seconds > 0) {
 		return 0
 	}
-	return sum / o.Seconds
+	return sum / seconds
 }
 
 // Summarise computes the result of a run, the parent, and of each of its
@@ -180,8 +193,8 @@ func (s *summary) worker(i int) workerSummary {
 	}
 	return workerSummary{child: child, quotaDone: report.QuotaDone, begun: begun, completed: completed, facts: WorkerFacts{
 		ID: w.ID, Reported: final, Lost: w.Lost, Unjoined: w.Joining, Clean: w.endedClean(), Ending: child.WorkerEnding,
-		Dropped: report.DroppedExecutions, Connections: seen.mean(seen.Connections), Asked: s.asked(i, seen),
-		CPU: seen.mean(seen.CPU), ClockError: report.ClockError,
+		Dropped: report.DroppedExecutions, Connections: over(seen.Connections, seen.Asking), Asked: over(seen.Asked, seen.Asking),
+		CPU: seen.mean(seen.CPU), HostCPU: seen.mean(seen.HostCPU), ClockError: report.ClockError,
 		Guardrail: s.in.Scenario.guardrailOf(w, seen),
 		Late:      lateness(w, report, begun), Overhead: child.Overhead, Strain: child.Strain,
 	}}
@@ -194,14 +207,6 @@ func (s *summary) connections(i int) int {
 		return s.in.Run.Plan.Opens(i)
 	}
 	return s.in.Run.Workers[i].Target
-}
-
-// asked is how many connections a worker was asked for: in a search, over time.
-func (s *summary) asked(i int, seen Observed) float64 {
-	if s.in.Scenario.Load.Search != nil {
-		return seen.mean(seen.Asked)
-	}
-	return float64(s.in.Run.Workers[i].Target)
 }
 
 // span is when a worker made load: from its first phase to its last operation,
@@ -321,7 +326,8 @@ func (s *summary) parent() Rollup {
 	p.Ledger = BalanceLedger(all)
 	p.Budget = useOf(scenario.Budget, run, all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
-	if p.Search = run.searchResult(scenario.Load.Mode, generator{s.in.SharedHost, s.in.LocalTarget}); p.Search != nil {
+	s.in.Watch.judge(p.SLOs, p.Kinds)
+	if p.Search = run.searchResult(scenario.Load.Mode, s.in.LocalTarget); p.Search != nil {
 		p.SLOs = p.Search.Objectives // of the load that was found, not of those that were missed
 	}
 	total := Total(p.Kinds)

@@ -353,12 +353,16 @@ func TestSummariseObserved(t *testing.T) {
 	busy := []core.KindMetrics{{Counts: core.Counts{Started: 1}}}
 	o := &in.Observed[1]
 	*o = core.Observed{}
-	o.Add(&core.Interval{Phase: core.Warmup, Seconds: 100, Connections: 0, CPU: 100, Kinds: busy})    // another phase
-	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 100, Connections: 0, CPU: 100})            // only waiting
-	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 3, CPU: 60, Kinds: busy})  // 18, 360
-	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 1, CPU: 100, Kinds: busy}) // 2, 200
-	is.Equal(*o, core.Observed{Seconds: 8, Connections: 20, CPU: 560})                                // 2.5 connections, 70 %
-	in.SharedHost = true                                                                              // with 20 % of the other
+	o.Add(&core.Interval{Phase: core.Warmup, Seconds: 100, Connections: 0, Target: 3, CPU: 100, Kinds: busy}) // another phase
+	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 100, Connections: 3, CPU: 100})                    // only waiting, and asked for nothing
+	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 4, Target: 3, CPU: 60, Kinds: busy})
+	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 1, Target: 3, CPU: 100, Kinds: busy})
+	is.Equal(*o, core.Observed{Asking: 8, Connections: 20, Asked: 24, Seconds: 8, CPU: 560, HostCPU: 560}) // 2.5 of 3, 70 %
+	gone := core.Observed{}
+	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 3, Target: 3, CPU: 9}) // a slow operation goes on
+	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 0, Target: 3, CPU: 9}) // the target is gone: nothing can be started
+	is.Equal(gone, core.Observed{Asking: 8, Connections: 6, Asked: 24})
+	in.SharedHost = true // with 20 % of the other
 	in.Beats[0].Report.DroppedExecutions, in.Beats[0].Report.ClockOffset, in.Beats[0].Report.ClockError = 7, 3600, 0.2
 	in.Run.StaleFacts = 2
 	parent, children := core.Summarise(in)
@@ -368,7 +372,7 @@ worker-1 kept 2.5 connections of 3 on average
 2 reports came from workers that had been given up: they may have made load beside the run's own`)
 	is.Equal(len(children[0].Verdict.Reasons), 2)
 	is.Equal(children[1].Verdict.Reasons, []string{"worker-1 kept 2.5 connections of 3 on average"})
-	o.CPU = 8 * 71
+	o.HostCPU = 8 * 71
 	parent, _ = core.Summarise(in)
 	is.Equal(parent.Verdict.Reasons[len(parent.Verdict.Reasons)-1], "the workers used 91 % of their host's CPU: the load generator may have been the bottleneck")
 	in.LocalTarget = true

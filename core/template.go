@@ -12,7 +12,7 @@ type Template struct {
 	Table       TemplateTable     `json:"table"`
 	Load        TemplateLoad      `json:"load"`
 	Mix         []TemplateOp      `json:"mix" jsonschema:"description=Operations and their weights in percent; the weights sum to 100"`
-	SLOs        []string          `json:"slos,omitempty" jsonschema:"description=Objectives such as 'p99 < 20ms' or 'POINT_LOOKUP p95 < 5ms' or 'error_rate < 0.1%' or 'throughput > 900'; with 'for 10s abort' behind it one ends the run when missed for that long"`
+	SLOs        []string          `json:"slos,omitempty" jsonschema:"description=Objectives such as 'p99 < 20ms' or 'POINT_LOOKUP p95 < 5ms' or 'error_rate < 0.1%' or 'throughput > 900'; with 'for 10s' behind it one is missed when every interval misses it for that long and with 'for 10s abort' it ends the run then"`
 	Limits      TemplateLimits    `json:"limits,omitzero"`
 	Budget      TemplateBudget    `json:"budget,omitzero" jsonschema:"description=What the run may use up at most; it is stopped before any of it is passed"`
 }

@@ -41,7 +41,7 @@ type VerdictInput struct {
 	Workers    []WorkerFacts
 	Unjoined   string // the worker that could not join the running load, and why; empty: none
 	StaleFacts int64  // reports from launches that had been given up
-	// SharedHost: the workers share one host, so their CPU shares add up.
+	// SharedHost: the workers share one host, so what they use of it adds up.
 	SharedHost bool
 	// LocalTarget: the target works inside the workers or beside them, so that
 	// a busy CPU is the target's own work and no sign of a weak load generator.
@@ -54,15 +54,16 @@ type VerdictInput struct {
 // WorkerFacts is what a verdict looks at in one worker.
 type WorkerFacts struct {
 	ID          string
-	Reported    bool   // it made its final report
-	Lost        bool   // while it was needed
-	Unjoined    bool   // it was launched while the load went on, and never took part
-	Clean       bool   // it drained and ended by itself
-	Ending      string // in words
-	Dropped     uint64 // sampled operations that were not stored
-	Connections float64
-	Asked       float64 // connections
+	Reported    bool    // it made its final report
+	Lost        bool    // while it was needed
+	Unjoined    bool    // it was launched while the load went on, and never took part
+	Clean       bool    // it drained and ended by itself
+	Ending      string  // in words
+	Dropped     uint64  // sampled operations that were not stored
+	Connections float64 // of those that it was asked for, on average
+	Asked       float64 // connections, on average; 0: unknown
 	CPU         float64 // percent of the cores that it may use; 0: unknown
+	HostCPU     float64 // percent of its whole host's
 	ClockError  float64 // seconds, plus or minus
 	Guardrail   string  // that it has passed, or that could not be watched, in words
 	Late        float64 // seconds after the measurement was to begin, until it did
@@ -265,8 +266,8 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 		j.degrade("%s did not end by itself: %s", w.ID, w.Ending)
 	}
 	j.cause = CauseConnections
-	if w.Connections > 0 && w.Connections < degradedPool*w.Asked {
-		j.degrade("%s kept %.1f connections of %v on average", w.ID, w.Connections, w.Asked)
+	if w.Connections < degradedPool*w.Asked {
+		j.degrade("%s kept %.1f connections of %.4g on average", w.ID, w.Connections, w.Asked)
 	}
 	if w.Guardrail != "" {
 		j.cause = CauseGuardrail
@@ -291,8 +292,9 @@ func (j *judgement) cpu(in VerdictInput) {
 	}
 	sum := 0.0
 	for _, w := range in.Workers {
-		sum += w.CPU
-		if !in.SharedHost && w.CPU > degradedCPU {
+		sum += w.HostCPU
+		own := !in.SharedHost || w.HostCPU < w.CPU // else the host's sum tells
+		if own && w.CPU > degradedCPU {
 			j.degrade("%s used %.0f %% of its CPU: the load generator may have been the bottleneck", w.ID, w.CPU)
 		}
 	}

@@ -126,7 +126,8 @@ func TestJudge(t *testing.T) {
 
 		{"connections 95 %", func(in *input) { in.Workers[0].Connections = 3.8 }, core.Valid, ""},
 		{"connections fewer", func(in *input) { in.Workers[0].Connections = 3.7 }, core.Degraded, "worker-0 kept 3.7 connections of 4 on average"},
-		{"connections unknown", func(in *input) { in.Workers[0].Connections = 0 }, core.Valid, ""},
+		{"connections unknown", func(in *input) { in.Workers[0].Connections, in.Workers[0].Asked = 0, 0 }, core.Valid, ""},
+		{"no connections", func(in *input) { in.Workers[0].Connections = 0 }, core.Degraded, "worker-0 kept 0.0 connections of 4 on average"},
 		{"dropped", func(in *input) { in.Workers[1].Dropped = 12 }, core.Degraded,
 			"worker-1 could not store 12 sampled operations in time; counts and percentiles hold all of them"},
 
@@ -140,10 +141,21 @@ func TestJudge(t *testing.T) {
 		{"cpu 90 %", func(in *input) { in.Workers[0].CPU = 90 }, core.Valid, ""},
 		{"cpu", func(in *input) { in.Workers[0].CPU = 91 }, core.Degraded, "worker-0 used 91 % of its CPU: the load generator may have been the bottleneck"},
 		{"cpu of hosts of their own", func(in *input) { in.Workers[0].CPU, in.Workers[1].CPU = 80, 80 }, core.Valid, ""},
-		{"cpu of one host", func(in *input) { in.SharedHost = true; in.Workers[0].CPU, in.Workers[1].CPU = 46, 45 }, core.Degraded,
+		{"cpu of one host", func(in *input) { in.SharedHost = true; in.Workers[0].HostCPU, in.Workers[1].HostCPU = 46, 45 }, core.Degraded,
 			"the workers used 91 % of their host's CPU: the load generator may have been the bottleneck"},
-		{"cpu of one host, fine", func(in *input) { in.SharedHost = true; in.Workers[0].CPU, in.Workers[1].CPU = 45, 45 }, core.Valid, ""},
-		{"cpu with an embedded target", func(in *input) { in.SharedHost, in.LocalTarget = true, true; in.Workers[0].CPU = 100 }, core.Valid, ""},
+		{"cpu of one host, all of what a worker may have", func(in *input) { in.SharedHost = true; in.Workers[1].CPU, in.Workers[1].HostCPU = 95, 12 }, core.Degraded,
+			"worker-1 used 95 % of its CPU: the load generator may have been the bottleneck"},
+		{"cpu of one host, halves of what they may have", func(in *input) {
+			in.SharedHost = true
+			for i := range in.Workers {
+				in.Workers[i].CPU, in.Workers[i].HostCPU = 50, 12
+			}
+		}, core.Valid, ""},
+		{"cpu of one host, fine", func(in *input) { in.SharedHost = true; in.Workers[0].HostCPU, in.Workers[1].HostCPU = 45, 45 }, core.Valid, ""},
+		{"cpu with an embedded target", func(in *input) {
+			in.SharedHost, in.LocalTarget = true, true
+			in.Workers[0].CPU, in.Workers[0].HostCPU = 100, 100
+		}, core.Valid, ""},
 
 		{"began 100 ms late", func(in *input) { in.Workers[1].Late = 0.1 }, core.Valid, ""},
 		{"began later", func(in *input) { in.Workers[1].Late = 0.101 }, core.Degraded,

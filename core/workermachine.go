@@ -27,6 +27,7 @@ type WorkerPlan struct {
 	Warmup        time.Duration
 	Cooldown      time.Duration
 	LoadLimit     time.Duration // of the load, by the budget's time; 0: as long as the run says
+	LimitDrain    time.Duration // after which, from there on, what is in flight is cancelled
 	DrainTimeout  time.Duration
 	CancelTimeout time.Duration
 	FlushTimeout  time.Duration // for everything that is still to be stored
@@ -48,6 +49,7 @@ func (s Scenario) WorkerPlan(worker, epoch int, grace time.Duration) WorkerPlan 
 	run := s.Plan()
 	return WorkerPlan{
 		LoadLimit:     max(0, run.BudgetTime-run.StartLead-run.BudgetLead),
+		LimitDrain:    max(0, run.BudgetLead-run.PhaseLead),
 		Epoch:         epoch,
 		Connections:   connections,
 		Lease:         s.Limits.WorkerLease.Std(),
@@ -133,14 +135,14 @@ type WorkerMachine struct {
 	schedule LoadSchedule
 	lastRead time.Duration
 	deadline time.Duration // of STARTING, READY and RUNNING
-	opened   bool
-	started  bool // the run is RUNNING
-	begun    bool // load was asked for
-	bounded  bool // the end of the load is known
+	openedAt time.Duration // Never: the connections are not open
+	started  bool          // the run is RUNNING
+	begun    bool          // it takes part: since START, or since load was asked of it
+	bounded  bool          // the end of the load is known
 	idle     bool
 	signals  int
 
-	cancelAt  time.Duration // of DRAINING: cancel, stop waiting, give up the report
+	cancelAt  time.Duration // of DRAINING, and for the budget's sake of RUNNING: cancel; then stop waiting, give up the report
 	abandonAt time.Duration
 	flushing  bool
 	flushBy   time.Duration
@@ -161,6 +163,7 @@ func NewWorkerMachine(plan WorkerPlan, at time.Duration) WorkerMachine {
 		cancelAt:  Never,
 		abandonAt: Never,
 		flushBy:   Never,
+		openedAt:  Never,
 		killAt:    Never,
 	}
 }
@@ -176,7 +179,7 @@ func (m WorkerMachine) Apply(ev WorkerEvent) WorkerMachine {
 	case ControlRead:
 		m.obey(e)
 	case ConnectionsOpen:
-		m.opened = true
+		m.openedAt = min(m.openedAt, at)
 	case OpenFailed:
 		m.end(at, 0, ExitConnections, e.Detail)
 	case QuotaDone:
@@ -228,19 +231,22 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	c, s := e.Control, &m.schedule
 	s.Parked = max(0, m.plan.Connections-c.Target)
 	local := func(t time.Time) time.Duration { return max(t.Sub(e.Zero), e.At) }
-	begin := local // of a phase: a worker that joins begins when its load is asked for
-	if !m.begun {
-		begin = func(t time.Time) time.Duration { return local(later(t, c.Aim.At)) }
+	// Who was there at START begins with the load, be it that nothing is asked of it yet.
+	present := !c.Origin.IsZero() && c.Origin.Sub(e.Zero) >= m.openedAt
+	var from time.Time // of a phase: a worker that joins begins when its load is asked for
+	if !m.begun && !present {
+		from = c.Aim.At
 	}
 	if !m.started && c.Phase != Preparing && !c.Origin.IsZero() {
 		m.started = true
 		m.deadline = local(c.Origin) + m.plan.RunLimit + m.plan.Lease
 		if m.plan.LoadLimit > 0 { // whatever becomes of the orchestrator
 			s.End = min(s.End, local(c.Origin.Add(m.plan.LoadLimit)))
+			m.cancelAt = min(m.cancelAt, local(c.Origin.Add(m.plan.LoadLimit+m.plan.LimitDrain)))
 		}
 	}
-	if m.begun = m.begun || m.opened && (c.Target > 0 || m.plan.Connections == 0); m.begun {
-		m.enter(c, begin)
+	if m.begun = m.begun || present || m.openedAt != Never && (c.Target > 0 || m.plan.Connections == 0); m.begun {
+		m.enter(e, from)
 	}
 	if c.Aim.Number > s.Aim.Number {
 		s.Aim = LoadAim{Number: c.Aim.Number, Rate: c.Aim.Rate, Workers: c.Aim.Workers, From: e.At}
@@ -255,23 +261,20 @@ func (m *WorkerMachine) follow(e ControlRead) {
 	}
 }
 
-// enter takes over when the phases begin.
-func (m *WorkerMachine) enter(c Control, begin func(time.Time) time.Duration) {
-	known := func(stamp *time.Duration, at time.Time) {
-		if !at.IsZero() {
-			once(stamp, begin(at))
+// enter takes over when the phases begin, for this worker not before from.
+func (m *WorkerMachine) enter(e ControlRead, from time.Time) {
+	known := func(stamp *time.Duration, begins time.Time) (late time.Duration) {
+		if !begins.IsZero() && *stamp == Never {
+			due := later(begins, from).Sub(e.Zero)
+			*stamp = max(due, e.At)
+			late = *stamp - due
 		}
+		return late
 	}
-	phases := c.Phases(m.plan.Warmup, m.plan.Cooldown)
-	known(&m.schedule.Warmup, phases.Warmup)
-	known(&m.schedule.Measurement, phases.Measurement)
-	known(&m.schedule.Cooldown, phases.Cooldown)
-}
-
-func once(stamp *time.Duration, t time.Duration) {
-	if *stamp == Never {
-		*stamp = t
-	}
+	s, phases := &m.schedule, e.Control.Phases(m.plan.Warmup, m.plan.Cooldown)
+	s.WarmupLate += known(&s.Warmup, phases.Warmup)
+	s.MeasurementLate += known(&s.Measurement, phases.Measurement)
+	known(&s.Cooldown, phases.Cooldown)
 }
 
 // end begins the drain. The first cause stays, save that an error replaces a
@@ -309,7 +312,7 @@ func (m *WorkerMachine) signalled(at time.Duration) {
 
 // settle takes every transition that state and time call for.
 func (m *WorkerMachine) settle(at time.Duration) {
-	if m.state == WorkerStarting && m.opened {
+	if m.state == WorkerStarting && m.openedAt != Never {
 		m.state = WorkerReadyNow
 	}
 	if m.state == WorkerReadyNow && m.started {
@@ -354,7 +357,7 @@ func (m WorkerMachine) Duty(now time.Duration) WorkerDuty {
 		State:    m.state,
 		Schedule: m.schedule,
 		Load:     m.state == WorkerRunning && m.schedule.PhaseAt(now) != "",
-		Cancel:   ending && !m.idle && now >= m.cancelAt,
+		Cancel:   (ending || m.state == WorkerRunning) && !m.idle && now >= m.cancelAt,
 		Abandon:  ending && !m.idle && now >= m.abandonAt,
 		Flush:    m.flushing && !m.state.Final(),
 		FlushBy:  m.flushBy,
@@ -376,9 +379,12 @@ func (m WorkerMachine) NextDeadline(now time.Duration) time.Duration {
 		return m.cancelAt
 	case m.state == WorkerDraining:
 		return m.abandonAt
-	default:
-		return min(m.lastRead+m.plan.Lease, m.deadline)
 	}
+	next := min(m.lastRead+m.plan.Lease, m.deadline)
+	if m.state == WorkerRunning && now < m.cancelAt {
+		next = min(next, m.cancelAt)
+	}
+	return next
 }
 
 // FinalState is what the final report says of the worker: COMPLETED, or DEAD on

@@ -252,6 +252,23 @@ func TestWorkerMachineLife(t *testing.T) {
 	is.Equal(m.Duty(5*s), WorkerDuty{State: WorkerCompleted, Schedule: m.schedule, FlushBy: 6 * s, Exit: true, Code: 0, Cause: "the run is STOPPING"})
 }
 
+// Who was there at START takes part from the beginning, also when a search asks nothing of
+// it yet; who joins later does when it is asked.
+func TestWorkerMachineOfWhichNothingIsAsked(t *testing.T) {
+	is := is.New(t)
+	s := workerTestSecond
+	start := workerTestControls(s)[1] // origin at 2 s
+	start.Target = 0
+	at := start.Origin.Sub(workerTestZero())
+	for opened, measurement := range map[time.Duration]time.Duration{at - 1: 3 * s, at: 3 * s, at + 1: Never} {
+		plan := workerTestPlan(0)
+		plan.Connections = 2
+		m := NewWorkerMachine(plan, s).Apply(ConnectionsOpen{opened}).Apply(ControlRead{At: opened, Zero: workerTestZero(), Control: start})
+		is.Equal(m.Duty(opened).Schedule.Measurement, measurement)
+		is.Equal(m.Duty(opened).Schedule.Parked, 2)
+	}
+}
+
 // What START says is enough: a worker that reads nothing more warms up, measures,
 // cools down and stops its load in time, long before its lease is over.
 func TestWorkerMachineNeedsNoMoreThanStart(t *testing.T) {

@@ -43,6 +43,32 @@ func TestEveryTemplateIsComplete(t *testing.T) {
 	}
 }
 
+// Fitted to Snowflake, what looks rows up by key has a hybrid table; nothing else of a
+// template changes but its target.
+func TestFor(t *testing.T) {
+	for _, name := range library.Names() {
+		for _, kind := range []string{"", "sqlite", "postgres", "snowflake"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				is := is.New(t)
+				want, err := library.Get(name)
+				is.NoErr(err)
+				text, err := library.For(name, library.Target{Kind: kind, Endpoint: "there"})
+				is.NoErr(err)
+				list, err := templatefile.Parse(name, text)
+				is.NoErr(err)
+				want.Target.Endpoint = "there"
+				if kind != "" {
+					want.Target.Kind = kind
+				}
+				if kind == "snowflake" && name != "analytical" {
+					want.Table.Type = "HYBRID"
+				}
+				is.Equal(list[0], want)
+			})
+		}
+	}
+}
+
 func TestUnknownNames(t *testing.T) {
 	for _, name := range []string{"", "olpt", "../library", "oltp.yaml", "a/b"} {
 		t.Run(name, func(t *testing.T) {

@@ -153,6 +153,19 @@ type RunInterval struct {
 	Healthy     int                `json:"workers_healthy"`
 	Stale       int                `json:"workers_stale"`
 	Lost        int                `json:"workers_lost"`
+
+	// For decisions while the run goes on, not stored: how many of the connections that were
+	// asked for were not open; what the busiest worker used of its CPU, and what all of them
+	// used of a host that they share (0: they do not), in percent.
+	Missing    int     `json:"-"`
+	BusiestCPU float64 `json:"-"`
+	HostCPU    float64 `json:"-"`
+}
+
+// Tail reports whether an interval of the measurement, which has an end, is of operations
+// that outlasted it: a few, and no picture of it.
+func (i *RunInterval) Tail(end time.Time) bool {
+	return !end.IsZero() && i.Start.Add(time.Duration(i.Seconds/2*float64(time.Second))).After(end)
 }
 
 // ResultStore keeps what was measured.

@@ -100,6 +100,13 @@ type Phased interface {
 	Phase(phase core.Phase)
 }
 
+// Remote is played by sessions of a server: a call waits for its reply and leaves the
+// processor to others meanwhile, which a target within the process does not.
+type Remote interface {
+	// Remote does nothing.
+	Remote()
+}
+
 // Session is one connection to the target. One caller at a time.
 //
 // After an error with the code Unavailable the session is broken: it must be

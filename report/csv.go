@@ -66,7 +66,7 @@ func csvRows(r Result) func(yield func(csvRow) bool) {
 			}
 			for i := range p.Kinds {
 				k := &p.Kinds[i]
-				row := csvOf("KIND", k.Kind, p, kindDocument(k, shareOf(p.Throughput, k, &total)))
+				row := csvOf("KIND", k.Kind, p, kindDocument(k, core.ThroughputOf(p.Throughput, k, &total)))
 				delete(row, "connections")
 				delete(row, "coverage_percent")
 				if !yield(row) {

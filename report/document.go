@@ -125,6 +125,10 @@ type SLODocument struct {
 	Bound    float64 `json:"bound"`
 	Measured float64 `json:"measured"`
 	Met      bool    `json:"met"`
+	// Of one that is missed when interval after interval misses it for so long: that, and
+	// for how long they did.
+	ForSeconds       float64 `json:"for_seconds,omitempty"`
+	MissedForSeconds float64 `json:"missed_for_seconds,omitempty"`
 }
 
 // WorkerDocument is the result of one worker and how it ended.
@@ -172,7 +176,7 @@ func Document(r Result) ResultDocument {
 	d.Search = searchDocument(p.Search)
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
-		d.Kinds = append(d.Kinds, kindDocument(k, shareOf(p.Throughput, k, &total)))
+		d.Kinds = append(d.Kinds, kindDocument(k, core.ThroughputOf(p.Throughput, k, &total)))
 		for _, f := range k.Failures {
 			d.Errors = append(d.Errors, ErrorDocument{Kind: k.Kind, Class: f.Class, Count: f.Count, Example: f.Example})
 		}
@@ -229,7 +233,10 @@ func latencyDocument(h *core.Histogram) *LatencyDocument {
 }
 
 func sloDocument(s core.SLOResult) SLODocument {
-	d := SLODocument{Text: s.Text, Kind: s.Kind, Metric: s.Metric, Bound: s.Bound, Measured: s.Measured, Met: s.Met}
+	d := SLODocument{
+		Text: s.Text, Kind: s.Kind, Metric: s.Metric, Bound: s.Bound, Measured: s.Measured, Met: s.Met,
+		ForSeconds: s.For.Std().Seconds(), MissedForSeconds: s.MissedFor.Std().Seconds(),
+	}
 	switch s.Metric {
 	case "throughput":
 		d.Unit = "ops_per_second"
@@ -252,12 +259,3 @@ func workerDocument(c *core.Rollup) WorkerDocument {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// shareOf is a kind's part of the throughput, by what of it has succeeded: so that
-// the parts sum to the whole.
-func shareOf(throughput float64, k, total *core.KindMetrics) float64 {
-	if total.OK == 0 {
-		return 0
-	}
-	return throughput * float64(k.OK) / float64(total.OK)
-}

@@ -211,17 +211,18 @@ func conclusion(r core.ABResult) cell {
 			continue
 		}
 		name, by := effectName(e), strings.TrimLeft(change(e.Metric, e.Change), "+-")
-		within := change(e.Metric, e.Low) + " to " + change(e.Metric, e.High)
+		within := fmt.Sprintf("95%% interval %s to %s, effect size %.2f", change(e.Metric, e.Low), change(e.Metric, e.High), e.Size)
+		seen := strings.TrimPrefix(change(e.Metric, e.Smallest), "+") + " would have been seen four times in five"
 		switch e.Outcome {
 		case core.NoDifference:
-			return cell{text: fmt.Sprintf("%s: no difference seen; B beside A is %s (95%% interval %s), and %s would have been seen four times in five.",
-				name, change(e.Metric, e.Change), within, strings.TrimPrefix(change(e.Metric, e.Smallest), "+"))}
+			return cell{text: fmt.Sprintf("%s: no difference seen; B beside A is %s (%s), and %s.", name, change(e.Metric, e.Change), within, seen)}
 		case core.Higher, core.Lower:
-			c := cell{text: fmt.Sprintf("%s: that of B is %s by %s (95%% interval %s), which is worse.", name, strings.ToLower(string(e.Outcome)), by, within), tone: bad}
+			judged, tone := "worse", bad
 			if e.Better {
-				c = cell{text: strings.Replace(c.text, "worse", "better", 1), tone: good}
+				judged, tone = "better", good
 			}
-			return c
+			return cell{tone: tone, text: fmt.Sprintf("%s: that of B is %s by %s (%s), which is %s; %s.",
+				name, strings.ToLower(string(e.Outcome)), by, within, judged, seen)}
 		}
 		return cell{text: fmt.Sprintf("%s: cannot be told: %s.", name, Clean(e.Why)), tone: doubtful}
 	}

@@ -44,7 +44,7 @@ func intervalDocument(i ports.RunInterval) IntervalDocument {
 		CPU: i.CPU, Memory: i.Memory, Healthy: i.Healthy, Stale: i.Stale, Lost: i.Lost,
 	}
 	for k := range i.Kinds {
-		d.Kinds = append(d.Kinds, kindDocument(&i.Kinds[k], shareOf(throughput(i), &i.Kinds[k], &total)))
+		d.Kinds = append(d.Kinds, kindDocument(&i.Kinds[k], core.ThroughputOf(throughput(i), &i.Kinds[k], &total)))
 	}
 	return d
 }

@@ -169,7 +169,7 @@ func measured(parent *core.Rollup) table {
 	}
 	for i := range parent.Kinds {
 		k := &parent.Kinds[i]
-		t.kind(k, shareOf(parent.Throughput, k, &total))
+		t.kind(k, core.ThroughputOf(parent.Throughput, k, &total))
 		t.statements(k)
 	}
 	t.kind(&total, parent.Throughput)
@@ -237,14 +237,22 @@ func objectives(slos []core.SLOResult) table {
 	t := table{head: []string{"objective", "measured", ""}, right: "lrl", minimum: 20}
 	for _, s := range slos {
 		if s.Met {
-			t.add(Clean(s.Text), measure(s), "met")
+			t.add(Clean(s.Text), achieved(s), "met")
 			t.tint(2, good)
 		} else {
-			t.add(Clean(s.Text), measure(s), "MISSED")
+			t.add(Clean(s.Text), achieved(s), "MISSED")
 			t.tint(2, bad)
 		}
 	}
 	return t
+}
+
+// achieved is what was measured of an objective.
+func achieved(s core.SLOResult) string {
+	if s.MissedFor > 0 {
+		return measure(s) + ", missed for " + Span(s.MissedFor.Std())
+	}
+	return measure(s)
 }
 
 func measure(s core.SLOResult) string {

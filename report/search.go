@@ -127,25 +127,3 @@ func (p *page) search(s *core.SearchResult) {
 	p.print("\n")
 	p.prose("", notOfTheAnswer)
 }
-
-// SearchLine says where the search of a run stands: "step 5: 32 connections, window
-// 2 of 3, best 24"; nothing when there is none, or it is not known.
-func SearchLine(run core.Run) string {
-	s, p := run.Search, run.Plan.Search
-	if s == nil || p == nil || s.Over {
-		return ""
-	}
-	step := s.Current()
-	text := fmt.Sprintf("step %d: %s", len(s.Steps), p.InWords(step.Load))
-	if step.Direction == core.StepHold {
-		text += " once more"
-	}
-	text += fmt.Sprintf(", window %d of %d", step.Windows()+1, step.Wanted())
-	if s.Good > 0 {
-		text += ", best " + p.InWords(s.Good)
-	}
-	if s.Missed > 0 {
-		text += ", missed " + p.InWords(s.Missed)
-	}
-	return text
-}

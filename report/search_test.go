@@ -64,25 +64,3 @@ func TestSearchInEveryView(t *testing.T) {
 	is.NoErr(Text(&b, plain))
 	is.True(!strings.Contains(b.String(), "step"))
 }
-
-// The live view says where a search stands.
-func TestSearchLine(t *testing.T) {
-	is := is.New(t)
-	is.Equal(SearchLine(core.Run{}), "")
-	plan := core.Plan{Workers: 1, Connections: 64, Search: &core.SearchPlan{Start: 24, Ceiling: 64, Growth: 2, Resolution: 0.05}}
-	run := core.NewRun("r", plan)
-	is.Equal(SearchLine(run), "step 1: 24 connections, window 1 of 1")
-	good := core.SearchWindow{Seconds: 1, Connections: 24, OK: 10, Scheduled: 10}
-	bad := good
-	bad.Unmet, bad.Connections = "p95", 48
-	next := run.Search.Observe(*plan.Search, time.Unix(1, 0), 1, good, good)
-	next = next.Observe(*plan.Search, time.Unix(2, 0), 1, bad, bad)
-	run.Search = &next
-	is.Equal(SearchLine(run), "step 2: 48 connections, window 2 of 2, best 24 connections")
-	next = next.Observe(*plan.Search, time.Unix(3, 0), 1, bad, bad)
-	run.Search = &next
-	is.Equal(SearchLine(run), "step 3: 36 connections, window 1 of 1, best 24 connections, missed 48 connections")
-	next.Over = true
-	run.Search = &next
-	is.Equal(SearchLine(run), "")
-}

@@ -108,6 +108,7 @@ func kindWithout(all, part *core.KindMetrics) core.KindMetrics {
 		{&k.Scheduled, all.Scheduled, part.Scheduled}, {&k.Skipped, all.Skipped, part.Skipped}, {&k.Unserved, all.Unserved, part.Unserved},
 		{&k.Started, all.Started, part.Started}, {&k.OK, all.OK, part.OK}, {&k.Errors, all.Errors, part.Errors},
 		{&k.Aborted, all.Aborted, part.Aborted}, {&k.Lost, all.Lost, part.Lost}, {&k.Rows, all.Rows, part.Rows},
+		{&k.Late, all.Late, part.Late}, {&k.Overslept, all.Overslept, part.Overslept},
 	} {
 		*c.to = c.all - min(c.all, c.part)
 	}

@@ -124,6 +124,8 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 	d.Runner = &own
 	defer d.closeJournal(ctx)
 	d.measured = newSeries(len(d.run.Workers), d.measuredBefore())
+	d.measured.shared = d.ports.Launcher.Capabilities().HostBound
+	d.measured.watched = d.scenario.Limits.Guardrails != nil
 	d.effects = newEffects(ctx, d.log)
 	defer d.effects.wait()
 	defer d.polls.group.Wait()

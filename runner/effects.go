@@ -199,7 +199,7 @@ func (d *driver) execute(ctx context.Context) {
 // performance binds a command to a snapshot of what it needs, so that it can run
 // beside the loop.
 func (d *driver) performance() performance {
-	return performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone()}
+	return performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone(), unstored: slices.Clone(d.unstored)}
 }
 
 // launchProblems says of each worker that could not be launched until now why,
@@ -229,7 +229,8 @@ type performance struct {
 	beats    []core.Beat
 	clock    storeClock
 	measured *series
-	result   *ports.Progress // what is shown of the result, once it is stored
+	unstored []core.ControllerStep // of the pursuit
+	result   *ports.Progress       // what is shown of the result, once it is stored
 }
 
 // perform returns the fact that answers the command, or nil when its answer is
@@ -237,12 +238,12 @@ type performance struct {
 func (p *performance) perform(ctx context.Context, command core.Command) (core.Event, error) {
 	switch c := command.(type) {
 	case core.RunPreflight:
-		findings, sampled := p.preflight(ctx, p.scenario)
+		findings, sampled, most := p.preflight(ctx, p.scenario)
 		pools, err := p.storePools(ctx, findings, sampled)
 		if err != nil {
 			return nil, err
 		}
-		return core.PreflightFinished{Findings: findings, Pools: pools, At: p.clock.now()}, nil
+		return core.PreflightFinished{Findings: findings, Pools: pools, Most: most, At: p.clock.now()}, nil
 	case core.LaunchWorker:
 		return p.launch(ctx, c)
 	case core.LocateWorker:

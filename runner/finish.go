@@ -35,14 +35,22 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 		return nil, err
 	}
 	facts, local := p.environment(ctx, beats)
-	if steps := p.run.ControllerSteps(); len(steps) > 0 {
+	if steps := append(p.run.ControllerSteps(), p.unstored...); len(steps) > 0 {
 		if err := p.ports.Results.AppendSteps(ctx, steps); err != nil {
 			return nil, err
 		}
 	}
+	watch, err := p.watchObjectives(ctx, core.MeasuredUntil(beats))
+	if err != nil {
+		return nil, err
+	}
+	observed, err := p.observed(ctx, beats)
+	if err != nil {
+		return nil, err
+	}
 	parent, children := core.Summarise(core.SummaryInput{
-		Run: p.run, Scenario: p.scenario, Beats: beats, Observed: p.measured.observed, Environment: facts,
-		SharedHost: p.ports.Launcher.Capabilities().HostBound, LocalTarget: local,
+		Run: p.run, Scenario: p.scenario, Beats: beats, Observed: observed, Environment: facts,
+		SharedHost: p.ports.Launcher.Capabilities().HostBound, LocalTarget: local, Watch: watch,
 	})
 	if err := p.ports.Results.PutRollup(ctx, parent, children); err != nil {
 		return nil, err
@@ -50,6 +58,28 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	p.result = shown(&parent)
 	p.storeLogs(ctx)
 	return core.RollupStored{At: p.clock.now()}, nil
+}
+
+// watchObjectives looks at every interval of the measurement, which has an end, for
+// objectives that may not be missed for long.
+func (p *performance) watchObjectives(ctx context.Context, end time.Time) (watch core.SLOWatch, err error) {
+	if !core.HoldsFor(p.scenario.SLOs) {
+		return watch, nil
+	}
+	for after, more := -1.0, true; more; {
+		rows, err := p.ports.Results.Aggregates(ctx, p.run.ID, after)
+		if err != nil {
+			return watch, err
+		}
+		for i := range rows {
+			if rows[i].Phase == core.Measurement && rows[i].Stale == 0 && !rows[i].Tail(end) {
+				watch, _ = watch.Observe(p.scenario.SLOs, rows[i].Kinds, rows[i].Seconds)
+			}
+			after = rows[i].Offset
+		}
+		more = len(rows) > 0
+	}
+	return watch, nil
 }
 
 // shown is what a list of runs shows of a result.

@@ -51,11 +51,12 @@ func (d *driver) health() []core.WorkerHealth {
 	return core.HealthOf(d.run, d.beats, d.clock.now(), d.scenario.Load.Interval.Std())
 }
 
-// healthCounts count workers; ended are those that made their final report, and
-// completed, by index, those of them that ended in order.
+// healthCounts count workers; ended are the indexes of those that made their final
+// report, and completed those of them that ended in order.
 type healthCounts struct {
-	healthy, stale, lost, ended int
-	completed                   map[int]bool
+	healthy, stale, lost int
+	ended                []int
+	completed            map[int]bool
 }
 
 func countHealth(list []core.WorkerHealth) healthCounts {
@@ -70,7 +71,7 @@ func countHealth(list []core.WorkerHealth) healthCounts {
 		case h.Health == core.Lost:
 			c.lost++
 		case h.State.Final():
-			c.ended++
+			c.ended = append(c.ended, i)
 			if h.State == core.WorkerCompleted {
 				c.completed[i] = true
 			}

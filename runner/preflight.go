@@ -22,15 +22,19 @@ const maxClockOffset = time.Second
 // the scenario needs and that may be missing. It changes nothing. The findings
 // are in a fixed order.
 func (r *Runner) Preflight(ctx context.Context, scenario core.Scenario) []core.Finding {
-	findings, _ := r.preflight(ctx, scenario)
+	findings, _, _ := r.preflight(ctx, scenario)
 	return findings
 }
 
-// preflight returns the value pools, too, that were sampled for the scenario.
-func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) ([]core.Finding, []core.ValuePool) {
-	var pools []core.ValuePool
+// preflight returns the value pools, too, that were sampled for the scenario, and how
+// many workers the target leaves to it; 0: all.
+func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) (_ []core.Finding, pools []core.ValuePool, most int) {
 	checks := []func(context.Context, core.Scenario) []core.Finding{
-		r.checkTarget, r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore, checkBounds,
+		func(ctx context.Context, s core.Scenario) (findings []core.Finding) {
+			findings, most = r.checkTarget(ctx, s)
+			return findings
+		},
+		r.checkStatements, r.checkLauncher, r.checkBuild, r.checkStore, checkBounds,
 		func(ctx context.Context, s core.Scenario) (findings []core.Finding) {
 			findings, pools = r.checkPools(ctx, s)
 			return findings
@@ -47,7 +51,7 @@ func (r *Runner) preflight(ctx context.Context, scenario core.Scenario) ([]core.
 	}) {
 		found[1], found[len(found)-1] = nil, nil // neither can be done, which would only hide why
 	}
-	return r.hide.findings(slices.Concat(found...)), pools
+	return r.hide.findings(slices.Concat(found...)), pools, most
 }
 
 func ok(id, message string, args ...any) core.Finding {
@@ -108,16 +112,18 @@ func writes(s core.Scenario) bool {
 	return slices.ContainsFunc(s.Operations, func(op core.Operation) bool { return op.Access == core.AccessWrite })
 }
 
-func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Finding {
+// checkTarget says, too, how many workers the target leaves to a run that takes what is
+// there; 0: all.
+func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) (findings []core.Finding, most int) {
 	info, err := r.ports.Target.Describe(ctx, s.Table)
 	if err != nil {
 		mend := fmt.Sprintf("check the endpoint %q of the template", s.Target.Endpoint)
 		if core.CodeOf(err) == core.Denied && info.User != "" { // who was let in, and may not see the table
 			mend = grant(info.User, s)
 		}
-		return []core.Finding{refuse("target.reachable", mend, "%v", err)}
+		return []core.Finding{refuse("target.reachable", mend, "%v", err)}, 0
 	}
-	findings := []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
+	findings = []core.Finding{ok("target.reachable", "%s %s", info.Kind, info.Version)}
 	switch {
 	case !info.Table.Exists:
 		findings = append(findings, refuse("target.table", r.prepare(ctx, s), "%s", noTable(s)))
@@ -146,11 +152,11 @@ func (r *Runner) checkTarget(ctx context.Context, s core.Scenario) []core.Findin
 			fmt.Sprintf("let the endpoint %q lead to a server and a user that may write, or take the writing operations out of the mix", s.Target.Endpoint),
 			"the mix writes, and the target accepts no writes: %s", info.ReadOnly))
 	}
-	if need := s.Load.Connections + 2; info.MaxConnections > 0 && need > info.MaxConnections {
-		findings = append(findings, refuse("target.connections", "lower load.connections, or let the target accept more",
-			"the run needs %d connections, the target grants %d", need, info.MaxConnections))
+	finding, most, told := core.ConnectionsFinding(s, info.MaxConnections)
+	if told {
+		findings = append(findings, finding)
 	}
-	return findings
+	return findings, most
 }
 
 // otherTables judges the other tables of a layout, where the first is complete.

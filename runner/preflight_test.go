@@ -65,7 +65,7 @@ func preflightCases() []preflightCase {
 		{"a table without rights", func(b B, p P, _ O, _ S) { p.Target = locked{b.target} }, "target.reachable", core.SeverityError, "may not read", "grant user bench the rights on table T"},
 		{"too few connections", func(b B, p P, _ O, _ S) {
 			p.Target = hookTarget{Target: b.target, hooks: b.hooks, describe: func(i *ports.TargetInfo) { i.MaxConnections = 3 }}
-		}, "target.connections", core.SeverityError, "the run needs 4 connections, the target grants 3", "lower load.connections"},
+		}, "target.connections", core.SeverityError, "the run needs 4 connections, the target grants 3", "lower load.workers to 1"},
 		{"a file that workers cannot see", func(b B, p P, _ O, _ S) {
 			caps(b, p, func(c *ports.Capabilities) { c.LocalFiles = false })
 		}, "target.local_file", core.SeverityError, "the target is a file of this host", "use --launcher local"},

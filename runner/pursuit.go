@@ -16,9 +16,9 @@ func (d *driver) pursue(ctx context.Context, fresh []ports.RunInterval, now time
 		return nil
 	}
 	for i := range fresh {
-		in := core.PursuitInterval{Start: fresh[i].Start, Seconds: fresh[i].Seconds, Kinds: fresh[i].Kinds}
-		if d.ports.Launcher.Capabilities().HostBound {
-			in.CPU = fresh[i].CPU * float64(max(d.run.Aim.Workers, 1)) // its mean over the workers
+		in := core.PursuitInterval{
+			Start: fresh[i].Start, Seconds: fresh[i].Seconds, Kinds: fresh[i].Kinds, CPU: fresh[i].HostCPU,
+			Missing: fresh[i].Target - fresh[i].Connections,
 		}
 		var (
 			step *core.ControllerStep

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -10,8 +11,11 @@ import (
 // searcher gathers the windows of the step of a search that is at hand. What it has
 // gathered of a window dies with its owner: a successor begins that window anew.
 type searcher struct {
-	step          int // that it gathers for
-	windows       int // of it, judged
+	step          int       // that it gathers for
+	windows       int       // of it, judged
+	load          float64   // of it; a lost worker makes that less
+	asked         int       // connections, of all workers
+	changed       time.Time // when that became another number within the step; zero: never
 	window, whole core.SearchGather
 	stored        int // steps of it, in the store
 }
@@ -24,26 +28,13 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 	if run.Search == nil || run.Search.Over || run.Status != core.Running || run.Phase != core.Measurement {
 		return nil
 	}
-	step := run.Search.Current()
-	if number := len(run.Search.Steps); s.step != number || s.windows != step.Windows() {
-		if s.step != number {
-			s.whole = core.SearchGather{}
-		}
-		s.step, s.windows, s.window = number, step.Windows(), core.SearchGather{}
-	}
-	from := run.PhaseAt
-	for _, at := range []time.Time{run.Aim.At, step.Start} {
-		if at.After(from) {
-			from = at
-		}
-	}
-	if step.Windows() == 0 || !run.Aim.At.Before(step.Start) { // the load was set for this step
-		from = from.Add(run.Plan.Search.Settle)
-	}
 	asked, joining := asked(run)
+	s.turnTo(run)
 	if joining {
 		return nil
 	}
+	s.notice(asked, now)
+	from := s.from(run)
 	for i := range fresh {
 		interval := &fresh[i]
 		if interval.Phase != core.Measurement || interval.Start.Before(from) || interval.Target != asked {
@@ -51,7 +42,7 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 		}
 		one := core.SearchInterval{
 			Start: interval.Start, Seconds: interval.Seconds, Kinds: interval.Kinds,
-			Connections: interval.Target, CPU: interval.CPU,
+			Connections: interval.Target, Missing: interval.Missing, CPU: max(interval.BusiestCPU, interval.HostCPU),
 		}
 		s.window.Add(one)
 		s.whole.Add(one)
@@ -64,6 +55,42 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 	}
 	return nil
 }
+
+// turnTo empties what is not of the step, the window and the load at hand.
+func (s *searcher) turnTo(run *core.Run) {
+	number, step := len(run.Search.Steps), run.Search.Current()
+	if s.step != number {
+		s.whole, s.asked, s.changed = core.SearchGather{}, 0, time.Time{}
+	}
+	if s.step != number || s.windows != step.Windows() || s.load != step.Load {
+		s.window = core.SearchGather{}
+	}
+	s.step, s.windows, s.load = number, step.Windows(), step.Load
+}
+
+// notice empties everything when a worker was lost within the step: what was gathered is
+// of another load.
+func (s *searcher) notice(asked int, now time.Time) {
+	if s.asked > 0 && s.asked != asked {
+		s.window, s.whole, s.changed = core.SearchGather{}, core.SearchGather{}, now
+	}
+	s.asked = asked
+}
+
+// from is when the load of the step at hand has settled.
+func (s *searcher) from(run *core.Run) time.Time {
+	step, settle := run.Search.Current(), run.Plan.Search.Settle
+	from := latest(run.PhaseAt, run.Aim.At, step.Start)
+	if step.Windows() == 0 || !run.Aim.At.Before(step.Start) { // the load was set for this step
+		from = from.Add(settle)
+	}
+	if s.changed.IsZero() {
+		return from
+	}
+	return latest(from, s.changed.Add(settle))
+}
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // asked is how many connections the workers that are there are asked to keep, and
 // whether some are still on their way.

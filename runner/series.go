@@ -34,20 +34,26 @@ type series struct {
 	window  map[slot][]ports.WorkerInterval
 	order   []slot
 	latest  *ports.RunInterval  // newest that every worker is in
-	fresh   []ports.RunInterval // those that became the latest and were not looked at yet
+	fresh   []ports.RunInterval // those that became the latest with nobody STALE, and were not looked at yet
 	// horizon is the offset, in milliseconds, up to which the store may hold more
 	// of a slot than the window does.
 	horizon int64
 	usage   []core.WorkerUsage // of every interval that was queued, and not looked at yet
-	used    map[string]float64 // per worker: the offset of the newest of those
+	used    map[int]gauged     // per worker index: the newest of those
+	shared  bool               // the workers share one host
+	watched bool               // there are guardrails
 	// observed is, per worker index, what its beats no longer tell at the end.
 	observed []core.Observed
 }
 
+// gauged is what a worker uses of its host, in percent, in the interval that ends at
+// an offset.
+type gauged struct{ offset, seconds, cpu, memory float64 }
+
 // newSeries makes one for a run of which somebody else may have stored intervals
 // that end up to an offset.
 func newSeries(workers int, before time.Duration) *series {
-	return &series{horizon: before.Milliseconds(), queued: map[string]int64{}, used: map[string]float64{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
+	return &series{horizon: before.Milliseconds(), queued: map[string]int64{}, used: map[int]gauged{}, window: map[slot][]ports.WorkerInterval{}, observed: make([]core.Observed, workers)}
 }
 
 // clone is an independent copy, for an effect that runs beside the loop.
@@ -69,7 +75,7 @@ func (s *series) add(b core.Beat, acknowledged int64) {
 			interval.Offset = slotOf(interval).seconds()
 			s.unsent = append(s.unsent, ports.WorkerInterval{RunID: b.Key.RunID, WorkerID: id, GroupID: b.GroupID, Interval: interval})
 			s.observed[b.GroupID].Add(&interval)
-			s.gauge(id, b.GroupID, &interval)
+			s.gauge(b.GroupID, &interval)
 			seen = interval.Sequence
 		}
 	}
@@ -82,11 +88,21 @@ func (s *series) add(b core.Beat, acknowledged int64) {
 
 // gauge queues what a worker used of its host, once for each moment: intervals of
 // two phases that end together tell the same.
-func (s *series) gauge(id string, worker int, i *core.Interval) {
-	if i.Offset > s.used[id] {
-		s.used[id] = i.Offset
-		s.usage = append(s.usage, core.WorkerUsage{Worker: worker, Seconds: i.Seconds, CPU: i.CPU, Memory: i.Memory})
+func (s *series) gauge(worker int, i *core.Interval) {
+	if i.Offset <= s.used[worker].offset {
+		return
 	}
+	cpu, memory := i.OfHost()
+	s.used[worker] = gauged{i.Offset, i.Seconds, cpu, memory}
+	usage := core.WorkerUsage{Worker: worker, Seconds: i.Seconds, CPU: i.CPU, Memory: i.Memory}
+	if s.shared && s.watched {
+		for _, other := range s.used {
+			if other.offset+2*other.seconds >= i.Offset { // else it has ended, or cannot report
+				usage.HostCPU, usage.HostMemory = usage.HostCPU+other.cpu, usage.HostMemory+other.memory
+			}
+		}
+	}
+	s.usage = append(s.usage, usage)
 }
 
 // batch is what one tick stores.
@@ -138,7 +154,7 @@ func (s *series) complete(ctx context.Context, results ports.ResultStore, b *bat
 			}
 		}
 		s.hold(at, parts)
-		b.aggregates = append(b.aggregates, mergeIntervals(at, parts, b.health))
+		b.aggregates = append(b.aggregates, mergeIntervals(at, parts, b.health, s.shared))
 	}
 	return nil
 }
@@ -168,14 +184,28 @@ func (s *series) stored(b batch) {
 	slices.SortStableFunc(b.aggregates, func(a, b ports.RunInterval) int { return cmp.Compare(a.Offset, b.Offset) })
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
-		full := len(workersIn(s.window[slotOfRun(*a)])) >= b.health.healthy+b.health.ended
+		missing := b.health.healthy + s.owing(b.health.ended, a.Offset) - len(workersIn(s.window[slotOfRun(*a)]))
 		// What ends after its phase is a few late operations, and no picture of it.
 		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
-		if full && !short && (s.latest == nil || later(a, s.latest)) {
-			s.latest = a
+		if missing > 0 || short || s.latest != nil && !later(a, s.latest) {
+			continue
+		}
+		s.latest = a
+		if missing+b.health.stale <= 0 { // who is STALE may well make load of which nothing is known yet
 			s.fresh = append(s.fresh, *a)
 		}
 	}
+}
+
+// owing is how many of the workers that have ended made load up to an offset: one that
+// ended before is in no interval from then on.
+func (s *series) owing(ended []int, offset float64) (n int) {
+	for _, worker := range ended {
+		if s.used[worker].offset >= offset {
+			n++
+		}
+	}
+	return n
 }
 
 // later reports whether an aggregate is newer than another: it ends later, or in
@@ -205,7 +235,7 @@ func slotOfRun(i ports.RunInterval) slot {
 }
 
 // mergeIntervals is one aggregate row.
-func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts) ports.RunInterval {
+func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts, sharedHost bool) ports.RunInterval {
 	merged := ports.RunInterval{
 		Phase: at.phase, Offset: at.seconds(),
 		Healthy: health.healthy, Stale: health.stale, Lost: health.lost,
@@ -221,7 +251,13 @@ func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts) 
 		merged.Kinds = core.MergeKinds(merged.Kinds, w.Kinds)
 		merged.Connections += w.Connections
 		merged.Target += w.Target
+		merged.Missing += w.Missing
 		merged.CPU += w.CPU / float64(len(parts))
+		merged.BusiestCPU = max(merged.BusiestCPU, w.CPU)
+		if sharedHost {
+			cpu, _ := w.OfHost()
+			merged.HostCPU += cpu
+		}
 		merged.Memory += w.Memory / float64(len(parts))
 		merged.Seconds = max(merged.Seconds, w.Seconds)
 		if merged.Start.IsZero() || w.Start.Before(merged.Start) {

@@ -103,7 +103,92 @@ func TestSeriesLatest(t *testing.T) {
 	is.Equal(s.latest.Offset, 1.2)
 
 	ended := countHealth([]core.WorkerHealth{{State: core.WorkerCompleted}, {Health: core.Healthy}, {State: core.WorkerRunning}, {Health: core.Stale}, {Health: core.Lost}})
-	is.Equal(ended, healthCounts{healthy: 1, stale: 1, lost: 1, ended: 1, completed: map[int]bool{0: true}})
+	is.Equal(ended, healthCounts{healthy: 1, stale: 1, lost: 1, ended: []int{0}, completed: map[int]bool{0: true}})
+}
+
+// A worker that ended in order while the others go on is in no interval from then on, and
+// what they make is looked at all the same.
+func TestSeriesOfAWorkerThatHasEnded(t *testing.T) {
+	is := is.New(t)
+	m := storeWithRun(t)
+	s := newSeries(2, 0)
+	step := func(health ...core.WorkerHealth) {
+		t.Helper()
+		b := s.take(health)
+		is.NoErr(s.complete(t.Context(), m, &b))
+		s.stored(b)
+	}
+	healthy, ended := core.WorkerHealth{Health: core.Healthy}, core.WorkerHealth{State: core.WorkerCompleted}
+	s.add(beatOf(0, intervalAt(1, 1, 1)), 0)
+	s.add(beatOf(1, intervalAt(1, 1, 1)), 0)
+	step(healthy, healthy)
+	s.add(beatOf(0, intervalAt(2, 2, 1)), 0) // its last
+	step(ended, healthy)
+	is.Equal(s.latest.Offset, 1.0) // the other one is in that as well
+	for offset := 2.0; offset <= 4; offset++ {
+		s.add(beatOf(1, intervalAt(int64(offset), offset, 1)), 0)
+		step(ended, healthy)
+		is.Equal(s.latest.Offset, offset)
+	}
+	is.Equal(len(s.fresh), 4)
+}
+
+// While a worker is STALE the others' intervals are shown, and nothing is decided upon
+// them: it may make load all the same.
+func TestSeriesOfAStaleWorker(t *testing.T) {
+	is := is.New(t)
+	m := storeWithRun(t)
+	s := newSeries(2, 0)
+	s.add(beatOf(0, intervalAt(1, 1, 1)), 0)
+	one := s.take([]core.WorkerHealth{{Health: core.Healthy}, {Health: core.Stale}})
+	is.NoErr(s.complete(t.Context(), m, &one))
+	s.stored(one)
+	is.Equal(s.latest.Offset, 1.0)
+	is.Equal(len(s.fresh), 0)
+	s.add(beatOf(0, intervalAt(2, 2, 1)), 0)
+	s.add(beatOf(1, intervalAt(1, 1, 1), intervalAt(2, 2, 1)), 0)
+	store(t, s, m, 2)
+	is.Equal(len(s.fresh), 1)
+	is.Equal(s.fresh[0].Offset, 2.0)
+}
+
+// On a host that workers share, what all of them use of it counts too: of its own share
+// each may be far from its bounds, or be full while the host is not.
+func TestSeriesOfASharedHost(t *testing.T) {
+	used := func(sequence int64, cpu float64, share float64) core.Interval {
+		i := intervalAt(sequence, float64(sequence), 1)
+		i.Seconds, i.CPU, i.Memory, i.Share = 1, cpu, cpu/2, core.HostShare{CPU: share, Memory: share}
+		return i
+	}
+	for name, c := range map[string]struct {
+		shared        bool
+		cpu, share    float64
+		host, busiest float64
+	}{
+		"subprocesses":               {true, 33, 0, 99, 33},
+		"containers with few cores":  {true, 100, 0.1, 30, 100},
+		"workers with their own":     {false, 33, 0, 0, 33},
+		"containers far apart, full": {false, 100, 0.1, 0, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			m := storeWithRun(t)
+			s := newSeries(3, 0)
+			s.shared, s.watched = c.shared, true
+			for worker := range 3 {
+				s.add(beatOf(worker, used(1, c.cpu, c.share)), 0)
+			}
+			last := s.usage[2]
+			is.Equal([]float64{last.CPU, last.Memory}, []float64{c.cpu, c.cpu / 2})
+			is.Equal([]float64{float64(int(last.HostCPU + 0.5)), float64(int(2*last.HostMemory + 0.5))}, []float64{c.host, c.host})
+			store(t, s, m, 3)
+			is.Equal([]float64{float64(int(s.fresh[0].HostCPU + 0.5)), s.fresh[0].BusiestCPU}, []float64{c.host, c.busiest})
+			for n := int64(2); n < 5; n++ { // two have ended
+				s.add(beatOf(0, used(n, c.cpu, c.share)), 0)
+			}
+			is.Equal(float64(int(s.usage[len(s.usage)-1].HostCPU*3+0.5)), c.host)
+		})
+	}
 }
 
 // A store that takes no intervals for hours does not fill the memory.

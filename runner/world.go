@@ -114,12 +114,20 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 	for i := range d.run.Workers {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
 	}
-	fresh := d.measured.fresh
+	fresh := untilMeasured(d.measured.fresh, core.MeasuredUntil(d.beats))
 	d.measured.fresh = nil
 	facts = append(facts, d.search(fresh, now)...)
 	facts = append(facts, d.pursue(ctx, fresh, now)...)
 	facts = append(facts, d.objectives(fresh, now)...)
 	return slices.Concat(facts, d.budget(now), d.guardrails(now))
+}
+
+// untilMeasured leaves out what comes after the measurement, which has an end: no more is
+// decided by that.
+func untilMeasured(fresh []ports.RunInterval, end time.Time) []ports.RunInterval {
+	return slices.DeleteFunc(fresh, func(i ports.RunInterval) bool {
+		return i.Phase == core.Cooldown || i.Phase == core.Measurement && i.Tail(end)
+	})
 }
 
 // objectives ends a run that misses what it was to be ended for. Every interval

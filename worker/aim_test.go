@@ -150,3 +150,44 @@ func TestOpenLoopReadsItsAimLate(t *testing.T) {
 		is.True(made > whole-70 && made < whole+20)
 	})
 }
+
+// A worker that hears of START late skips what was due before, and counts it: the
+// arrivals of all workers are those of the schedule.
+func TestOpenLoopReadsStartLate(t *testing.T) {
+	for _, warmup := range []time.Duration{0, 500 * time.Millisecond} {
+		t.Run(warmup.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := openTemplate(2, 4, 100)
+				tmpl.Load.Warmup, tmpl.Load.Duration = core.Duration(warmup), core.Duration(3*time.Second)
+				f := newFleet(t, tmpl, time.Millisecond)
+				var begun atomic.Pointer[time.Time]
+				f.workers = blindWorkers{f.store, func(worker string) bool {
+					origin := begun.Load()
+					return worker == "worker-1" && (origin == nil || origin.IsZero() || time.Since(*origin) < warmup+time.Second)
+				}}
+				run, parent := f.ledger(func(r core.Run) bool {
+					begun.Store(&r.Origin)
+					return false
+				})
+				is.Equal(run.Reason, core.Elapsed)
+				total := core.Total(parent.Kinds)
+				is.Equal(total.Scheduled, uint64(300))
+				is.True(total.Skipped >= 50 && total.Skipped < 55) // its half, for that long and until it looks
+				is.Equal(total.OK, total.Scheduled-total.Skipped)
+				is.Equal(parent.Verdict.Level, core.Degraded)
+			})
+		})
+	}
+}
+
+// What is missing is of the connections that are asked for, whatever else is open.
+func TestMissingConnections(t *testing.T) {
+	is := is.New(t)
+	l := &load{sessions: map[int]string{0: "a", 2: "c", 3: "d", 9: "j"}}
+	for asked, missing := range []int{0, 0, 1, 1, 1, 2} {
+		is.Equal(l.missing(asked), missing)
+	}
+	l.entries = []time.Duration{0} // a ramp's connections are others than the first
+	is.Equal(l.missing(5), 0)
+}

@@ -41,8 +41,10 @@ func TestBudgetOfOperationsIsNeverPassed(t *testing.T) {
 				tmpl.Load.Warmup = core.Duration(500 * time.Millisecond)
 				tmpl.Load.Duration = core.Duration(2 * time.Second)
 				tmpl.Load.Cooldown = core.Duration(2 * time.Second)
-				tmpl.Budget.Operations = budget
+				tmpl.Budget.Operations = 10 * budget
 				f := newFleet(t, tmpl, 5*time.Millisecond)
+				f.scenario.Budget.Operations = budget // which a template of that rate could not have
+				f.create("run-2")
 				f.deaf = c.deaf
 				run, parent := f.ledger(nil)
 				started := parent.Ledger.Started
@@ -80,6 +82,25 @@ func TestBudgetThatSuffices(t *testing.T) {
 		is.Equal(parent.Ledger.Started, uint64(1001))
 		is.Equal(parent.Verdict.Level, core.Valid)
 	})
+}
+
+// So it is of an open loop, whose arrivals go round over all connections.
+func TestBudgetThatSufficesAnOpenLoop(t *testing.T) {
+	for _, warmup := range []time.Duration{0, 1010 * time.Millisecond} {
+		t.Run(warmup.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := openTemplate(3, 2, 300)
+				tmpl.Load.Warmup, tmpl.Load.Duration, tmpl.Load.Operations = core.Duration(warmup), 0, 1004
+				tmpl.Budget.Operations = 1004 + int64(300*warmup.Seconds())
+				f := newFleet(t, tmpl, time.Millisecond)
+				run, parent := f.ledger(nil)
+				is.Equal(run.Reason, core.OperationsDone)
+				is.Equal(parent.Ledger.Started, uint64(tmpl.Budget.Operations))
+				is.Equal(parent.Verdict.Level, core.Valid)
+			})
+		})
+	}
 }
 
 // Rows are counted as they come: a worker passes its share at most by what its
@@ -122,6 +143,29 @@ func TestBudgetOfTimeOfAWorkerAlone(t *testing.T) {
 		begun := record.Run.Origin.Add(-record.Run.Plan.StartLead)
 		is.True(b.Report.LastStart.Before(begun.Add(2850 * time.Millisecond))) // 4 s less 1.2 s, give or take a poll
 		is.True(b.Report.LastStart.After(begun.Add(2700 * time.Millisecond)))
+	})
+}
+
+// What is in flight then is cancelled within the budget, although nobody tells that
+// either.
+func TestBudgetOfTimeCancelsOfAWorkerAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(1, 2)
+		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1_000_000
+		tmpl.Budget.Time = core.Duration(4 * time.Second)
+		f := newFleet(t, tmpl, 2*time.Second)
+		f.drive(func(run core.Run) bool {
+			f.absent = run.Status == core.Running
+			return f.absent
+		})
+		f.running.Wait() // its lease ends it
+		b := f.beats()[0]
+		record, err := f.store.Load(t.Context(), f.runID)
+		is.NoErr(err)
+		begun := record.Run.Origin.Add(-record.Run.Plan.StartLead)
+		is.Equal(core.Total(core.Measured(f.beats())).Aborted, uint64(2)) // those of the second 2 s
+		is.True(b.Report.LastEnd.Before(begun.Add(4 * time.Second)))
 	})
 }
 

@@ -209,6 +209,12 @@ func TestCausesInduced(t *testing.T) {
 				f.open = severed{Target: f.target, down: &down, tag: "/3"}
 				return func(since time.Duration) { down.Store(since > 2*time.Second && since < 3*time.Second) }
 			}},
+		{cause: core.CauseConnections, level: core.Degraded, reason: "worker-0 kept ", // all of them, so that nothing can be started
+			arrange: func(f *fleet) func(time.Duration) {
+				var down atomic.Bool
+				f.open = severed{Target: f.target, down: &down, tag: ""}
+				return func(since time.Duration) { down.Store(since > 2*time.Second) }
+			}},
 		{cause: core.CauseRecorder, level: core.Degraded, reason: " sampled operations in time; counts and percentiles hold all of them", latency: 100 * time.Microsecond,
 			tmpl: func(tmpl *core.Template) { *tmpl.Load.Sampling = 100 },
 			arrange: func(f *fleet) func(time.Duration) {

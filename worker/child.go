@@ -30,6 +30,8 @@ type Opener struct {
 	Build func() core.Build
 	// Observe is that of Config; may be nil.
 	Observe func(Observation)
+	// Share is that of Ports.
+	Share core.HostShare
 	// Usage is that of Ports; nil: unknown.
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)
 	// Strain is that of Ports; nil: unknown.
@@ -131,7 +133,7 @@ func runChild(ctx context.Context, env environment, signals <-chan struct{}, ope
 			hide.add(endpoint.DSN, "endpoint "+endpoint.Name)
 			return open.Target(ctx, target.Kind, endpoint)
 		},
-		Usage: open.Usage, Strain: open.Strain, Redact: hide.text, Log: log, Lines: logged.newest,
+		Usage: open.Usage, Share: open.Share, Strain: open.Strain, Redact: hide.text, Log: log, Lines: logged.newest,
 	})
 	if err := closeSoon(store); err != nil {
 		log.Warn("the store was not closed", "error", hide.text(err.Error()))

@@ -18,9 +18,13 @@ var (
 	errStopped          = errors.New("cancelled by the stop")
 )
 
-// yieldAfter is how long a connection keeps a processor when its operations never
-// wait: the control read of a busy worker must not queue behind its load.
-const yieldAfter = 250 * time.Microsecond
+// How long a connection keeps a processor: the control read of a busy worker must not
+// queue behind its load. Calls that wait for a server mostly leave it by themselves; to
+// yield after each would send every operation through the scheduler once more.
+const (
+	yieldAfter       = 250 * time.Microsecond
+	yieldAfterRemote = 5 * time.Millisecond
+)
 
 // operation is one entry of the mix as a connection needs it.
 type operation struct {
@@ -59,6 +63,7 @@ type connection struct {
 	ended     time.Duration      // the newest operation
 	measured  bool               // the stream has been switched to the measurement
 	yielded   time.Duration      // it let others run
+	quantum   time.Duration      // after which it does
 	broken    bool               // the session must be replaced
 	failures  int                // sessions broken one after another
 	kept      int64              // rows of the budget for the operation at hand
@@ -146,10 +151,7 @@ func (c *connection) run() (quotaDone bool) {
 		if !c.perform(start) {
 			return false
 		}
-		if c.ended-c.yielded >= yieldAfter {
-			runtime.Gosched()
-			c.yielded = c.load.clock.now()
-		}
+		c.yield()
 		if c.phase == measurement {
 			if c.left--; c.left == 0 {
 				break
@@ -163,6 +165,14 @@ func (c *connection) run() (quotaDone bool) {
 		c.load.quotaDone(c.ended)
 	}
 	return c.settle() && c.left == 0
+}
+
+// yield lets others run, if that is due.
+func (c *connection) yield() {
+	if c.ended-c.yielded >= c.quantum {
+		runtime.Gosched()
+		c.yielded = c.load.clock.now()
+	}
 }
 
 // draw chooses the next operation and makes its parameters.
@@ -363,11 +373,11 @@ const (
 	maxReconnectPause = 2 * time.Second
 )
 
-// reconnect replaces a broken session. It is false when the load was stopped
-// before that worked. No operation is in flight meanwhile.
+// reconnect replaces a broken session. It is false when the load was stopped before
+// that worked, or there is nothing left to do. No operation is in flight meanwhile.
 func (c *connection) reconnect() bool {
 	c.closeSession()
-	for c.broken && !c.load.stopped() {
+	for c.broken && !c.load.stopped() && !c.load.served() {
 		if c.failures > 0 {
 			c.wait(min(minReconnectPause<<min(c.failures-1, 20), maxReconnectPause))
 		}
@@ -389,6 +399,10 @@ func (c *connection) openSession(ctx context.Context) error {
 		return err
 	}
 	c.session = session
+	c.quantum = yieldAfter
+	if _, remote := session.(ports.Remote); remote {
+		c.quantum = yieldAfterRemote
+	}
 	c.tell()
 	c.load.opened(c.index, session.ID())
 	return nil

@@ -25,6 +25,7 @@ type collector struct {
 	clock    *storeClock
 	interval time.Duration
 	usage    usageReader
+	share    core.HostShare
 	keep     int // intervals that are kept one by one
 
 	mu        sync.Mutex
@@ -117,11 +118,11 @@ func (c *collector) nextMark() (m mark, ok bool) {
 	m = mark{at: c.origin.Add(whole).Sub(c.clock.origin()), offset: whole.Seconds()}
 	schedule := c.load.schedule.Load()
 	for i, at := range c.switches {
-		stamp := schedule.End
+		stamp, end := schedule.End, core.Never
 		if i < phaseCount {
-			stamp, _ = schedule.Window(phaseName(i))
+			stamp, end = schedule.Window(phaseName(i))
 		}
-		if at.IsZero() || c.marked[i] || stamp == core.Never {
+		if at.IsZero() || c.marked[i] || stamp == end { // or it does not occur, here
 			continue
 		}
 		if since := at.Sub(c.origin); since <= whole {
@@ -266,19 +267,23 @@ func (c *collector) emit(markAt, now time.Duration, offset float64) {
 		}
 		from := max(start, c.covered[p])
 		to := min(now, end)
+		asked, missing := target, 0
 		if from >= to { // nothing but operations that end after their phase
 			if !c.open[p].any {
 				c.close(p)
 				continue
 			}
 			from, to = min(c.lastCut, now-1), now
+			asked = min(asked, connections) // nothing is asked for any more
+		} else {
+			missing = c.load.missing(asked)
 		}
 		c.covered[p] = to
 		kinds := c.close(p)
 		c.sequence++
 		c.list = append(c.list, core.Interval{
 			Sequence: c.sequence, Phase: phaseName(p), Start: zero.Add(from), Seconds: (to - from).Seconds(), Offset: offset,
-			Kinds: kinds, Connections: connections, Target: target, CPU: c.gauge.cpu, Memory: c.gauge.memory,
+			Kinds: kinds, Connections: connections, Target: asked, Missing: missing, CPU: c.gauge.cpu, Memory: c.gauge.memory, Share: c.share,
 		})
 	}
 	c.lastCut = now

@@ -250,6 +250,9 @@ func (l *load) end() {
 	})
 }
 
+// served reports whether nothing is left of an open loop that is bounded by operations.
+func (l *load) served() bool { return l.pacer != nil && l.pacer.served.Load() }
+
 // stopped reports whether the load was ended.
 func (l *load) stopped() bool {
 	select {
@@ -303,6 +306,22 @@ func (l *load) openCount() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.sessions)
+}
+
+// missing is how many of the connections that a worker is asked for, which are the first
+// ones, have no session open. Those that a ramp lets in are others, and not told.
+func (l *load) missing(asked int) (n int) {
+	if l.entries != nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for index := range asked {
+		if _, open := l.sessions[index]; !open {
+			n++
+		}
+	}
+	return n
 }
 
 // notePause bounds how often an error's text is made: errors may come fast.

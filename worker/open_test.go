@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,30 @@ func TestOpenLoopOfOperations(t *testing.T) {
 			is.Equal(parent.Verdict.Level, core.Valid)
 		})
 	}
+}
+
+// Any connection serves any arrival, so one that cannot get its session back keeps no open
+// loop from its end.
+func TestOpenLoopOfOperationsWithoutOneConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := openTemplate(1, 15, 500)
+		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1005
+		f := newFleet(t, tmpl, time.Millisecond)
+		var down atomic.Bool
+		f.open = severed{Target: f.target, down: &down, tag: "/3"}
+		run, parent := f.ledger(func(run core.Run) bool {
+			if run.Status == core.Running && f.now().Sub(run.Origin) > 500*time.Millisecond {
+				down.Store(true)
+			}
+			return false
+		})
+		is.Equal(run.Reason, core.OperationsDone)
+		is.True(run.StopAt.Sub(run.Origin) < 10*time.Second)
+		total := core.Total(parent.Kinds)
+		is.Equal(total.OK+total.Errors, uint64(1005))
+		is.Equal(total.Errors, uint64(1))
+	})
 }
 
 // The rate follows the ramp, second by second.

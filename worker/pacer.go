@@ -29,13 +29,16 @@ type pacer struct {
 	arrivals *core.Arrivals // of the phase and aim at hand
 	aim      core.LoadAim   // that they are of
 	measured bool           // the measurement has begun
-	base     time.Duration  // stamp at which the phase or the aim at hand began
+	base     time.Duration  // stamp at which the phase or the aim at hand was to begin
+	from     time.Duration  // stamp from which on that was known: what was due before is skipped
 	based    bool
 	next     core.Arrival // not taken yet; At is since base
 	left     bool         // there is a next
 
 	missed [phaseCount][]missedCount // by operation, not collected yet
 	any    bool
+
+	served atomic.Bool // the bound of operations leaves none
 }
 
 type missedCount struct{ skipped, unserved uint64 }
@@ -89,13 +92,16 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 		now := p.clock.now()
 		schedule := newest.Load()
 		due, answer := p.head(schedule)
-		if answer == over && schedule.Aim.Number > 0 && now < schedule.End {
+		switch {
+		case answer == over && schedule.Aim.Number > 0 && now < schedule.End:
 			answer = notYet // until then more may be asked for
+		case answer == notYet && now >= schedule.End: // it has not joined before
+			answer = over
 		}
 		if answer != supplied {
 			return a, answer
 		}
-		late := p.lateness > 0 && now-due > p.lateness || due < p.aim.From
+		late := p.late(due, now)
 		if now >= schedule.End || late {
 			if !p.pass(schedule, due, late && now < schedule.End) {
 				return a, drained
@@ -114,6 +120,11 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 	}
 }
 
+// late reports whether an arrival may not be started any more.
+func (p *pacer) late(due, now time.Duration) bool {
+	return p.lateness > 0 && now-due > p.lateness || due < p.from
+}
+
 // head is when the next arrival is due, as far as it comes before the end. It
 // follows the schedule from the warm-up into the measurement, and from one aim to
 // the next.
@@ -123,24 +134,25 @@ func (p *pacer) head(schedule *core.LoadSchedule) (due time.Duration, answer sup
 			return 0, notYet
 		}
 		p.based = true
-		p.begin(schedule, schedule.Begin())
+		p.begin(schedule, schedule.Begin()-schedule.WarmupLate, schedule.Begin())
 	}
 	aim := &schedule.Aim
 	if aim.Number > p.aim.Number && !p.measured && aim.At < schedule.Measurement && p.stamp() >= aim.At {
-		p.begin(schedule, aim.At)
+		p.begin(schedule, aim.At, aim.From)
 	}
 	if m := schedule.Measurement; !p.measured && m != core.Never && (p.stamp() >= m || schedule.Warmup >= m) {
 		p.measured = true
 		for _, s := range p.streams {
 			s.Measure()
 		}
-		p.begin(schedule, m)
+		p.begin(schedule, m-schedule.MeasurementLate, m)
 	}
 	if aim.Number > p.aim.Number && p.stamp() >= aim.At {
-		p.begin(schedule, aim.At)
+		p.begin(schedule, aim.At, aim.From)
 	}
 	switch due = p.stamp(); {
 	case !p.left && p.measured && p.aim.Number == 0:
+		p.served.Store(true)
 		return 0, usedUp
 	case due == core.Never && schedule.End == core.Never:
 		return 0, notYet
@@ -152,13 +164,13 @@ func (p *pacer) head(schedule *core.LoadSchedule) (due time.Duration, answer sup
 }
 
 // begin goes on with the arrivals from a stamp on, at which a phase or an aim
-// begins. A worker that does not know which aim holds there waits for the one that
-// it knows of.
-func (p *pacer) begin(schedule *core.LoadSchedule, base time.Duration) {
-	p.base = base
+// begins; from is when that was known. A worker that does not know which aim holds
+// there waits for the one that it knows of.
+func (p *pacer) begin(schedule *core.LoadSchedule, base, from time.Duration) {
+	p.base, p.from = base, from
 	switch aim := schedule.Aim; {
 	case aim.Number > 0 && aim.At <= base:
-		p.aim = aim
+		p.aim, p.from = aim, max(from, aim.From)
 	case aim.Number > 1 && p.aim.Number == 0:
 		p.next, p.left = core.Arrival{At: core.Never}, true
 		return
@@ -171,7 +183,7 @@ func (p *pacer) advance() { p.next, p.left = p.arrivals.Next() }
 
 // stamp is when the next arrival is due.
 func (p *pacer) stamp() time.Duration {
-	if p.next.At >= core.Never-p.base {
+	if p.next.At >= core.Never-max(p.base, 0) {
 		return core.Never
 	}
 	return p.base + p.next.At
@@ -183,7 +195,11 @@ func (p *pacer) pass(schedule *core.LoadSchedule, due time.Duration, skipped boo
 	if operation == core.Exhausted {
 		return false
 	}
-	p.count(schedule, due, operation, skipped)
+	begun := schedule.Begin() // of the phase that it belongs to, however late that was heard of
+	if p.measured {
+		begun = schedule.Measurement
+	}
+	p.count(schedule, max(due, begun), operation, skipped)
 	p.advance()
 	return true
 }
@@ -222,14 +238,16 @@ func (a *arrival) belongs(schedule *core.LoadSchedule) bool {
 	return phase != "" && (phase == core.Warmup) != a.measured
 }
 
-// collect hands over what was missed since it was last called. After the end of
-// the load that is also everything that was due and nobody took.
+// collect hands over what was missed since it was last called. That is also what is
+// late by now though nobody came to see it, and after the end of the load everything
+// that was due and nobody took.
 func (p *pacer) collect(schedule *core.LoadSchedule, now time.Duration, miss func(phase, operation int, skipped, unserved uint64)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for now >= schedule.End {
+	for {
 		due, answer := p.head(schedule)
-		if answer != supplied || !p.pass(schedule, due, false) {
+		late := now < schedule.End && p.late(due, now)
+		if answer != supplied || !late && now < schedule.End || !p.pass(schedule, due, late) {
 			break
 		}
 	}

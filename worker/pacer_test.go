@@ -77,6 +77,52 @@ func TestPacerSwitches(t *testing.T) {
 	is.Equal(left, uint64(3))
 }
 
+// What is too late is counted as skipped when it is, though every connection is busy and
+// nobody comes for it: an interval without it would tell of a target without load.
+func TestPacerCountsWhatNobodyComesFor(t *testing.T) {
+	is := is.New(t)
+	p, c := testPacer(t, openTemplate(1, 2, 1000)) // 100 ms late at most
+	schedule := &core.LoadSchedule{Warmup: core.Never, Measurement: 1, Cooldown: core.Never, End: core.Never}
+	_, answer := p.take(holding(schedule), c)
+	is.Equal(answer, supplied)
+	count := func(at time.Duration) (n uint64) {
+		p.collect(schedule, at, func(phase, operation int, skipped, unserved uint64) {
+			is.Equal(phase, measurement)
+			is.Equal(unserved, uint64(0))
+			n += skipped
+		})
+		return n
+	}
+	is.Equal(count(90*time.Millisecond), uint64(0))
+	is.Equal(count(time.Second), uint64(899)) // the first one was taken; 900 are due by 0.9 s
+	is.Equal(count(2*time.Second), uint64(1000))
+	a, answer := p.take(holding(schedule), c)
+	is.Equal(answer, supplied)
+	is.Equal(a.n, int64(950)) // of each stream half
+}
+
+// A worker that is ready but has not joined when the load ends leaves like any other.
+func TestLoadThatHasNotJoinedEnds(t *testing.T) {
+	is := is.New(t)
+	l, _ := testLoad(t, openTemplate(1, 4, 1000))
+	schedule := core.LoadSchedule{Warmup: core.Never, Measurement: core.Never, Cooldown: core.Never, End: core.Never}
+	p := l.pacer
+	_, answer := p.take(holding(&schedule), l.connections[0])
+	is.Equal(answer, notYet)
+	idle := make(chan struct{})
+	l.start(func() {}, func() { close(idle) })
+	schedule.End = l.clock.now()
+	l.publish(schedule)
+	select {
+	case <-idle:
+	case <-time.After(10 * time.Second):
+		t.Fatal("its connections never end")
+	}
+	l.end()
+	l.leave()
+	is.Equal(l.running.Load(), int64(0))
+}
+
 // An alarm rings in its time, and allocates nothing.
 func TestAlarm(t *testing.T) {
 	a := newAlarm()

@@ -57,3 +57,30 @@ func TestConnectionsBeyondTheTargetPause(t *testing.T) {
 		is.Equal(asked[5], 0)
 	})
 }
+
+// A worker that a search asks nothing of yet beats, and tells so in every interval: the
+// others' intervals would never be complete without its own.
+func TestWorkerOfWhichASearchAsksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		tmpl := template(2, 4)
+		tmpl.Load.Mode, tmpl.Load.Warmup, tmpl.Load.Duration = core.ModeFindConcurrency, 0, core.Duration(time.Minute)
+		f := newFleet(t, tmpl, time.Millisecond)
+		f.drive(func(r core.Run) bool {
+			return r.Status == core.Running && f.now().Sub(r.Origin) > 4500*time.Millisecond
+		})
+		f.running.Wait()
+		stored, err := f.store.WorkerIntervals(t.Context(), f.runID, -1)
+		is.NoErr(err)
+		made, asked := map[string]map[float64]uint64{"worker-0": {}, "worker-1": {}}, 0
+		for _, i := range stored {
+			if i.Interval.Offset <= 4 {
+				made[i.WorkerID][i.Interval.Offset] += core.Total(i.Interval.Kinds).OK
+				asked += i.Interval.Target
+			}
+		}
+		is.Equal(len(made["worker-0"]), 4)
+		is.Equal(made["worker-1"], map[float64]uint64{1: 0, 2: 0, 3: 0, 4: 0})
+		is.Equal(asked, 4) // one connection, of worker-0, each second
+	})
+}

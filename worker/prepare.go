@@ -60,6 +60,7 @@ func (w *worker) prepare(ctx context.Context) (code int, err error) {
 	}
 	w.load.coarse = w.config.CoarseTimers
 	w.collector = newCollector(w.load, w.store, w.ports.Usage)
+	w.collector.share = w.ports.Share
 	w.collector.strains = w.ports.Strain
 	if w.load.samples != nil && w.ports.Results != nil {
 		w.executions = &executionWriter{

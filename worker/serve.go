@@ -24,34 +24,35 @@ func (c *connection) serve() (quotaDone bool) {
 		c.alarm = newAlarm()
 		defer c.alarm.close()
 	}
-	for c.healthy() {
+	more := true
+	for more && c.healthy() {
 		change := c.load.change() // before the schedule, so that none is missed
 		a, answer := c.load.pacer.take(&c.load.schedule, c)
 		switch answer {
 		case supplied:
-			if !c.meet(a) {
-				c.settle()
-				return false
-			}
+			more = c.meet(a)
 		case notYet:
-			c.pauseFor(c.load.schedule.Load().End-c.load.clock.now(), change)
+			more = c.pauseFor(c.load.schedule.Load().End-c.load.clock.now(), change)
 		case usedUp:
-			c.load.quotaDone(c.lastOr(c.load.schedule.Load().Begin()))
-			return c.settle()
+			more, quotaDone = false, true
 		case drained:
 			c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
 			fallthrough
 		default:
-			c.settle()
-			return false
+			more = false
 		}
 	}
-	c.settle()
-	return false
+	if more { // its session is not replaced: others may have served all
+		quotaDone = c.load.served()
+	}
+	if quotaDone {
+		c.load.quotaDone(c.lastOr(c.load.schedule.Load().Begin()))
+	}
+	return c.settle() && quotaDone
 }
 
 // healthy replaces a broken session. It is false when the load was stopped before
-// that worked.
+// that worked, or the others have served all of an open loop meanwhile.
 func (c *connection) healthy() bool { return !c.broken || c.reconnect() }
 
 // lastOr is when the newest operation ended, or another stamp when there is none.
@@ -120,10 +121,7 @@ func (c *connection) startArrival(a arrival, schedule *core.LoadSchedule, now ti
 	if !c.perform(now) {
 		return false
 	}
-	if c.ended-c.yielded >= yieldAfter {
-		runtime.Gosched()
-		c.yielded = c.load.clock.now()
-	}
+	c.yield()
 	return true
 }
 

@@ -41,6 +41,8 @@ type Ports struct {
 	Results ports.ResultStore // sampled operations; may be nil: none are stored
 	// Target connects to the target of the scenario. It is closed at the end.
 	Target func(ctx context.Context, target core.ScenarioTarget) (ports.Target, error)
+	// Share is how much of its host the process may use.
+	Share core.HostShare
 	// Usage reads the CPU and memory that the process uses, in percent of what
 	// it may use, and its CPU seconds so far; nil: unknown.
 	Usage func() (cpuPercent, memoryPercent, cpuSeconds float64)

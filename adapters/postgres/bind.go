@@ -24,7 +24,6 @@ type statement struct {
 	shown  []int16  // formats of the result's columns
 
 	message pgproto3.Bind // of the three above
-	run     pgproto3.Execute
 }
 
 func newStatement(parsed *pgconn.StatementDescription) statement {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/matryer/is"
 
 	"github.com/benchfleet/benchfleet/adapters/postgres/postgrestest"
@@ -111,6 +112,27 @@ func TestConnectErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Preparing the statements of a session waits for a lock of their table no longer than an
+// attempt to connect may take.
+func TestOpeningDoesNotWaitForALock(t *testing.T) {
+	is := is.New(t)
+	server, name, dsn := database(t)
+	server.SQL(t, name, `CREATE TABLE locked (id integer)`)
+	holder, err := pgx.Connect(t.Context(), dsn)
+	is.NoErr(err)
+	defer func() { is.NoErr(holder.Close(context.WithoutCancel(t.Context()))) }()
+	_, err = holder.Exec(t.Context(), `BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE`)
+	is.NoErr(err)
+	target := open(t, dsn, Options{ConnectTimeout: 2 * time.Second})
+	_, err = target.Open(t.Context(), ports.SessionOptions{Table: benchTable, Statements: []core.Statement{{SQL: "SELECT id FROM locked"}}})
+	is.Equal(core.CodeOf(err), core.Unavailable)
+	_, err = holder.Exec(t.Context(), `ROLLBACK`)
+	is.NoErr(err)
+	session, err := target.Open(t.Context(), ports.SessionOptions{Table: benchTable, Statements: []core.Statement{{SQL: "SELECT id FROM locked"}}})
+	is.NoErr(err)
+	is.NoErr(session.Close())
 }
 
 // After Close a target asks nothing any more.

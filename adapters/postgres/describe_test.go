@@ -42,7 +42,7 @@ func TestDescribe(t *testing.T) {
 	is.Equal(info.ReadOnly, "")
 	is.True(!info.LocalFile)
 	for fact, want := range map[string]string{
-		"shared_buffers": "64MB", "fsync": "off", "max_connections": "60", "tls": "off", "pgbouncer_mode": "false", "table_kind": "table",
+		"shared_buffers": "64MB", "fsync": "off", "max_connections": "100", "tls": "off", "pgbouncer_mode": "false", "table_kind": "table",
 	} {
 		is.Equal(setting(info, fact), want)
 	}

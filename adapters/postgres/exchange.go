@@ -1,14 +1,19 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/benchfleet/benchfleet/core"
 )
 
 // maxPlainSend is how large the values of a statement may be to be sent without
@@ -16,16 +21,24 @@ import (
 // say that could fill its own buffers while it reads this.
 const maxPlainSend = 16 << 10
 
+// patienceOfPgconn is how long a write of pgconn may take before it reads beside it; it
+// says 15 ms.
+const patienceOfPgconn = 10 * time.Millisecond
+
 // wire is a connection as a session speaks on it: one request, and then its whole
 // answer. pgconn would do the same; it also sets a timer and registers with the
 // context for each call, and keeps the result for its caller. Those cost more than
 // the rest of the client, and what the client costs is in every latency.
 //
-// It leaves reading, the state of the transaction, and giving the connection up to
-// pgconn, so calls of both may follow each other.
+// It leaves giving the connection up to pgconn, and reading where pgconn may hold what
+// has come. Calls of both may follow each other.
 type wire struct {
-	conn *pgconn.PgConn
-	tag  []byte // of the last command
+	conn    *pgconn.PgConn
+	bottom  exclusive // of the connection; nil: it is always read by pgconn
+	replies replies
+	request []byte // of the last call
+	tag     []byte // of the last command
+	state   byte   // of the transaction, as the server says it
 
 	mu         sync.Mutex
 	watched    *watch  // of the newest context that can end
@@ -52,6 +65,11 @@ type watch struct {
 	done  <-chan struct{}
 	stop  func() bool
 	ended bool
+}
+
+// newWire is a wire over a connection on which the server waits for a request.
+func newWire(conn *pgconn.PgConn) wire {
+	return wire{conn: conn, bottom: beneath(conn.Conn()), replies: newReplies(conn.Conn()), state: conn.TxStatus()}
 }
 
 // begin lets a request be cancelled when ctx ends. It is false when it has ended.
@@ -146,22 +164,33 @@ func (w *wire) close() {
 // execute executes a prepared statement with the values that it holds, and returns
 // how many rows came.
 func (w *wire) execute(ctx context.Context, st *statement) (rows int64, err error) {
-	return w.exchange(ctx, func(f *pgproto3.Frontend) {
-		f.SendBind(&st.message)
-		f.SendExecute(&st.run)
-		f.SendSync(&pgproto3.Sync{})
-	})
+	request, err := st.message.Encode(w.request[:0])
+	if err != nil {
+		return 0, fmt.Errorf("%w: postgres: %w", core.ErrInvalid, err)
+	}
+	w.request = append(request, executeAndSync...)
+	return w.exchange(ctx)
 }
 
+// executeAndSync are the messages that follow the values of a statement.
+var executeAndSync = func() []byte {
+	execute, _ := new(pgproto3.Execute).Encode(nil) // plain data
+	both, _ := new(pgproto3.Sync).Encode(execute)
+	return both
+}()
+
 // query executes a text without parameters.
-func (w *wire) query(ctx context.Context, text string) error {
-	_, err := w.exchange(ctx, func(f *pgproto3.Frontend) { f.SendQuery(&pgproto3.Query{String: text}) })
+func (w *wire) query(ctx context.Context, text string) (err error) {
+	if w.request, err = (&pgproto3.Query{String: text}).Encode(w.request[:0]); err != nil {
+		return fmt.Errorf("%w: postgres: %w", core.ErrInvalid, err)
+	}
+	_, err = w.exchange(ctx)
 	return err
 }
 
-// exchange sends what request makes and reads the whole answer. An error of the
-// server leaves the connection as it is; after any other it is closed.
-func (w *wire) exchange(ctx context.Context, request func(*pgproto3.Frontend)) (rows int64, err error) {
+// exchange sends the request and reads the whole answer. An error of the server leaves
+// the connection as it is; after any other it is closed.
+func (w *wire) exchange(ctx context.Context) (rows int64, err error) {
 	w.tag = w.tag[:0]
 	if w.conn.IsClosed() {
 		return 0, net.ErrClosed
@@ -170,15 +199,84 @@ func (w *wire) exchange(ctx context.Context, request func(*pgproto3.Frontend)) (
 		return 0, context.Cause(ctx)
 	}
 	defer w.end()
-	request(w.conn.Frontend())
-	if err := w.conn.Frontend().Flush(); err != nil {
+	alone := w.alone()
+	if _, err := w.conn.Conn().Write(w.request); err != nil {
 		return 0, w.giveUp(err) // with what the server has said before it went
 	}
-	return w.answer()
+	if alone {
+		return w.answer()
+	}
+	return w.answerByPgconn()
+}
+
+// alone reports whether nobody else reads, or holds what has come.
+func (w *wire) alone() bool {
+	return w.replies.some() || w.bottom != nil && w.bottom.quiet() && w.conn.Frontend().ReadBufferLen() == 0
+}
+
+// handOver passes by what the server has said unasked, so that pgconn, which reads next,
+// finds nothing or whole messages.
+func (w *wire) handOver() error {
+	if !w.replies.some() {
+		return nil
+	}
+	_ = w.conn.Conn().SetReadDeadline(time.Now().Add(closeTimeout))
+	for w.replies.some() {
+		kind, body, err := w.replies.next()
+		if err == nil && kind == messageError {
+			err, _ = serverError(body)
+		}
+		if err != nil {
+			_ = w.conn.Conn().Close()
+			return w.giveUp(err)
+		}
+	}
+	return w.conn.Conn().SetReadDeadline(time.Time{})
 }
 
 // answer reads up to where the server waits for the next request.
 func (w *wire) answer() (rows int64, problem error) {
+	for {
+		kind, body, err := w.replies.next()
+		if err != nil { // it may be the deadline that follows upon a cancel
+			_ = w.conn.Conn().Close()
+			return rows, w.giveUp(err)
+		}
+		switch kind {
+		case messageRow:
+			rows++
+		case messageComplete:
+			w.tag = append(w.tag[:0], bytes.TrimSuffix(body, []byte{0})...)
+		case messageError:
+			said, fatal := serverError(body)
+			if fatal {
+				_ = w.conn.Conn().Close()
+				return rows, w.giveUp(said)
+			}
+			if problem == nil {
+				problem = said
+			}
+		case messageReady:
+			if len(body) == 1 {
+				w.state = body[0]
+			}
+			return rows, problem
+		}
+	}
+}
+
+// serverError is what the server says, and whether it ends the session with that.
+func serverError(body []byte) (said error, fatal bool) {
+	var m pgproto3.ErrorResponse
+	if err := m.Decode(body); err != nil {
+		return fmt.Errorf("an error that cannot be read: %w", err), true
+	}
+	severity := cmp.Or(m.SeverityUnlocalized, m.Severity)
+	return pgconn.ErrorResponseToPgError(&m), severity == "FATAL" || severity == "PANIC"
+}
+
+// answerByPgconn is answer where pgconn has to read.
+func (w *wire) answerByPgconn() (rows int64, problem error) {
 	for {
 		message, err := w.conn.ReceiveMessage(context.Background())
 		if err != nil {
@@ -198,6 +296,7 @@ func (w *wire) answer() (rows int64, problem error) {
 				problem = pgconn.ErrorResponseToPgError(m)
 			}
 		case *pgproto3.ReadyForQuery:
+			w.state = m.TxStatus
 			return rows, problem
 		}
 	}

@@ -32,7 +32,9 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn.PgConn(), wire: wire{conn: conn.PgConn()}, buffer: make([]byte, 0, 256)}
+	s := &session{conn: conn.PgConn(), wire: newWire(conn.PgConn()), buffer: make([]byte, 0, 256)}
+	ctx, cancel := context.WithTimeout(ctx, t.config.ConnectTimeout) // preparing waits for locks of the tables
+	defer cancel()
 	if err := s.prepareAll(ctx, options, t.pooled); err != nil {
 		closeConn(s.conn)
 		return nil, err
@@ -94,6 +96,9 @@ func (s *session) identify(ctx context.Context, pooled bool) (string, error) {
 // behind a pooler.
 func (s *session) ID() string { return s.id }
 
+// Remote says that calls wait for a server.
+func (s *session) Remote() {}
+
 // QueryID is "": PostgreSQL gives executions no ids.
 func (s *session) QueryID() string { return "" }
 
@@ -125,6 +130,10 @@ func (s *session) run(ctx context.Context, st *statement) (rows, changed int64, 
 		rows, err = s.wire.execute(ctx, st)
 		return rows, affected(s.wire.tag), err
 	}
+	if err := s.wire.handOver(); err != nil {
+		return 0, 0, err
+	}
+	begun := time.Now()
 	var result *pgconn.ResultReader
 	if st.parsed.Name == "" {
 		result = s.conn.ExecParams(ctx, st.parsed.SQL, st.values, st.parsed.ParamOIDs, st.forms, st.shown)
@@ -135,6 +144,12 @@ func (s *session) run(ctx context.Context, st *statement) (rows, changed int64, 
 		rows++
 	}
 	tag, err := result.Close()
+	if time.Since(begun) > patienceOfPgconn {
+		s.wire.bottom = nil // pgconn may have begun to read ahead, and reads from now on
+	}
+	if err == nil || !pgconn.SafeToRetry(err) { // else nothing was sent, and pgconn knows of no newer state
+		s.wire.state = s.conn.TxStatus()
+	}
 	return rows, tag.RowsAffected(), err
 }
 
@@ -147,7 +162,7 @@ func (s *session) fail(ctx context.Context, what string, err error) error {
 }
 
 // inTransaction reports whether the server has one open, failed or not.
-func (s *session) inTransaction() bool { return !s.conn.IsClosed() && s.conn.TxStatus() != 'I' }
+func (s *session) inTransaction() bool { return !s.conn.IsClosed() && s.wire.state != 'I' }
 
 // leave ends the open transaction, if any, after an error, which it returns
 // unless it finds the session broken.

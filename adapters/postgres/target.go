@@ -80,6 +80,7 @@ func New(dsn string, options Options) (*Target, error) {
 		return nil, err
 	}
 	t.config.ConnectTimeout = timeout
+	t.config.DialFunc = hidden(t.config.DialFunc)
 	t.config.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements
 	t.config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return canceller{conn}

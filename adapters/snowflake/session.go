@@ -126,6 +126,9 @@ func (s *session) Phase(phase core.Phase) { s.tag = queryTag(s.given + "/" + str
 // ID is CURRENT_SESSION().
 func (s *session) ID() string { return s.id }
 
+// Remote says that calls wait for a server.
+func (s *session) Remote() {}
+
 // QueryID is Snowflake's id of the last statement.
 func (s *session) QueryID() string { return s.queryID }
 

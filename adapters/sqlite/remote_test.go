@@ -95,7 +95,7 @@ func remoteDialect(path string) sqlstore.Dialect {
 	const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 	d := storeDialect(path, nil)
 	d.Clock, d.Now, d.Harden, d.Relax = nil, now, "", ""
-	standard := sqlstore.StandardInsert("?", now)
+	standard := sqlstore.StandardInsert(mark, now)
 	d.Insert = func(i sqlstore.Insert) string {
 		if i.OnlyIf == "" {
 			return standard(i)

@@ -28,7 +28,7 @@ func TestStoreWithTheDatabasesClock(t *testing.T) {
 		const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 		d := storeDialect(path, nil)
 		d.Clock, d.Now = nil, now
-		d.Insert = sqlstore.StandardInsert("?", now)
+		d.Insert = sqlstore.StandardInsert(mark, now)
 		return sqlstore.New(d, read, write)
 	}
 	var path string
@@ -84,9 +84,13 @@ func TestControlReadsNoState(t *testing.T) {
 	record := createRun(t, store)
 	_, err := rawDB(t, path).Exec("UPDATE RUN_STATUS SET STATE = 'no JSON', SCENARIO_CONFIG = NULL")
 	is.NoErr(err)
-	control, err := store.Control(t.Context(), "run-1", "worker-1")
-	is.NoErr(err)
-	is.Equal(control, core.ControlOf(record.Run, record.Version, 1, control.Now))
+	for _, stored := range []string{"jsonb", "json"} { // text, as builds before stored it
+		_, err := rawDB(t, path).Exec("UPDATE RUN_STATUS SET WORKER_TARGETS = " + stored + "(WORKER_TARGETS)")
+		is.NoErr(err)
+		control, err := store.Control(t.Context(), "run-1", "worker-1")
+		is.NoErr(err)
+		is.Equal(control, core.ControlOf(record.Run, record.Version, 1, control.Now))
+	}
 	_, err = store.Load(t.Context(), "run-1")
 	wantError(t, err, core.Internal, "cannot be read")
 }
@@ -169,7 +173,7 @@ func TestRunColumns(t *testing.T) {
 		_, err = store.Commit(t.Context(), record.Version, next, events, progress)
 		is.NoErr(err)
 		columns := map[string]any{}
-		is.NoErr(db.QueryRowx("SELECT * FROM RUN_STATUS").MapScan(columns))
+		is.NoErr(db.QueryRowx("SELECT *, json(WORKER_TARGETS) AS WORKER_TARGETS FROM RUN_STATUS").MapScan(columns))
 		return columns
 	}
 	wants := func(columns, want map[string]any) {

@@ -82,9 +82,9 @@ func storeDialect(path string, now func() time.Time) sqlstore.Dialect {
 		Table:        func(name string) string { return name },
 		Clock:        now,
 		Time:         func(t time.Time) any { return t.Format("2006-01-02T15:04:05.000000Z") },
-		JSON:         "?",
+		Mark:         mark,
 		Member:       member,
-		Insert:       sqlstore.StandardInsert("?", ""),
+		Insert:       sqlstore.StandardInsert(mark, ""),
 		ColumnsQuery: columnsQuery,
 		MaxVariables: 30000, // SQLITE_MAX_VARIABLE_NUMBER is 32766
 		Harden:       "PRAGMA synchronous = FULL",
@@ -96,11 +96,19 @@ func storeDialect(path string, now func() time.Time) sqlstore.Dialect {
 	}
 }
 
-// member finds a member by its key and takes what comes behind it: to parse the JSON of
-// a thousand workers for each of their reads would take half a processor. The key can
-// stand nowhere else, since all values are numbers, times and objects of them.
+// member steps to a member by its key. A quote, which no key has, would end the path.
 func member(column string) string {
-	return "(SELECT substr(" + column + ", NULLIF(instr(" + column + ", mark), 0) + length(mark), 1024) FROM (SELECT '\"' || ? || '\":' AS mark))"
+	return "json_extract(" + column + `, '$."' || replace(?, '"', '?') || '"')`
+}
+
+// mark keeps the column of which each worker reads its own member as SQLite's binary
+// JSON: in that a member is found by stepping over those before it, while to parse the
+// text of a thousand workers for each of their reads would take half a processor.
+func mark(_, column string) string {
+	if column == "WORKER_TARGETS" {
+		return "jsonb(?)"
+	}
+	return "?"
 }
 
 // explainStore adds to an error what a user can do about it.

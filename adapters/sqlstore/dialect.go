@@ -25,17 +25,14 @@ type Dialect struct {
 	// Time is a time as it is bound; it is never zero. Times are read back from
 	// time.Time or from text in ISO 8601.
 	Time func(t time.Time) any
-	// JSON wraps a placeholder whose value is JSON text: "?" or "PARSE_JSON(?)".
-	// Not used where Mark is set.
-	JSON string
 	// Mark is a placeholder as it is written for a column of a table (by its bare
-	// name), with the cast that it needs; nil for "?" and JSON.
+	// name), with the cast that it needs; nil for "?".
 	Mark func(table, column string) string
 	// Bind is a value of a column as the driver takes it; nil where it takes every
 	// value as it is.
 	Bind func(value any) any
 	// Member picks a member, whose name is bound, of a JSON column that holds an
-	// object of objects. Other text may follow upon it.
+	// object of objects, as text; NULL if there is none.
 	Member func(column string) string
 	// Insert is the text of an INSERT. StandardInsert does for many databases.
 	Insert func(Insert) string
@@ -80,7 +77,6 @@ type Insert struct {
 	Table   string // as Dialect.Table returned it
 	Name    string // the table's bare name
 	Columns []string
-	JSON    []string // those of Columns that hold JSON
 	Rows    int
 	// Now are those of Columns that take Dialect.Now instead of a placeholder.
 	Now []string
@@ -103,14 +99,14 @@ type Insert struct {
 }
 
 // StandardInsert writes INSERT … VALUES … ON CONFLICT, as SQLite and Postgres
-// understand it.
-func StandardInsert(wrapJSON, now string) func(Insert) string {
+// understand it. The arguments are the dialect's Mark and Now.
+func StandardInsert(mark func(table, column string) string, now string) func(Insert) string {
 	return func(i Insert) string {
 		var b strings.Builder
 		fmt.Fprintf(&b, "INSERT INTO %s (%s) ", i.Table, strings.Join(i.Columns, ", "))
-		values := placeholders(i.Columns, i.JSON, wrapJSON)
+		values := make([]string, len(i.Columns))
 		for n, column := range i.Columns {
-			if slices.Contains(i.Now, column) {
+			if values[n] = mark(i.Name, column); slices.Contains(i.Now, column) {
 				values[n] = now
 			}
 		}
@@ -142,15 +138,4 @@ func StandardInsert(wrapJSON, now string) func(Insert) string {
 		}
 		return b.String()
 	}
-}
-
-func placeholders(columns, json []string, wrapJSON string) []string {
-	marks := make([]string, len(columns))
-	for i, column := range columns {
-		marks[i] = "?"
-		if slices.Contains(json, column) {
-			marks[i] = wrapJSON
-		}
-	}
-	return marks
 }

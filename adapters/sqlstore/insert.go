@@ -34,7 +34,7 @@ func (s *Store) insertIf(ctx context.Context, e sqlx.ExecerContext, t table, row
 			args = append(args, s.bind(r.values)...)
 		}
 		insert := Insert{
-			Table: s.d.Table(t.name), Name: t.name, Columns: columns, JSON: jsonColumns, Rows: len(batch),
+			Table: s.d.Table(t.name), Name: t.name, Columns: columns, Rows: len(batch),
 			Now: t.now, Key: t.key, Update: t.update, Newer: t.newer,
 		}
 		if len(runs) > 0 {
@@ -78,14 +78,10 @@ func (s *Store) runsAreThere(n int) string {
 
 // mark is a placeholder for a column of a table.
 func (s *Store) mark(table, column string) string {
-	switch {
-	case s.d.Mark != nil:
-		return s.d.Mark(table, column)
-	case slices.Contains(jsonColumns, column):
-		return s.d.JSON
-	default:
+	if s.d.Mark == nil {
 		return "?"
 	}
+	return s.d.Mark(table, column)
 }
 
 // bind is values as they are bound to the placeholders of mark.

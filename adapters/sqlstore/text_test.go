@@ -13,7 +13,12 @@ import (
 )
 
 func TestStandardInsert(t *testing.T) {
-	insert := StandardInsert("PARSE_JSON(?)", "NOW()")
+	insert := StandardInsert(func(table, column string) string {
+		if table == "TEXTS" && column == "B" {
+			return "PARSE_JSON(?)"
+		}
+		return "?"
+	}, "NOW()")
 	for _, tc := range []struct {
 		name string
 		in   Insert
@@ -21,7 +26,7 @@ func TestStandardInsert(t *testing.T) {
 	}{
 		{"plain", Insert{Table: "T", Columns: []string{"A", "B"}, Rows: 1}, "INSERT INTO T (A, B) VALUES (?, ?)"},
 		{"rows", Insert{Table: "T", Columns: []string{"A", "B"}, Rows: 3}, "INSERT INTO T (A, B) VALUES (?, ?), (?, ?), (?, ?)"},
-		{"JSON", Insert{Table: "T", Columns: []string{"A", "B"}, JSON: []string{"B", "C"}, Rows: 2},
+		{"a cast", Insert{Table: "T", Name: "TEXTS", Columns: []string{"A", "B"}, Rows: 2},
 			"INSERT INTO T (A, B) VALUES (?, PARSE_JSON(?)), (?, PARSE_JSON(?))"},
 		{"now", Insert{Table: "T", Columns: []string{"A", "B"}, Now: []string{"A"}, Rows: 1}, "INSERT INTO T (A, B) VALUES (NOW(), ?)"},
 		{"first stays", Insert{Table: "T", Columns: []string{"A", "B"}, Rows: 1, Key: []string{"A"}},

@@ -3,18 +3,10 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
 )
-
-// jsonColumns hold JSON in every table.
-var jsonColumns = []string{
-	"WORKER_TARGETS", "FIND_MAX_STATE", "FINDINGS", "WORKER_HANDLES", "STATE", "SCENARIO_CONFIG", "EVENT_DATA",
-	"TARGET_SESSIONS", "BUILD", "PAYLOAD", "VERDICT_REASONS", "KINDS", "ERRORS", "LEDGER", "STOP_CERTIFICATE",
-	"FIND_MAX_RESULT", "WAREHOUSE_CONFIG_SNAPSHOT", "TEST_CONFIG", "ENVIRONMENT", "TAGS", "ROLLUP", "CONFIG", "RAW",
-}
 
 // instant is a time as it is read back: UTC, zero for NULL.
 type instant struct{ time.Time }
@@ -66,16 +58,7 @@ func (s *Store) decode(what string, text *string, v any) error {
 	if text == nil || *text == "" {
 		return nil
 	}
-	return s.unreadable(what, json.Unmarshal([]byte(*text), v))
-}
-
-// decodeFirst reads the JSON value that a text begins with.
-func (s *Store) decodeFirst(what, text string, v any) error {
-	return s.unreadable(what, json.NewDecoder(strings.NewReader(text)).Decode(v))
-}
-
-func (s *Store) unreadable(what string, err error) error {
-	if err != nil {
+	if err := json.Unmarshal([]byte(*text), v); err != nil {
 		return fmt.Errorf("%w: %s: the stored %s cannot be read: %w", core.ErrInternal, s.d.Name, what, err)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *Store) Control(ctx context.Context, runID, workerID string) (control co
 
 func (s *Store) control(r *controlRow) (core.Control, error) {
 	var worker workerControl
-	if err := s.decodeFirst("worker's control state", *r.Worker, &worker); err != nil {
+	if err := s.decode("worker's control state", r.Worker, &worker); err != nil {
 		return core.Control{}, err
 	}
 	now := r.ReadAt.Truncate(time.Microsecond)
@@ -93,7 +93,7 @@ var beatTable = table{
 // the database has the clock, without LAST_HEARTBEAT.
 func (s *Store) beatText() string {
 	insert := Insert{
-		Table: s.d.Table(beatTable.name), Name: beatTable.name, Columns: beatColumns, JSON: jsonColumns, Rows: 1,
+		Table: s.d.Table(beatTable.name), Name: beatTable.name, Columns: beatColumns, Rows: 1,
 		OnlyIf: s.runsAreThere(1), Key: beatTable.key, Update: beatTable.update, Newer: beatTable.newer,
 	}
 	if s.d.Clock == nil {

@@ -20,6 +20,7 @@ const (
 	sideOurs         = "benchfleet"
 	sideBare         = "bare pgx loop"
 	sidePgbench      = "pgbench"
+	sidePgbenchWide  = "pgbench, a thread for each processor"
 	again            = " again"
 	sideOursClosed   = "benchfleet, closed loop"
 	sidePgbenchFree  = "pgbench, closed loop"
@@ -84,11 +85,25 @@ func (b *bed) reads(connections int) comparison {
 	c.sides = append(c.sides, twice(sideBare, func(ctx context.Context, b *bed, round int) (sample, error) {
 		return b.bare(ctx, connections, round+1)
 	})...)
-	c.sides = append(c.sides, twice(sidePgbench, func(ctx context.Context, b *bed, round int) (sample, error) {
-		run := pgbenchRun{dsn: b.server.dsn(), script: b.script, connections: connections, seed: round + 1}
-		return b.warmPgbench(ctx, run)
-	})...)
+	c.sides = append(c.sides, pgbenches(connections, func(b *bed) string { return b.script })...)
 	return c
+}
+
+// pgbenches are pgbench twice with the one thread that it has when nothing is said,
+// and once with a thread for each processor, as far as there are connections for them.
+func pgbenches(connections int, script func(*bed) string) []side {
+	with := func(wide bool) func(ctx context.Context, b *bed, round int) (sample, error) {
+		return func(ctx context.Context, b *bed, round int) (sample, error) {
+			return b.warmPgbench(ctx, pgbenchRun{
+				dsn: b.server.dsn(), script: script(b), connections: connections, wide: wide, seed: round + 1,
+			})
+		}
+	}
+	sides := twice(sidePgbench, with(false))
+	if connections > 1 {
+		sides = append(sides, side{sidePgbenchWide, with(true)})
+	}
+	return sides
 }
 
 // warmPgbench runs pgbench for the warm-up, which is dropped, and then for the sample.
@@ -125,9 +140,7 @@ func (b *bed) tpcb() comparison {
 			warmup: b.warmup, duration: b.duration, seed: round + 1,
 		})
 	}})
-	c.sides = append(c.sides, twice(sidePgbench, func(ctx context.Context, b *bed, round int) (sample, error) {
-		return b.warmPgbench(ctx, pgbenchRun{dsn: b.server.dsn(), connections: tpcbConnections, seed: round + 1})
-	})...)
+	c.sides = append(c.sides, pgbenches(tpcbConnections, func(*bed) string { return "" })...)
 	return c
 }
 
@@ -153,7 +166,7 @@ func (b *bed) open() comparison {
 	}
 	c.sides = append(c.sides, twice(sidePgbenchPaced, func(ctx context.Context, b *bed, round int) (sample, error) {
 		return b.warmPgbench(ctx, pgbenchRun{
-			dsn: b.server.dsn(), script: b.script, connections: openConnections, rate: b.rate, latencies: true, seed: round + 1,
+			dsn: b.server.dsn(), script: b.script, connections: openConnections, wide: true, rate: b.rate, latencies: true, seed: round + 1,
 		})
 	})...)
 	return c
@@ -184,7 +197,7 @@ func (b *bed) stall() comparison {
 	pgbench := func(connections int, rate float64) func(ctx context.Context, b *bed, round int) (sample, error) {
 		return b.stalling(func(ctx context.Context, dsn string, seed int) (sample, error) {
 			return b.pgbench(ctx, pgbenchRun{
-				dsn: dsn, script: b.script, connections: connections, duration: length, rate: rate, latencies: true, seed: seed,
+				dsn: dsn, script: b.script, connections: connections, wide: true, duration: length, rate: rate, latencies: true, seed: seed,
 			})
 		})
 	}

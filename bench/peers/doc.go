@@ -8,11 +8,10 @@
 // passes or fails. Its laws:
 //
 //   - What is compared is interleaved: one round runs every side once, and the
-//     first peer twice, so that a round also compares that peer with itself. The
-//     order turns by one place from round to round, and runs backwards in every
-//     second one.
+//     peers twice, so that a round also compares them with themselves. The order
+//     turns by one place every second round, and runs backwards in the other ones.
 //   - benchfleet is measured as users have it: one `benchfleet run` with one worker
-//     process, its own store, live view, result and stop certificate. Its processor
+//     process, its own store, lines of progress, result and stop certificate. Its processor
 //     time is that of all its processes, from their start to their end.
 //   - Every side is a process of its own. Nothing else is changed between them.
 //   - Each figure is appended to a file as soon as it is known. An interrupted

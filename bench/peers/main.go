@@ -53,7 +53,7 @@ func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.DurationVar(&o.duration, "duration", 30*time.Second, "how long each side is measured in each round, in whole seconds")
 	flags.DurationVar(&o.warmup, "warmup", 3*time.Second, "how long each side runs before that, in whole seconds")
-	flags.IntVar(&o.rounds, "rounds", 10, "how often each side is measured")
+	flags.IntVar(&o.rounds, "rounds", 12, "how often each side is measured")
 	flags.StringVar(&o.only, "only", "", "the cases to run, with commas: reads-1, reads-8, reads-32, tpcb, open, stall, simulated (default all)")
 	flags.Float64Var(&o.rate, "rate", 2000, "operations per second of the case open, which every side must bear")
 	flags.StringVar(&o.over, "over", "tcp", "how clients reach the server: tcp (loopback) or socket (Unix)")
@@ -94,6 +94,7 @@ type bed struct {
 
 	warmup, duration time.Duration
 	rate             float64
+	idle             float64 // load average of the machine before anything was done
 }
 
 func (b *bed) say(format string, args ...any) {
@@ -141,7 +142,7 @@ func chosen(all []comparison, only string) ([]comparison, error) {
 
 // measure makes the samples that are still missing.
 func measure(ctx context.Context, o options) (err error) {
-	b := &bed{warmup: o.warmup, duration: o.duration, rate: o.rate, processors: runtime.NumCPU()}
+	b := &bed{warmup: o.warmup, duration: o.duration, rate: o.rate, processors: runtime.NumCPU(), idle: loadAverage()}
 	cases, err := chosen(b.cases(), o.only)
 	if err != nil {
 		return err
@@ -251,11 +252,12 @@ func (c comparison) cost() time.Duration { return c.each + 2*time.Second }
 // watches it.
 const attempts = 3
 
-// insist measures one side, again when that fails. What failed is said, and makes no
-// sample.
+// insist measures one side, again when that fails. What failed makes no sample, and is
+// counted in the one that follows.
 func (b *bed) insist(ctx context.Context, c comparison, of side, round int) (s sample, err error) {
-	for range attempts {
-		if s, err = b.turn(ctx, c, of, round); err == nil || ctx.Err() != nil {
+	for failed := range attempts {
+		s, err = b.turn(ctx, c, of, round)
+		if s.Failed = failed; err == nil || ctx.Err() != nil {
 			return s, err
 		}
 		b.say("%s round %d  %s FAILED: %v", c.id, round+1, of.name, err)
@@ -270,7 +272,7 @@ func (b *bed) turn(ctx context.Context, c comparison, of side, round int) (sampl
 	}
 	at, load := time.Now().UTC(), loadAverage()
 	s, err := of.run(ctx, b, round)
-	s.Case, s.Round, s.Side, s.At, s.Load = c.id, round, of.name, at, load
+	s.Case, s.Round, s.Side, s.At, s.Load, s.Idle = c.id, round, of.name, at, load, &b.idle
 	return s, err
 }
 

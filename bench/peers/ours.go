@@ -23,9 +23,9 @@ mix:
   - {kind: POINT_LOOKUP, weight: 100}
 `
 
-// The exit codes of benchfleet run that leave a result which is reported with its
-// verdict: completed, an objective missed, INVALID.
-var runCodes = []int{0, 6, 7}
+// The exit codes of benchfleet run that leave a result which counts, with its verdict:
+// completed, an objective missed. What is INVALID is made again.
+var runCodes = []int{0, 6}
 
 // ourRun is one `benchfleet run` with one worker process.
 type ourRun struct {
@@ -90,7 +90,7 @@ func (b *bed) ours(ctx context.Context, run ourRun) (sample, error) {
 	s.Values["max_ms"] = d.Total.Latency["max_ms"]
 	if d.Verdict.Level != string(core.Valid) {
 		b.say("  verdict %s: %q", d.Verdict.Level, d.Verdict.Reasons)
-		s.Values["not_valid"] = 1
+		s.Verdict, s.Reasons = d.Verdict.Level, d.Verdict.Reasons
 	}
 	if run.rate > 0 {
 		s.Values["scheduled"] = float64(d.Ledger.Scheduled - d.Warmup.Scheduled)

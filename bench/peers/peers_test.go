@@ -56,20 +56,25 @@ func TestStudent(t *testing.T) {
 func TestOrder(t *testing.T) {
 	for sides := 1; sides <= 6; sides++ {
 		is := is.New(t)
-		at := make([][]int, sides)
+		at, after := make([][]int, sides), make([][]int, sides)
+		each := make([]int, sides)
 		for i := range at {
-			at[i] = make([]int, sides)
+			at[i], after[i], each[i] = make([]int, sides), make([]int, sides), i
 		}
 		for round := range 2 * sides {
 			seen := order(sides, round)
-			is.Equal(slices.Sorted(slices.Values(seen)), order(sides, 0)) // each once
+			is.Equal(slices.Sorted(slices.Values(seen)), each) // once
 			for place, side := range seen {
 				at[side][place]++
+				if place > 0 {
+					after[side][seen[place-1]]++
+				}
 			}
 		}
-		for _, places := range at {
-			for _, times := range places {
-				is.Equal(times, 2)
+		for side := range sides {
+			for other := range sides {
+				is.Equal(at[side][other], 2)
+				is.True(side == other || after[side][other] == 2)
 			}
 		}
 	}
@@ -249,7 +254,7 @@ func TestParse(t *testing.T) {
 	is := is.New(t)
 	o, err := parse(nil)
 	is.NoErr(err)
-	is.Equal([]any{o.duration, o.rounds, o.over}, []any{promisedDuration, promisedRounds, "tcp"})
+	is.Equal([]any{o.duration, o.rounds, o.over}, []any{promisedDuration, 12, "tcp"})
 	for args, says := range map[string]string{
 		"-duration 1500ms": "whole seconds", "-rounds 0": "1 to 1000", "-over pipe": "tcp and socket", "-rate 0": "1 to 1000000", "more": "flags only",
 	} {
@@ -352,8 +357,18 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 		"beats":          {func(s *sample) { s.Values["KiB-beat-of-1-h"] += 50 }, 1, ""},
 		"ticks":          {func(s *sample) { s.Values["sqlite:1000 max-tick-ms"] = 1200 }, 1, ""},
 		"statements":     {func(s *sample) { s.Values["memory:1000 max-statements/tick"] = 30 }, 1, ""},
-		"a busy machine": {func(s *sample) { s.Load = 9 }, 0, "was not quiet"},
-		"wide":           {func(s *sample) { s.Rate *= 1 + 0.3*float64(s.Round%2)*float64(len(s.Side)%2) }, -1, "half-width"},
+		"a busy machine": {func(s *sample) { s.Idle = new(9.0) }, 0, "was not quiet: measuring began at a load average of 9.0"},
+		"tries that failed": {func(s *sample) {
+			if s.Case == "tpcb" && s.Side == sideOurs && s.Round == 4 {
+				s.Failed = 2
+			}
+		}, 0, "2 tries failed, and were made again."},
+		"its own doubts": {func(s *sample) {
+			if s.Side == sideOurs && s.Round < 3 {
+				s.Verdict, s.Reasons = "DEGRADED", []string{"it stood still"}
+			}
+		}, 0, `is DEGRADED in 3 of 10 rounds**; the first of the reasons: "it stood still".`},
+		"wide": {func(s *sample) { s.Rate *= 1 + 0.3*float64(s.Round%2)*float64(len(s.Side)%2) }, -1, "half-width"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -387,4 +402,12 @@ func TestWriteBetween(t *testing.T) {
 	}
 	is.NoErr(os.WriteFile(file, []byte("no marks"), 0o600))
 	is.True(writeBetween(file, "new") != nil)
+}
+
+// The statement of point reads is benchfleet's own, word for word.
+func TestLookupIsTheSameStatement(t *testing.T) {
+	is := is.New(t)
+	sql, parameters := core.DefaultStatement(core.PointLookup)
+	is.Equal(len(parameters), 1)
+	is.Equal(strings.ReplaceAll(sql, "{table}", `"`+readTable+`"`), lookupSQL("?"))
 }

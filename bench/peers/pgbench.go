@@ -15,27 +15,26 @@ import (
 )
 
 // pgbenchRun is one call of pgbench: always prepared statements, no vacuum of its
-// own, and one thread for each two connections up to the processors.
+// own.
 type pgbenchRun struct {
 	dsn         string
 	script      string // of its own, or "" for the built-in TPC-B-like
 	connections int
+	wide        bool // a thread for each processor, as far as there are connections; else one
 	duration    time.Duration
 	rate        float64 // -R; 0: as fast as it can
 	latencies   bool    // keep each latency
 	seed        int
 }
 
-// pgbenchThreads is how many threads pgbench is given: as many as there are
-// processors, but no more than connections.
-func (b *bed) pgbenchThreads(connections int) int { return min(connections, b.processors) }
-
 // callPgbench calls it.
 func (b *bed) callPgbench(ctx context.Context, run pgbenchRun) (ended, error) {
 	args := []string{
 		"--no-vacuum", "--protocol=prepared", "--client=" + strconv.Itoa(run.connections),
-		"--jobs=" + strconv.Itoa(b.pgbenchThreads(run.connections)),
 		"--time=" + strconv.Itoa(max(1, int(run.duration.Seconds()))), "--random-seed=" + strconv.Itoa(run.seed),
+	}
+	if run.wide {
+		args = append(args, "--jobs="+strconv.Itoa(min(run.connections, b.processors)))
 	}
 	if run.script != "" {
 		args = append(args, "--file="+run.script)

@@ -4,8 +4,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +17,7 @@ const (
 	promisedRounds   = 10
 	promisedDuration = 30 * time.Second
 	maxHalfWidth     = 0.05
-	quietLoad        = 0.5 // of the load average before a sample, by processor
+	quietLoad        = 0.5 // of the load average before all, by processor
 )
 
 // The markers between which the tables stand in a file.
@@ -92,9 +94,21 @@ func (w *writer) turnTo(all map[string]taken, c comparison) bool {
 		w.about()
 	}
 	w.line("### %s\n", titles[c.id])
-	// What begins later finds the load of the cases before it.
-	if first := of.samples[0]; first.At.Sub(w.setting.Began) < 2*time.Minute && first.Load > quietLoad*math.Max(1, float64(processorsOf(w.setting))) {
-		w.line("**The machine was not quiet: this began at a load average of %.1f; quiet is up to %g for each processor.**\n", first.Load, quietLoad)
+	idle, failed, told := 0.0, 0, false
+	for i := range of.samples {
+		failed += of.samples[i].Failed
+		if at := of.samples[i].Idle; at != nil {
+			idle, told = max(idle, *at), true
+		}
+	}
+	if !told {
+		w.line("Whether the machine was quiet before is not known: these samples do not tell.\n")
+	}
+	if idle > quietLoad*math.Max(1, float64(processorsOf(w.setting))) {
+		w.line("**The machine was not quiet: measuring began at a load average of %.1f; quiet is up to %g for each processor.**\n", idle, quietLoad)
+	}
+	if failed > 0 {
+		w.line("%d tries failed, and were made again.\n", failed)
 	}
 	return true
 }
@@ -132,7 +146,8 @@ func processorsOf(s setting) int {
 // command repeats one case.
 func (w *writer) command(c comparison) string {
 	s := w.setting
-	return fmt.Sprintf("`go run ./bench/peers -only %s -over %s -duration %gs -warmup %gs -rate %g`", c.id, s.Over, s.Duration, s.Warmup, s.Rate)
+	rounds := len(wholeRounds(w.samples, c.id, c.names()))
+	return fmt.Sprintf("`go run ./bench/peers -only %s -rounds %d -over %s -duration %gs -warmup %gs -rate %g -samples $(mktemp -d)`", c.id, rounds, s.Over, s.Duration, s.Warmup, s.Rate)
 }
 
 // column is one figure of one side, round by round.
@@ -158,6 +173,14 @@ func verdict(holds bool) string {
 	return "**not met**"
 }
 
+// verdict is that of a ratio, whose interval may be wider than is promised too.
+func (r ratio) verdict(holds bool) string {
+	if holds && !(r.halfWidth() <= maxHalfWidth) {
+		return "met, interval too wide"
+	}
+	return verdict(holds)
+}
+
 // throughput is the table of a closed loop beside its peers.
 func (w *writer) throughput(c comparison, promises []promise) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
@@ -171,6 +194,7 @@ func (w *writer) throughput(c comparison, promises []promise) {
 		w.line("| %s | %.0f | %.1f µs |", side, median(column(rounds, side, rateOf)), median(column(rounds, side, cpuOf)))
 	}
 	w.line("")
+	w.verdicts(rounds, sideOurs)
 	w.line("| ratio of throughput | median | mean | 95 %% interval | promised | |")
 	w.line("|---|---|---|---|---|---|")
 	ours := column(rounds, sideOurs, rateOf)
@@ -181,18 +205,59 @@ func (w *writer) throughput(c comparison, promises []promise) {
 		if p.of == "low" {
 			got = r.low
 		}
-		w.line("| benchfleet by %s | %.3f | %.3f | %s | %s ≥ %.2f | %s |", p.peer, r.median, r.mean, interval(r), promiseWord(p.of), p.least, verdict(got >= p.least))
-		self := ratioOf(second, first)
-		w.line("| %s by itself | %.3f | %.3f | %s | | |", p.peer, self.median, self.mean, interval(self))
+		w.beside("benchfleet by "+p.peer, r, fmt.Sprintf("%s ≥ %.2f", promiseWord(p.of), p.least), r.verdict(got >= p.least))
+		w.beside(p.peer+" by itself", ratioOf(second, first), "", "")
 	}
-	peer := means(column(rounds, sidePgbench, cpuOf), column(rounds, sidePgbench+again, cpuOf))
-	cpu := ratioOf(column(rounds, sideOurs, cpuOf), peer)
+	wide := slices.Contains(c.names(), sidePgbenchWide)
+	if wide {
+		w.beside("benchfleet by "+sidePgbenchWide, ratioOf(ours, column(rounds, sidePgbenchWide, rateOf)), "", "")
+	}
+	cpu := column(rounds, sideOurs, cpuOf)
+	r := ratioOf(cpu, means(column(rounds, sidePgbench, cpuOf), column(rounds, sidePgbench+again, cpuOf)))
 	promised, word := "", ""
 	if c.id != "tpcb" {
-		promised, word = fmt.Sprintf("median ≤ %.1f", maxCPU), verdict(cpu.median <= maxCPU)
+		promised, word = fmt.Sprintf("median ≤ %.1f", maxCPU), r.verdict(r.median <= maxCPU)
 	}
-	w.line("| client CPU of an operation, benchfleet by pgbench | %.3f | %.3f | %s | %s | %s |", cpu.median, cpu.mean, interval(cpu), promised, word)
+	w.beside("client CPU of an operation, benchfleet by pgbench", r, promised, word)
+	if wide {
+		w.beside("client CPU of an operation, benchfleet by "+sidePgbenchWide, ratioOf(cpu, column(rounds, sidePgbenchWide, cpuOf)), "", "")
+	}
 	w.line("")
+}
+
+// verdicts says what benchfleet itself thinks of its runs.
+func (w *writer) verdicts(rounds []map[string]sample, sides ...string) {
+	for _, side := range sides {
+		levels, reasons := map[string]int{}, []string{}
+		for _, round := range rounds {
+			s := round[side]
+			if s.Values["not_valid"] > 0 { // of samples that tell no more
+				s.Verdict = "not VALID"
+			}
+			if s.Verdict != "" {
+				levels[s.Verdict]++
+				reasons = append(reasons, s.Reasons...)
+			}
+		}
+		if len(levels) == 0 {
+			w.line("The verdict of %s on its own runs: VALID in all rounds.\n", side)
+			continue
+		}
+		var counts []string
+		for _, level := range slices.Sorted(maps.Keys(levels)) {
+			counts = append(counts, fmt.Sprintf("%s in %d", level, levels[level]))
+		}
+		text := ""
+		if len(reasons) > 0 {
+			text = fmt.Sprintf("; the first of the reasons: %q", reasons[0])
+		}
+		w.line("**The verdict of %s on its own runs is %s of %d rounds**%s.\n", side, strings.Join(counts, " and "), len(rounds), text)
+	}
+}
+
+// beside is the row of a ratio.
+func (w *writer) beside(what string, r ratio, promised, word string) {
+	w.line("| %s | %.3f | %.3f | %s | %s | %s |", what, r.median, r.mean, interval(r), promised, word)
 }
 
 func promiseWord(of string) string {

@@ -13,8 +13,8 @@ import (
 func (w *writer) open(c comparison) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
 	w.line("%d connections, %d rounds; again: %s\n", openConnections, len(rounds), w.command(c))
-	w.line("| benchfleet | due by the pacer's own schedule | started, the round that is worst | difference | promised | |")
-	w.line("|---|---|---|---|---|---|")
+	w.line("| benchfleet | due by the pacer's own schedule | started, the round that is worst | difference | promised | | more than 1 ms late, median and worst |")
+	w.line("|---|---|---|---|---|---|---|")
 	for _, side := range c.names()[:2] {
 		worst, due, started := -1.0, 0.0, 0.0
 		for _, round := range rounds {
@@ -23,9 +23,11 @@ func (w *writer) open(c comparison) {
 				worst, due, started = off, v["due"], v["started"]
 			}
 		}
-		w.line("| %s | %.0f | %.0f | %.4f %% | ≤ 0.1 %% | %s |", side, due, started, 100*worst, verdict(worst <= 0.001))
+		late := column(rounds, side, func(s sample) float64 { return s.Values["late"] / s.Values["started"] })
+		w.line("| %s | %.0f | %.0f | %.4f %% | ≤ 0.1 %% | %s | %.2f %%, %.2f %% |", side, due, started, 100*worst, verdict(worst <= 0.001), 100*median(late), 100*slices.Max(late))
 	}
 	w.line("")
+	w.verdicts(rounds, c.names()[:2]...)
 	w.latencies(c, rounds)
 	first, second := column(rounds, sidePgbenchPaced, valueOf("p50_ms")), column(rounds, sidePgbenchPaced+again, valueOf("p50_ms"))
 	ours := ratioOf(column(rounds, sideOurs, valueOf("p50_ms")), means(first, second))

@@ -46,6 +46,10 @@ type sample struct {
 	Side  string    `json:"side"`
 	At    time.Time `json:"at"`
 	Load  float64   `json:"load_average"` // of the machine before it
+	// Idle is that load before the command that took the sample had done anything.
+	Idle *float64 `json:"load_average_at_start,omitempty"`
+	// Failed is how many tries failed and made no sample.
+	Failed int `json:"failed_tries,omitempty"`
 
 	Rate       float64 `json:"ops_per_second,omitempty"` // of the measured time
 	Operations float64 `json:"operations,omitempty"`     // that the process made in all, warm-up included
@@ -53,6 +57,9 @@ type sample struct {
 
 	// Values are what else was measured, by name and unit.
 	Values map[string]float64 `json:"values,omitempty"`
+	// Verdict is benchfleet's own, where that is not VALID, with its reasons.
+	Verdict string   `json:"verdict,omitempty"`
+	Reasons []string `json:"reasons,omitempty"`
 }
 
 // taken is what was measured of a case.
@@ -218,9 +225,10 @@ func firstOpen(samples []sample, id string, sides []string, rounds int) int {
 	return rounds
 }
 
-// order is the order of the sides in a round: it turns by one place from round to
-// round, and runs backwards in every second one, so that each side comes at each
-// place, and after each other one.
+// order is the order of the sides in a round: from both ends of their list to its middle,
+// turned by one place every second round, and backwards in the other ones. So in twice as
+// many rounds as there are sides each comes at each place twice, and twice after each
+// other one.
 func order(sides, round int) []int {
 	places := make([]int, sides)
 	for i := range places {
@@ -228,7 +236,11 @@ func order(sides, round int) []int {
 		if round%2 == 1 {
 			at = sides - 1 - i
 		}
-		places[i] = (at + round/2) % sides
+		zigzag := at / 2
+		if at%2 == 1 {
+			zigzag = sides - 1 - at/2
+		}
+		places[i] = (zigzag + round/2) % sides
 	}
 	return places
 }

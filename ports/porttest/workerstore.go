@@ -300,7 +300,7 @@ func controlLife(t testing.TB, h StoreHarness) {
 func controlUnknown(t testing.TB, h StoreHarness) {
 	store := h.open(t)
 	create(t, store, "run-1")
-	for _, at := range [][2]string{{"run-2", "worker-0"}, {"run-1", "worker-3"}, {"run-1", ""}, {"", "worker-0"}} {
+	for _, at := range [][2]string{{"run-2", "worker-0"}, {"run-1", "worker-3"}, {"run-1", `worker-0"`}, {"run-1", ""}, {"", "worker-0"}} {
 		_, err := store.Control(within(t), at[0], at[1])
 		wantCode(t, err, core.NotFound, fmt.Sprintf("Control of worker %q of run %q", at[1], at[0]))
 	}

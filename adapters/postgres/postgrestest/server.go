@@ -93,7 +93,7 @@ func need(tb testing.TB) string {
 }
 
 func start(binaries string, options Options) (_ *Server, err error) {
-	config := map[string]string{"max_connections": "60", "listen_addresses": "127.0.0.1"}
+	config := map[string]string{"max_connections": "100", "listen_addresses": "127.0.0.1"}
 	if options.Listen != "" {
 		config["listen_addresses"] = options.Listen
 	}

@@ -84,7 +84,7 @@ missed an SLO; 1 and 2 as everywhere.`
 
 // abOf reads an experiment again. What is for an experiment to be made is refused.
 func (a *app) abOf(ctx context.Context, cmd *cobra.Command, f abFlags) error {
-	names := []string{"rounds", "set", "set-a", "set-b", "metric", "pause", "keep-going"}
+	names := []string{"rounds", "set", "set-a", "set-b", "metric", "pause", "keep-going", findMaxFlag, "launcher", "health"}
 	for _, o := range overrideFlags {
 		names = append(names, o.name)
 	}

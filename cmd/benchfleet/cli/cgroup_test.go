@@ -70,7 +70,7 @@ func TestCgroupLimits(t *testing.T) {
 
 func TestOwnUsage(t *testing.T) {
 	is := is.New(t)
-	usage := NewUsage()
+	usage, _ := NewUsage()
 	sum := 0
 	for i := range 200_000_000 {
 		sum += i ^ sum

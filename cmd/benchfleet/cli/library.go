@@ -23,7 +23,12 @@ key. --import stores it instead.`,
 		Example: `  benchfleet template library
   benchfleet template library tpcb --target postgres --endpoint pg > tpcb.yaml
   benchfleet template library ycsb-a --target snowflake --endpoint sf --import`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactly("NAME")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kinds := targetKinds()
 			if target.Kind != "" && !slices.Contains(kinds, target.Kind) {

@@ -27,6 +27,7 @@ type targetAndLoader interface {
 
 // Opener opens what a worker needs; RunIfChild takes it.
 func Opener() worker.Opener {
+	usage, share := NewUsage()
 	return worker.Opener{
 		Store: func(ctx context.Context, address, token string) (ports.Store, error) {
 			return openWorkerStore(ctx, address, token, os.Environ())
@@ -41,7 +42,7 @@ func Opener() worker.Opener {
 			}
 			return build
 		},
-		Usage: NewUsage(), Strain: worker.NewStrain(),
+		Usage: usage, Share: share, Strain: worker.NewStrain(),
 	}
 }
 

@@ -45,6 +45,7 @@ func TestSeriesUsage(t *testing.T) {
 		{[]string{"ab", "oltp", "oltp", "--set-a", "table.rows=100", "--set-b", "table.name=OTHER"}, ExitRefused, []string{"B is refused", "OTHER"}},
 		{[]string{"ab", "--of", "nothing"}, ExitUsage, []string{`"nothing"`, "benchfleet runs"}},
 		{[]string{"ab", "--of", "nothing", "--rounds", "3"}, ExitUsage, []string{"--rounds", "--of"}},
+		{[]string{"ab", "--of", "nothing", "--find-max", "rate"}, ExitUsage, []string{"--find-max", "--of"}},
 		{[]string{"ab", "--of", "nothing", "oltp"}, ExitUsage, []string{"oltp"}},
 		{[]string{"ab", "oltp", "oltp", "--endpoint", "other=" + dir}, ExitUsage, []string{`"other"`, "the templates name the endpoints"}},
 		{[]string{"compare", "--group", "nothing"}, ExitUsage, []string{`"nothing"`}},

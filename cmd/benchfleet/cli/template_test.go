@@ -98,3 +98,48 @@ func TestSchemaCheckWithoutStore(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(left), 0)
 }
+
+// TestTemplateLibrary: the built-in templates are listed, printed fitted to a target, and
+// stored; a mistake says what there is.
+func TestTemplateLibrary(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	in := func(args ...string) ran { return run(t, nil, append([]string{"--dir", dir}, args...)...) }
+	is.Equal(in("schema", "apply").code, 0)
+	got := in("template", "library")
+	is.Equal(got.code, 0)
+	var list []listed
+	is.NoErr(json.Unmarshal([]byte(in("template", "library", "--output", "json").stdout), &list))
+	is.Equal(len(list), len(library.Names()))
+	for i, name := range library.Names() {
+		is.Equal(list[i].Name, name)
+		is.True(list[i].Rows > 0 && list[i].Tables > 0 && list[i].Description != "")
+		is.True(strings.Contains(got.stdout, name+" ") && strings.Contains(got.stdout, list[i].Description))
+	}
+
+	got = in("template", "library", "tpcb", "--target", "postgres", "--endpoint", "pg")
+	is.Equal(got.code, 0)
+	is.True(strings.HasPrefix(got.stdout, "# The transaction of TPC-B as pgbench has it")) // with its comments
+	is.True(strings.Contains(got.stdout, "\n  kind: postgres\n  endpoint: pg\n"))
+	file := filepath.Join(dir, "tpcb.yaml")
+	is.NoErr(os.WriteFile(file, []byte(got.stdout), 0o600))
+	is.Equal(in("template", "import", file).code, 0)
+	is.Equal(in("template", "library", "ycsb-a", "--target", "snowflake", "--endpoint", "sf", "--import").code, 0)
+	shown := in("template", "show", "ycsb-a").stdout
+	is.True(strings.Contains(shown, "kind: snowflake") && strings.Contains(shown, "type: HYBRID"))
+
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"ycsb-g"}, "ycsb-f"},
+		{[]string{"tpcb", "--target", "oracle"}, `--target is "oracle"; allowed: sqlite, postgres, snowflake`},
+		{[]string{"--import"}, "--target, --endpoint and --import are about one template: name it"},
+		{[]string{"tpcb", "ycsb-a"}, `takes NAME, and "ycsb-a" is too much`},
+	} {
+		got := in(append([]string{"template", "library"}, c.args...)...)
+		is.Equal(got.code, ExitUsage)
+		is.Equal(got.stdout, "")
+		is.True(strings.Contains(got.stderr, c.says))
+	}
+}

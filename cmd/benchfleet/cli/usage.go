@@ -5,23 +5,31 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/shirou/gopsutil/v4/cpu"
 	"github.com/shirou/gopsutil/v4/mem"
 	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/benchfleet/benchfleet/core"
 )
 
 // NewUsage returns a function that measures this process since it was last called:
 // the CPU and the memory that it uses, in percent of what it may use, and its CPU
 // time so far in seconds. What it may use is what its cgroups say, and what the
-// host has where that is less. It is for one goroutine.
-func NewUsage() func() (cpuPercent, memoryPercent, cpuSeconds float64) {
+// host has where that is less: share is how much that is of the host. It is for one
+// goroutine.
+func NewUsage() (read func() (cpuPercent, memoryPercent, cpuSeconds float64), share core.HostShare) {
 	self, err := process.NewProcess(int32(os.Getpid()))
 	cores, total := cgroupLimits(os.DirFS("/"))
 	cores = least(cores, float64(runtime.NumCPU()))
+	if n, countErr := cpu.Counts(true); countErr == nil {
+		share.CPU = shareOf(cores, float64(n))
+	}
 	if m, memErr := mem.VirtualMemory(); memErr == nil {
 		total = least(total, m.Total)
+		share.Memory = shareOf(float64(total), float64(m.Total))
 	}
 	last, lastSeconds := time.Now(), 0.0
-	return func() (float64, float64, float64) {
+	read = func() (float64, float64, float64) {
 		if err != nil {
 			return 0, 0, 0
 		}
@@ -38,4 +46,13 @@ func NewUsage() func() (cpuPercent, memoryPercent, cpuSeconds float64) {
 		last, lastSeconds = time.Now(), seconds
 		return cpu, memory, seconds
 	}
+	return read, share
+}
+
+// shareOf is a part of a whole; 0 when it is all of it.
+func shareOf(part, whole float64) float64 {
+	if part > 0 && part < whole {
+		return part / whole
+	}
+	return 0
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/benchfleet/benchfleet/core"
 	"github.com/benchfleet/benchfleet/ports"
-	"github.com/benchfleet/benchfleet/report"
 )
 
 // Snapshot is what is shown of a run at one moment. It has the fields of
@@ -40,7 +39,7 @@ type Snapshot struct {
 }
 
 // search says where the search stands, if there is one.
-func (s *Snapshot) search() string { return cmp.Or(s.Search, report.SearchLine(s.Run)) }
+func (s *Snapshot) search() string { return cmp.Or(s.Search, s.Run.SearchLine()) }
 
 // Display shows a run. All methods may be called concurrently, return at once
 // (Close within seconds), and do nothing after Close.

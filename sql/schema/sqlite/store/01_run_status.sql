@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS RUN_STATUS (
   UNTIL_AT               TEXT,                                     -- when the load ends by itself
   OWNER_LEASE_UNTIL      TEXT,
   NEXT_SEQUENCE_ID       INTEGER NOT NULL DEFAULT 1,               -- of RUN_CONTROL_EVENTS
-  WORKER_TARGETS         TEXT,                                     -- JSON: worker id to its connections, epoch, acknowledged interval
+  WORKER_TARGETS         BLOB,                                     -- JSONB (json() shows it): worker id to its connections, epoch, acknowledged interval
   TEST_ID                TEXT    NOT NULL DEFAULT '',              -- the run id
   INSERT_BASE            INTEGER NOT NULL DEFAULT 0,               -- of INSERT_RANGES; rises with every run
   TEMPLATE_ID            TEXT,

@@ -1,0 +1,54 @@
+package core
+
+import "fmt"
+
+// ownConnections are those of a run that make no load: one that looks at the target
+// before it, and one to cancel statements by.
+const ownConnections = 2
+
+// ConnectionsFinding judges how many connections a run may come to have by how many the
+// target grants; granted 0: it does not tell. AUTO takes what is there: most is how many
+// workers are left to it, 0 for all. Else bounds are named with which the run would fit.
+func ConnectionsFinding(s Scenario, granted int) (f Finding, most int, told bool) {
+	load := &s.Load
+	need := load.Connections + ownConnections
+	if granted == 0 || need <= granted {
+		return Finding{}, 0, false
+	}
+	free, each := granted-ownConnections, load.Connections/max(load.Workers, 1)
+	grows := load.Scaling != ScalingFixed && load.Mode != ModeConcurrency
+	least := 1 // worker; with a search those of its first step
+	if load.Search != nil {
+		least = s.Plan().first().AtStart()
+	}
+	if fits := free / max(each, 1); grows && load.Scaling == ScalingAuto && fits >= least {
+		return Finding{ID: "target.connections", Severity: SeverityWarning, Mend: "let the target accept more connections for more of them",
+			Message: fmt.Sprintf("AUTO may have up to %d workers of %d connections here, instead of %d: the target grants %d connections", fits, each, load.Workers, granted)}, fits, true
+	}
+	f = Finding{ID: "target.connections", Severity: SeverityError, Mend: "let the target accept more connections",
+		Message: fmt.Sprintf("the run needs %d connections, the target grants %d", need, granted)}
+	if grows {
+		f.Message = fmt.Sprintf("the run may grow to %d connections, the target grants %d", need, granted)
+	}
+	if fits := fitting(load, free, each, grows); fits != "" {
+		f.Mend = fits + ", or " + f.Mend
+	}
+	return f, 0, true
+}
+
+// fitting says how a run gets along with so many connections; "" where none is known.
+func fitting(load *ScenarioLoad, free, each int, grows bool) string {
+	switch {
+	case free < 1:
+		return ""
+	case grows && load.Scaling == ScalingBounded && free >= each:
+		return fmt.Sprintf("lower load.max_workers to %d", free/each)
+	case grows:
+		return fmt.Sprintf("take load.scaling BOUNDED with load.max_workers 1 and load.max_connections %d", free)
+	case load.Scaling != ScalingFixed:
+		return fmt.Sprintf("lower load.connections to %d", free)
+	case free >= load.Workers:
+		return fmt.Sprintf("lower load.connections to %d", free/load.Workers)
+	}
+	return fmt.Sprintf("lower load.workers to %d and load.connections to 1", free)
+}

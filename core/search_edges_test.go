@@ -1,0 +1,153 @@
+package core
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+)
+
+// What waits for a connection and may wait long is not scheduled yet. A search for a rate
+// does not take that for a load that is borne.
+func TestSearchOfARateThatWaits(t *testing.T) {
+	is := is.New(t)
+	s := playSearch(t, openPlan(5000), func(rate float64, _ int) SearchWindow {
+		return modelOf(100, min(rate, 400), time.Millisecond, time.Millisecond)
+	})
+	is.True(s.Good <= 400/0.95 && s.Good > 380)
+	missed := s.last(s.Missed, StepQueue)
+	is.True(missed != nil)
+	is.True(strings.Contains(missed.Why, "operations were due in 5.0 s and 2000 ended: the others wait"))
+}
+
+// Poisson arrivals are now fewer than are due on average and now more; that is no queue.
+func TestSearchOfPoissonArrivals(t *testing.T) {
+	for seed := range uint64(200) {
+		p := openPlan(1000)
+		p.Poisson = true
+		s := playSearch(t, p, func(rate float64, window int) SearchWindow {
+			r := NewRand(seed, 1, uint64(window))
+			w := modelOf(100, rate, time.Millisecond, time.Millisecond)
+			w.OK = 0
+			for at := 0.0; at < rate*modelWindow; at -= math.Log(1 - r.Float64()) {
+				w.OK++
+			}
+			w.Scheduled = w.OK
+			return w
+		})
+		if s.Good != p.Ceiling {
+			t.Errorf("seed %d: %v: %s", seed, s.Good, describe(&s))
+		}
+	}
+}
+
+// A window in which nothing was due tells nothing good of a target that bears nothing.
+func TestSearchDownToNothing(t *testing.T) {
+	is := is.New(t)
+	s := playSearch(t, openPlan(100), func(rate float64, _ int) SearchWindow {
+		w := modelOf(100, rate, time.Second, time.Second)
+		if w.Unmet = "p95"; w.OK == 0 {
+			w.Unmet = ""
+		}
+		return w
+	})
+	is.Equal(s.Good, 0.0)
+	is.Equal(s.bound(&SearchPlan{OpenLoop: true, Start: 1, Ceiling: 100}, TargetFound, nil, false), BoundFloor)
+}
+
+// Workers that are lost when a load was missed already lower the ceiling: the search ends
+// at it and does not ask for the same load again and again.
+func TestSearchBelowALoweredCeiling(t *testing.T) {
+	is := is.New(t)
+	p := closedPlan(64)
+	p.Objectives, p.Start = true, 8
+	s := playSearch(t, p, func(n float64, window int) SearchWindow {
+		w := modelOf(n, n*100, time.Millisecond, time.Millisecond)
+		if n == 64 {
+			w.Unmet = "p95"
+		}
+		if window > 4 { // 8, 16, 32, 64 twice: then half of the connections is gone
+			w.Connections = min(n, 32)
+		}
+		return w
+	})
+	is.Equal(loads(&s), []float64{8, 16, 32, 64, 32, 32})
+	is.Equal(s.Good, 32.0)
+	is.Equal(s.bound(&p, TargetFound, s.last(64, StepMissed), false), BoundConnections)
+}
+
+// A first window that misses is no baseline: what comes after it is judged by one that
+// was borne.
+func TestSearchTakesItsBaselineFromWhatWasBorne(t *testing.T) {
+	is := is.New(t)
+	p := closedPlan(100)
+	model := closedModel(10, 10*time.Millisecond)
+	want := playSearch(t, p, model)
+	for name, first := range map[string]SearchWindow{
+		"nothing ended":  {Seconds: modelWindow, Intervals: 5, Connections: 1},
+		"all failed":     {Seconds: modelWindow, Intervals: 5, Connections: 1, Errors: 100, Scheduled: 100},
+		"slow and wrong": {Seconds: modelWindow, Intervals: 5, Connections: 1, OK: 5, Errors: 5, Scheduled: 10, Mean: time.Second},
+	} {
+		p.Errors = searchErrors
+		s := playSearch(t, p, func(n float64, window int) SearchWindow {
+			if window == 0 {
+				return first
+			}
+			return model(n, window)
+		})
+		if s.Good != want.Good || s.Missed != want.Missed {
+			t.Errorf("%s: %v and %v, not %v and %v: %s", name, s.Good, s.Missed, want.Good, want.Missed, describe(&s))
+		}
+		is.Equal(s.Baseline.Mean, 10*time.Millisecond)
+	}
+}
+
+// A successor of an owner that died has only its own windows of the step at hand: they
+// are added to what the run knows.
+func TestSearchStepOfTwoOwners(t *testing.T) {
+	is := is.New(t)
+	p := closedPlan(1)
+	s := NewSearch(p, 2)
+	window := func(ok uint64, mean time.Duration) SearchWindow {
+		w := modelOf(1, float64(ok)/modelWindow, mean, mean)
+		w.CPU = float64(ok) / 10
+		return w
+	}
+	s = s.Observe(p, at(5), 2, window(100, time.Millisecond), window(100, time.Millisecond)) // then it is held
+	first, third := window(200, 2*time.Millisecond), window(600, 6*time.Millisecond)
+	s = s.Observe(p, at(10), 2, first, first)
+	s = s.Observe(p, at(15), 2, third, third) // of a successor, whose total has this one only
+	s = s.Observe(p, at(20), 2, third, third.and(third))
+	is.True(s.Over)
+	total := s.Current().Total
+	is.Equal(s.Current().Windows(), 3)
+	is.Equal(total.OK, uint64(1400))
+	is.Equal(total.Intervals, 15)
+	is.Equal(total.Seconds, 15.0)
+	is.Equal(total.Connections, 1.0)
+	is.Equal(total.Mean, time.Duration(7600000000/1400))
+	is.Equal(total.CPU, (20.0+60+60)/3)
+	is.Equal(total.Throughput(), 1400.0/15)
+	is.Equal(SearchWindow{}.and(first), first)
+}
+
+// A lost worker ends a search for a rate, of which nobody makes its share; one for
+// connections goes on.
+func TestALostWorkerOfASearch(t *testing.T) {
+	for mode, ends := range map[string]bool{ModeFindQPS: true, ModeFindConcurrency: false} {
+		t.Run(mode, func(t *testing.T) {
+			is := is.New(t)
+			r := searchRun(t, mode)
+			r.Plan.OnLoss = DegradeOnLoss
+			r, _ = play(t, r, WorkerExited{At: at(20), Worker: 1, Epoch: 1, Exit: Exit{Code: -1, Cause: "signal 9"}})
+			is.Equal(r.Status.Ending(), ends)
+			if ends {
+				is.Equal(r.Reason, WorkerLost)
+				is.True(strings.HasSuffix(r.Detail, "nobody makes its share of a rate, so that the search ends here"))
+				is.Equal(r.SearchResult(mode).Bound, BoundStopped)
+			}
+		})
+	}
+}
