@@ -119,7 +119,7 @@ func (e Experiment) AB() (ABResult, error) {
 		sides = append(sides, p.a, p.b)
 	}
 	bounds := detection{}
-	for _, m := range experimentMetrics(sides) {
+	for _, m := range experimentMetrics(sides, r.Primary) {
 		r.Metrics = append(r.Metrics, effect(m, rounds, bounds))
 	}
 	r.judge()
@@ -329,7 +329,7 @@ func (r *ABResult) reserve(rounds []pair) {
 	for _, x := range r.Excluded {
 		add("round %d is left out: %s", x.Round, x.Why)
 	}
-	r.Reservations = append(append(r.Reservations, r.degraded()...), r.searches()...)
+	r.Reservations = append(append(r.Reservations, r.doubts()...), r.searches()...)
 	if made := r.Counted + len(r.Excluded); made < r.Planned {
 		add("%d of %d rounds were made", made, r.Planned)
 	}

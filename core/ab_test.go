@@ -296,3 +296,22 @@ func TestABFamily(t *testing.T) {
 		t.Errorf("one or more show a difference in %.2f %% of experiments without one", 100*rate)
 	}
 }
+
+// An error rate that was asked for is told also where nothing has failed.
+func TestABOfAnErrorRateWithoutErrors(t *testing.T) {
+	is := is.New(t)
+	x := trial{rounds: 4, spread: 0.01, design: ABDesign, primary: "UPDATE error_rate"}
+	runs := x.runs(5)
+	for i := range runs {
+		k := KindMetrics{Kind: Update, Access: AccessWrite, Counts: Counts{Scheduled: 90, Started: 90, OK: 90}}
+		k.Service.RecordN(time.Millisecond, 90)
+		runs[i].Kinds = append(runs[i].Kinds, k)
+	}
+	r := abOf(t, runs)
+	d := effectOf(t, r, Update, metricErrorRate)
+	is.True(d.Primary && d.Known)
+	is.True(!strings.Contains(strings.Join(r.Reservations, "\n"), "primary metric"))
+	for _, d := range r.Metrics {
+		is.True(d.Kind != PointLookup || d.Metric != metricErrorRate) // which has none, and is not asked for
+	}
+}

@@ -159,8 +159,20 @@ func TestBudgetProblems(t *testing.T) {
 			"budget.operations is 999, but load.operations is 1000; allowed: at least that, and what the warm-up takes"},
 		{"as many as asked", func(t *Template) { t.Load.Operations, t.Budget.Operations = 1000, 1000 }, ""},
 		{"fewer than the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1299 },
-			"budget.operations is 1299, but warm-up, measurement and cool-down start 1300 at that load.rate; allowed: at least that"},
+			"budget.operations is 1299, but warm-up, measurement and cool-down start 1300 at that load.rate; allowed: at least 1300"},
 		{"as many as the rate", func(t *Template) { t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 1300 }, ""},
+		{"as many as random arrivals are on average", func(t *Template) {
+			t.Load.Mode, t.Load.Rate, t.Load.Arrivals, t.Budget.Operations = ModeQPS, 100, ArrivalsPoisson, 1444
+		}, "budget.operations is 1444, but warm-up, measurement and cool-down start about 1300 at that load.rate; allowed: at least 1445"},
+		{"room for random arrivals", func(t *Template) {
+			t.Load.Mode, t.Load.Rate, t.Load.Arrivals, t.Budget.Operations = ModeQPS, 100, ArrivalsPoisson, 1445
+		}, ""},
+		{"a search whose first steps are one worker's", func(t *Template) {
+			t.Load.Mode, t.Load.Cooldown, t.Load.Duration, t.Budget.Operations, t.Budget.Rows = ModeFindConcurrency, 0, 100*s, 1000, 2000
+		}, "budget.rows is 2000, but load.mode FIND_MAX_CONCURRENCY gives the workers, among which it is shared out, different loads; allowed with one worker, or budget.time"},
+		{"a search by one worker", func(t *Template) {
+			t.Load.Mode, t.Load.Cooldown, t.Load.Duration, t.Load.Workers, t.Budget.Operations = ModeFindConcurrency, 0, 100*s, 1, 1000
+		}, ""},
 		{"fewer than a ramp", func(t *Template) {
 			t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 599
 			t.Load.Ramp = TemplateRamp{Shape: ShapeLinear, Over: 10 * s}

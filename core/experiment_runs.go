@@ -78,9 +78,21 @@ func doesNotCount(r *Rollup) string {
 	}
 }
 
-// degraded says of each run that counts and may not be trusted fully.
-func (e Experiment) degraded() (list []string) {
+// doubts says of each run that counts and may not be trusted fully, and of pools whose
+// values were not the same in all of them.
+func (e Experiment) doubts() (list []string) {
+	values, told := map[string]string{}, map[string]bool{}
 	for _, m := range e.Members {
+		for _, f := range m.Result.Environment {
+			pool, is := strings.CutPrefix(f.Name, FactPool)
+			if before, seen := values[pool]; is && m.Why == "" && seen && before != f.Value && !told[pool] {
+				list = append(list, fmt.Sprintf("the values of the pool %s were not the same in all runs, since the table has changed: nor were their operations", pool))
+				told[pool] = true
+			}
+			if is && m.Why == "" {
+				values[pool] = f.Value
+			}
+		}
 		if m.Why == "" && m.Result.Verdict.Level == Degraded {
 			list = append(list, fmt.Sprintf("the verdict on run %s is DEGRADED: %s", m.Result.RunID, strings.Join(m.Result.Verdict.Reasons, "; ")))
 		}
@@ -99,8 +111,9 @@ type kindMetric struct {
 
 // experimentMetrics are what is looked at of runs: all kinds together, and each of
 // those that every run has. Where runs searched for the most load, it is what they
-// found, and what they measured there.
-func experimentMetrics(sides []*side) (list []kindMetric) {
+// found, and what they measured there. The error rate of a kind is left out where it has
+// none, unless it is the primary metric.
+func experimentMetrics(sides []*side, primary string) (list []kindMetric) {
 	quantiles := []metric{{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}
 	failures := metric{name: metricErrorRate}
 	list = append(list, kindMetric{metric: metric{name: metricThroughput}})
@@ -128,7 +141,7 @@ func experimentMetrics(sides []*side) (list []kindMetric) {
 			failed = failed || other != nil && other.Errors > 0
 		}
 		if everywhere {
-			of(k.Kind, failed)
+			of(k.Kind, failed || primary == k.Kind+" "+metricErrorRate)
 		}
 	}
 	return list

@@ -55,6 +55,9 @@ func (p PoolSpec) Statement() Statement {
 		p.Column, table, p.Size)}
 }
 
+// FactPool begins the name of an environment fact: the hash of a pool's values.
+const FactPool = "values of pool "
+
 // spec is the pool that a parameter draws from.
 func (p *Parameter) spec() PoolSpec {
 	return PoolSpec{Table: p.Table, Column: p.Column, Size: p.Size}

@@ -51,10 +51,10 @@ func (e Experiment) Repetition() (Repetition, error) {
 		}
 	}
 	r.Counted = len(sides)
-	for _, m := range experimentMetrics(sides) {
+	for _, m := range experimentMetrics(sides, r.Primary) {
 		r.Metrics = append(r.Metrics, repeated(m, sides))
 	}
-	r.Reservations = append(append(r.Reservations, e.degraded()...), e.searches()...)
+	r.Reservations = append(append(r.Reservations, e.doubts()...), e.searches()...)
 	if made := len(e.Members); made < e.Planned {
 		r.Reservations = append(r.Reservations, fmt.Sprintf("%d of %d runs were made", made, e.Planned))
 	}

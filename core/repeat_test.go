@@ -143,3 +143,16 @@ func TestGatherRefuses(t *testing.T) {
 	_, err = GatherExperiment("g", []Rollup{repeatOf(1, 2, 1), repeatOf(2, 3, 1)})
 	is.True(errors.Is(err, ErrInvalid))
 }
+
+// Runs that drew from other values of a pool did not make the same operations.
+func TestRepetitionTellsOfOtherPools(t *testing.T) {
+	is := is.New(t)
+	var runs []Rollup
+	for i, hash := range []string{"a", "a", "b", "b", "a"} {
+		r := repeatOf(i+1, 5, 100)
+		r.Environment = []Fact{{Name: "launcher", Value: hash}, {Name: FactPool + "CUSTOMER_ID", Value: hash}}
+		runs = append(runs, r)
+	}
+	is.Equal(len(repetition(t, runs[:2]).Reservations), 1) // that there are two
+	is.Equal(repetition(t, runs).Reservations, []string{"the values of the pool CUSTOMER_ID were not the same in all runs, since the table has changed: nor were their operations"})
+}

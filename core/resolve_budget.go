@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
@@ -44,20 +45,24 @@ func (v *resolver) budgetCount(field string, n int64, connections int) int64 {
 // budgetShares refuses a budget that is dealt out to workers of which some may never be.
 func (v *resolver) budgetShares(b RunBudget, load ScenarioLoad) {
 	fewer := load.Scaling == ScalingAuto && load.Mode != ModeConcurrency // where the target grants no more
-	if load.Initial == 0 && !fewer {
+	first := load.Mode == ModeFindConcurrency && load.Workers > 1        // whose small steps are the first workers'
+	if load.Initial == 0 && !fewer && !first {
 		return
 	}
-	all := "FIXED"
-	if load.Scaling == ScalingBounded {
-		all = fmt.Sprintf("FIXED, or load.min_workers %d", load.Workers)
+	why := fmt.Sprintf("load.scaling is %s, which may need more workers, or get fewer, than it is shared out among", load.Scaling)
+	all := "all workers from the beginning (FIXED)"
+	switch {
+	case first:
+		why, all = "load.mode FIND_MAX_CONCURRENCY gives the workers, among which it is shared out, different loads", "one worker"
+	case load.Scaling == ScalingBounded:
+		all = fmt.Sprintf("all workers from the beginning (FIXED, or load.min_workers %d)", load.Workers)
 	}
 	for _, of := range []struct {
 		field string
 		n     int64
 	}{{"budget.operations", b.Operations}, {"budget.rows", b.Rows}} {
 		if of.n > 0 {
-			v.found.add(of.field, "is %d, but load.scaling is %s, which may need more workers, or get fewer, than it is shared out among; allowed with all workers from the beginning (%s), or budget.time and budget.credits",
-				of.n, load.Scaling, all)
+			v.found.add(of.field, "is %d, but %s; allowed with %s, or budget.time and budget.credits", of.n, why, all)
 		}
 	}
 }
@@ -80,6 +85,10 @@ func (v *resolver) budgetCredits(b *RunBudget) {
 	}
 }
 
+// poissonRoom is how many standard deviations of the number of random arrivals a budget
+// must have room for.
+const poissonRoom = 4
+
 // budgetOperations refuses a budget that the load, as it is asked for, passes.
 func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 	if load.Operations > n {
@@ -95,8 +104,12 @@ func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 		asked = float64(load.Operations)
 	}
 	asked += pace.RateAt(0) * load.Warmup.Std().Seconds()
-	if asked > float64(n)*(1+1e-9) {
-		v.found.add("budget.operations", "is %d, but warm-up, measurement and cool-down start %.0f at that load.rate; allowed: at least that", n, asked)
+	about, least := "", math.Floor(asked*(1-1e-9))+1
+	if load.Arrivals == ArrivalsPoisson && load.Operations == 0 { // as many on average: four deviations are hardly ever passed
+		about, least = "about ", math.Ceil(asked+poissonRoom*math.Sqrt(asked))
+	}
+	if least > float64(n) {
+		v.found.add("budget.operations", "is %d, but warm-up, measurement and cool-down start %s%.0f at that load.rate; allowed: at least %.0f", n, about, asked, least)
 	}
 }
 

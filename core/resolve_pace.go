@@ -144,6 +144,9 @@ func (v *resolver) rampBounds(r *Ramp, load *ScenarioLoad) {
 	if end := r.At + r.Over; load.Duration > 0 && end > load.Duration {
 		v.found.add("load.ramp.over", "is %s, so the ramp ends at %s; allowed: until the end of load.duration, which is %s", r.Over, end, load.Duration)
 	}
+	if half := r.Period / 2; r.Shape == ShapeSine && load.Duration > 0 && half > load.Duration {
+		v.found.add("load.ramp.period", "is %s, so %s is reached after %s; allowed: up to twice load.duration, which is %s", r.Period, what, half, load.Duration)
+	}
 	if load.Mode == ModeConcurrency {
 		r.From *= float64(load.Workers)
 	}

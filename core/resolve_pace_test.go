@@ -116,6 +116,7 @@ func TestResolvePaceRefusals(t *testing.T) {
 		{ramped(ramp{Shape: "linear", Over: 11 * s}), `load.ramp.over is 11s, so the ramp ends at 11s; allowed: until the end of load.duration, which is 10s`},
 		{ramped(ramp{Shape: "spike", Over: 6 * s, At: 5 * s}), `load.ramp.over is 6s, so the ramp ends at 11s; allowed: until the end of load.duration, which is 10s`},
 		{ramped(ramp{Shape: "spike", Over: 2 * s, At: s, Period: 2 * s}), `load.ramp.period is 2s; allowed: at least 3s, which is when the spike ends`},
+		{ramped(ramp{Shape: "sine", Period: 21 * s}), `load.ramp.period is 21s, so load.rate is reached after 10.5s; allowed: up to twice load.duration, which is 10s`},
 		{ramped(ramp{Shape: "linear", Over: -s}), `load.ramp.over is -1s; a time cannot be negative`},
 		{ramped(ramp{Shape: "linear", Over: s, From: 500}), `load.ramp.from is 500; allowed: from 0 to less than load.rate, which is 500`},
 		{ramped(ramp{Shape: "linear", Over: s, From: -1}), `load.ramp.from is -1; allowed: from 0 to less than load.rate, which is 500`},

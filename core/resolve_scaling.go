@@ -63,6 +63,9 @@ func (v *resolver) scaling(load *ScenarioLoad) {
 	if t.Connections != 0 {
 		v.found.add("load.connections", "is %d, but with load.mode %s and load.scaling %s the workers have load.max_connections each; leave it out", t.Connections, load.Mode, load.Scaling)
 	}
+	if t.MinConnections != 0 && load.OpenLoop() {
+		v.found.add("load.min_connections", "is %d, but with load.mode %s all connections of a worker take part; leave it out", t.MinConnections, load.Mode)
+	}
 	if load.Mode == ModeQPS {
 		v.pursued(load)
 	}
@@ -149,9 +152,6 @@ func (v *resolver) fewestWorkers(load *ScenarioLoad, b workerBounds) {
 // pursued checks a rate that workers are added for.
 func (v *resolver) pursued(load *ScenarioLoad) {
 	t := &v.template.Load
-	if t.MinConnections != 0 {
-		v.found.add("load.min_connections", "is %d, but with load.mode QPS all connections of a worker take part; leave it out", t.MinConnections)
-	}
 	if t.Operations != 0 {
 		v.found.add("load.operations", "is %d, but with load.mode QPS and load.scaling %s the load is bounded by time; leave it out, or set load.scaling FIXED", t.Operations, load.Scaling)
 	}

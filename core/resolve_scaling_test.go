@@ -83,6 +83,7 @@ func TestResolveRefusesImpossibleScaling(t *testing.T) {
 		{"a floor that the ceiling forbids", bounded, func(l *core.TemplateLoad) { l.Connections, l.MinConnections = 21, 15 }, "load.min_connections is 15, but 21 connections of which no worker has more than 20 need 2 workers, which would have 10"},
 		{"AUTO with bounds", core.TemplateLoad{Scaling: "AUTO", Connections: 4, MaxWorkers: 4}, nil, "load.max_workers is 4, but load.scaling is AUTO, whose bounds follow from the launcher"},
 		{"connections of an open loop", open, func(l *core.TemplateLoad) { l.Connections = 4 }, "load.connections is 4, but with load.mode QPS and load.scaling BOUNDED the workers have load.max_connections each"},
+		{"a floor in a search for a rate", open, func(l *core.TemplateLoad) { l.Mode, l.MinConnections = core.ModeFindQPS, 4 }, "load.min_connections is 4, but with load.mode FIND_MAX_QPS all connections"},
 		{"a floor in an open loop", open, func(l *core.TemplateLoad) { l.MinConnections = 4 }, "load.min_connections is 4, but with load.mode QPS all connections"},
 		{"operations", open, func(l *core.TemplateLoad) { l.Operations = 100 }, "load.operations is 100, but with load.mode QPS and load.scaling BOUNDED"},
 		{"a ramp", open, func(l *core.TemplateLoad) {

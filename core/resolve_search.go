@@ -12,6 +12,7 @@ const (
 	defaultSearchResolution = 5.0 // percent
 	defaultSearchSettle     = Duration(2 * time.Second)
 	defaultSearchWindow     = Duration(5 * time.Second)
+	minSearchGrowth         = 1.01
 	maxSearchGrowth         = 10.0
 	maxSearchResolution     = 50.0
 	minSearchResolution     = 0.1
@@ -52,8 +53,8 @@ func (v *resolver) search(load *ScenarioLoad) {
 	if s.Growth == 0 {
 		s.Growth = defaultSearchGrowth
 	}
-	if !(s.Growth > 1 && s.Growth <= maxSearchGrowth) {
-		v.found.add("load.search.growth", "is %v; allowed: above 1, up to %v", s.Growth, maxSearchGrowth)
+	if !(s.Growth >= minSearchGrowth && s.Growth <= maxSearchGrowth) {
+		v.found.add("load.search.growth", "is %v; allowed: %v to %v", s.Growth, minSearchGrowth, maxSearchGrowth)
 	}
 	if s.Resolution == 0 {
 		s.Resolution = defaultSearchResolution

@@ -84,6 +84,11 @@ type SLOResult struct {
 	SLO
 	Measured float64 `json:"measured"` // in the unit of Bound
 	Met      bool    `json:"met"`
+	// Unknown: of a search, which nothing that it is about occurred in.
+	Unknown bool `json:"unknown,omitempty"`
+	// Mostly: of a search, met in most windows at the load that was found, which is what
+	// counts, but not in all of them together.
+	Mostly bool `json:"mostly,omitempty"`
 	// MissedFor is the longest time without a break in which it was missed, of one that is
 	// about that.
 	MissedFor Duration `json:"missed_for,omitempty"`

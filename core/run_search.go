@@ -36,12 +36,16 @@ func (r *Run) windowMeasured(e WindowMeasured) {
 		return // late, or repeated
 	}
 	next := r.Search.Observe(*r.Plan.Search, e.At, r.aliveCount(), e.Window, e.Total)
+	workers := r.Aim.Workers
+	if load, more := r.wants(&next, e.Step); more > workers {
+		next, workers = next.again(load, more, e.At), more
+	}
 	r.Search = &next
 	switch {
 	case next.Over:
 		r.requestEnd(e.At, TargetFound, fmt.Sprintf("the search has ended with step %d", len(next.Steps)))
 	case len(next.Steps) > e.Step:
-		set := LoadSet{At: e.At, Connections: r.Plan.Connections, Workers: r.Aim.Workers}
+		set := LoadSet{At: e.At, Connections: r.Plan.Connections, Workers: workers}
 		if load := next.Current().Load; r.Plan.Search.OpenLoop {
 			set.Rate = load
 		} else {
@@ -54,6 +58,20 @@ func (r *Run) windowMeasured(e WindowMeasured) {
 		}
 		r.Search.Current().Workers = r.aliveCount() // with those that this step needs
 	}
+}
+
+// wants is how many workers a rate needs that was missed, as far as is known once a step
+// is over, for want of connections alone; 0: none more, or there are none.
+func (r *Run) wants(s *Search, step int) (load float64, workers int) {
+	missed := s.last(s.Missed, StepMissed, StepQueue)
+	switch {
+	case s.Steps[step-1].End.IsZero() || missed == nil || step >= maxSearchSteps:
+	case !r.Plan.Search.OpenLoop || r.Aim.Workers >= r.Plan.Workers || r.Unjoined != "" || !r.Plan.grows():
+	case missed.Total.generatorFull(false) || !s.fewConnections(missed):
+	default:
+		return missed.Load, moreWorkers(r.Plan, r.Aim.Workers, missed.Load, missed.Total.Service)
+	}
+	return 0, 0
 }
 
 // tellStep publishes the step at hand.

@@ -62,7 +62,7 @@ func TestResolveSearchRefusals(t *testing.T) {
 		{ModeFindConcurrency, func(t *Template) { t.Load.Search.Start = -1 }, "load.search.start is -1; allowed: above 0, up to all connections of load.workers × load.connections, which are 16"},
 		{ModeFindQPS, func(t *Template) { t.Load.Search.Start = 1001 }, "load.search.start is 1001; allowed: above 0, up to load.rate, which are 1000"},
 		{ModeFindQPS, func(t *Template) { t.Load.Search.Start = 1 }, "load.search.start is 1 operations per second, which makes fewer than 10 in the load.search.window of 5s; allowed: at least 2, or a longer window"},
-		{ModeFindQPS, func(t *Template) { t.Load.Search.Growth = 1 }, "load.search.growth is 1; allowed: above 1, up to 10"},
+		{ModeFindQPS, func(t *Template) { t.Load.Search.Growth = 1 }, "load.search.growth is 1; allowed: 1.01 to 10"},
 		{ModeFindQPS, func(t *Template) { t.Load.Search.Resolution = 51 }, "load.search.resolution is 51; allowed: 0.1 to 50 percent"},
 		{ModeFindQPS, func(t *Template) { t.Load.Search.Window = Duration(time.Millisecond) }, "load.search.window is 1ms; allowed: 1s to 1h0m0s"},
 		{ModeFindQPS, func(t *Template) { t.Load.Search.Settle = Duration(2 * time.Hour) }, "load.search.settle is 2h0m0s; allowed: 1ms to 1h0m0s"},
@@ -304,6 +304,7 @@ func TestSearchGather(t *testing.T) {
 	is.Equal(w.Start, at(0))
 	is.True(w.P95 > 90*time.Millisecond && w.P50 > 40*time.Millisecond && w.P50 < 42*time.Millisecond)
 	is.Equal(w.Unmet, `"A p95 < 40ms" was missed with `+w.Objectives[0].inWords()) // B did not occur
+	is.True(!w.Objectives[0].Unknown && w.Objectives[1].Unknown)
 	is.Equal(w.CPU, 30.0)
 	is.Equal(w.Connections, 4.0)
 	is.Equal(w.Missing, 0.5)

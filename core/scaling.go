@@ -110,7 +110,7 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 		case p.cpu > degradedCPU:
 			outcome = PursuitGenerator
 		default:
-			outcome, more = PursuitMore, moreWorkers(run.Plan, workers, load.Rate, &total.Service)
+			outcome, more = PursuitMore, moreWorkers(run.Plan, workers, load.Rate, total.Service.Mean())
 		}
 	}
 	next = p.anew(p.aim)
@@ -199,13 +199,13 @@ func (p Pursuit) misses(total *KindMetrics, rate float64) bool {
 }
 
 // moreWorkers is how many workers have as many connections as a rate keeps busy at
-// those service times (Little's law), with some room: more than now, and not more
+// that mean service time (Little's law), with some room: more than now, and not more
 // than twice as many. Where nothing has ended it is as many as that.
-func moreWorkers(plan Plan, now int, rate float64, service *Histogram) int {
+func moreWorkers(plan Plan, now int, rate float64, service time.Duration) int {
 	need := float64(plan.Workers)
-	if service.Count() > 0 {
+	if service > 0 {
 		each := float64(plan.Connections) / float64(plan.Workers)
-		need = min(need, math.Ceil(rate*service.Mean().Seconds()*pursuitRoom/each))
+		need = min(need, math.Ceil(rate*service.Seconds()*pursuitRoom/each))
 	}
 	return min(max(int(need), now+1), pursuitGrowth*now, plan.Workers)
 }

@@ -84,7 +84,8 @@ const (
 	StepStart = "START"
 	StepUp    = "UP"
 	StepDown  = "DOWN"
-	StepHold  = "HOLD" // the answer, once more
+	StepHold  = "HOLD"  // the answer, once more
+	StepAgain = "AGAIN" // what fewer workers had too few connections for
 )
 
 // SearchStep is one load and what came of it.
@@ -210,6 +211,18 @@ func (s *Search) proceed(p *SearchPlan, at time.Time, workers int, borne bool) {
 		return
 	}
 	s.Steps = append(s.Steps, SearchStep{Load: next, Direction: direction, Workers: workers, Start: at})
+}
+
+// again is the search at a load that was missed for want of connections, now with more
+// workers. Nothing that fewer of them missed counts any more.
+func (s Search) again(load float64, workers int, at time.Time) Search {
+	s.Steps = append([]SearchStep(nil), s.Steps...)
+	if s.Current().End.IsZero() { // it was to follow, and has not begun
+		s.Steps = s.Steps[:len(s.Steps)-1]
+	}
+	s.Steps = append(s.Steps, SearchStep{Load: load, Direction: StepAgain, Workers: workers, Start: at})
+	s.Missed, s.Over = 0, false
+	return s
 }
 
 // below is the highest load under a limit that was borne and not missed since.

@@ -151,3 +151,119 @@ func TestALostWorkerOfASearch(t *testing.T) {
 		})
 	}
 }
+
+// A rate that is missed since there are too few connections is no limit while more
+// workers may be launched: it is tried again with them, and what fewer of them missed
+// says nothing any more.
+func TestSearchOfARateAddsWorkers(t *testing.T) {
+	const service, each = 50 * time.Millisecond, 4.0 // connections of a worker
+	for name, c := range map[string]struct {
+		start, capacity float64
+		cpu             float64
+		workers         int
+		kind            MaxKind
+		bound           string
+	}{
+		"the target's limit is within their reach": {10, 200, 0, 4, TrueMax, ""},
+		"so it is when the first step has missed":  {150, 200, 0, 3, TrueMax, ""},
+		"they are not enough":                      {10, 5000, 0, 6, BoundedMax, BoundConnections},
+		"their host is full":                       {10, 5000, 95, 1, BoundedMax, BoundGenerator},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			r := growable(t, 6, 1, func(p *Plan) {
+				p.Rate = 10_000 // of which each step is so small a share that one worker suffices
+				p.Search = &SearchPlan{OpenLoop: true, Start: c.start, Ceiling: 10_000, Growth: 2, Resolution: 0.05, Errors: 0.01, Window: 5 * time.Second}
+			})
+			now, most := 20.0, 1
+			for !r.Search.Over {
+				for i := range r.Workers {
+					if r.Workers[i].Joining {
+						r, _ = play(t, r, started(i, now)...)
+					}
+				}
+				step := r.Search.Current()
+				connections := float64(r.Aim.Workers) * each
+				reach := min(c.capacity, connections/service.Seconds())
+				w := modelOf(connections, min(step.Load, reach), service, service)
+				w.Scheduled, w.CPU = uint64(step.Load*modelWindow), c.cpu
+				if step.Load > c.capacity {
+					w.Service *= 2 // the target is slower then
+				}
+				now += 7
+				most = max(most, r.Aim.Workers)
+				r, _ = play(t, r, WindowMeasured{At: at(now), Step: len(r.Search.Steps), Number: step.Windows() + 1, Window: w, Total: w})
+				is.True(now < 2000)
+			}
+			result := r.searchResult(ModeFindQPS, false)
+			t.Log(describe(r.Search), result.Sentence)
+			is.Equal(result.Kind, c.kind)
+			is.Equal(result.Bound, c.bound)
+			reach := min(c.capacity, float64(c.workers)*each/service.Seconds())
+			is.True(result.Load > 0.94*reach && result.Load < 1.03*reach)
+			is.True(most >= c.workers)
+			for i, s := range r.Search.Steps[1:] {
+				if s.Direction == StepAgain {
+					is.True(s.Workers > r.Search.Steps[i].Workers)
+				}
+			}
+		})
+	}
+}
+
+// A search whose every operation fails has found nothing, and its numbers are none of
+// the target's limit.
+func TestSearchInWhichEverythingFails(t *testing.T) {
+	is := is.New(t)
+	p := closedPlan(8)
+	p.Errors = searchErrors
+	s := playSearch(t, p, func(n float64, _ int) SearchWindow {
+		return SearchWindow{Seconds: modelWindow, Intervals: 5, Connections: n, Errors: 100, Scheduled: 100}
+	})
+	is.Equal(s.Good, 0.0)
+	is.Equal(s.bound(&p, TargetFound, s.last(s.Missed, StepErrors), false), BoundFloor)
+	in := VerdictInput{Status: Completed, Begun: true, Measured: Counts{Started: 100, Errors: 100}, Seconds: 10, Ledger: Ledger{Balanced: true}, Coverage: 1, Searched: true}
+	verdict := Judge(in)
+	is.Equal(verdict.Level, InvalidRun)
+	is.Equal(verdict.Causes, []Cause{CauseErrors})
+	in.Found = true // then they failed beyond it
+	is.Equal(Judge(in).Level, Valid)
+}
+
+// What counts is that most windows at the answer have met the objectives: so they are met,
+// also where one bad window makes all of them together miss.
+func TestObjectivesOfASearch(t *testing.T) {
+	is := is.New(t)
+	slo, err := ParseSLO("p95 < 10ms")
+	is.NoErr(err)
+	other, err := ParseSLO("INSERT p95 < 10ms")
+	is.NoErr(err)
+	windows := func(latencies ...time.Duration) (one, all SearchWindow) {
+		var total SearchGather
+		for i, latency := range latencies {
+			k := KindMetrics{Kind: Update, Counts: Counts{Scheduled: 100, Started: 100, OK: 100}}
+			k.Service.RecordN(latency, 100)
+			in := SearchInterval{Start: at(float64(i)), Seconds: 5, Connections: 1, Kinds: []KindMetrics{k}}
+			total.Add(in)
+			var g SearchGather
+			g.Add(in)
+			one = g.Window([]SLO{slo, other})
+		}
+		return one, total.Window([]SLO{slo, other})
+	}
+	p := closedPlan(1)
+	p.Objectives = true
+	s := NewSearch(p, 1)
+	for i, latencies := range [][]time.Duration{{5e6}, {5e6}, {5e6, 30e6}, {5e6, 30e6, 5e6}} { // the second step is the first once more
+		one, all := windows(latencies...)
+		s = s.Observe(p, at(float64(10*i)), 1, one, all)
+	}
+	is.True(s.Over)
+	r := SearchResult{}
+	r.gather(&s)
+	is.Equal(len(r.Objectives), 2)
+	o := r.Objectives[0]
+	is.True(o.Met && o.Mostly && !o.Unknown && o.Measured > 0.02)
+	is.True(!r.Objectives[1].Met && r.Objectives[1].Unknown && !r.Objectives[1].Mostly)
+	is.True(!s.Current().Total.Objectives[0].Met) // the run's own state stays
+}

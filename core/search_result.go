@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -62,7 +63,7 @@ func (r *Run) SearchResult(mode string) *SearchResult {
 }
 
 // searchResult is told whether the CPU of the workers is the target's work.
-func (r *Run) searchResult(mode string, localTarget bool) *SearchResult {
+func (r *Run) searchResult(mode string, embedded bool) *SearchResult {
 	s, p := r.Search, r.Plan.Search
 	if s == nil || p == nil {
 		return nil
@@ -77,12 +78,15 @@ func (r *Run) searchResult(mode string, localTarget bool) *SearchResult {
 		result.Why = missed.Why
 	}
 	result.Kind = TrueMax
-	if result.Bound = s.bound(p, r.Reason, missed, localTarget); result.Bound != "" {
+	if result.Bound = s.bound(p, r.Reason, missed, embedded); result.Bound != "" {
 		result.Kind = BoundedMax
 	}
 	result.Sentence = result.sentence(p)
 	return result
 }
+
+// found reports whether the run's search has found a load that is borne.
+func (r *Run) found() bool { return r.Search != nil && r.Search.Good > 0 }
 
 // last is the newest step at a load that ended in one of some ways.
 func (s *Search) last(load float64, outcomes ...StepOutcome) *SearchStep {
@@ -124,7 +128,12 @@ func (r *SearchResult) gather(s *Search) {
 	r.Intervals, r.Throughput, r.PlusMinus = sum.Intervals, sum.Throughput(), sum.plusMinus()
 	r.Errors = errorRate(Counts{OK: sum.OK, Errors: sum.Errors})
 	r.P50, r.P95, r.P99 = longest.Total.P50, longest.Total.P95, longest.Total.P99
-	r.Objectives = longest.Total.Objectives
+	r.Objectives = slices.Clone(longest.Total.Objectives)
+	for i := range r.Objectives { // the load was borne: most windows have met all of them
+		if o := &r.Objectives[i]; !o.Met && !o.Unknown {
+			o.Met, o.Mostly = true, true
+		}
+	}
 }
 
 // plusMinus is the half width of the 95 % confidence interval of the mean of the
@@ -139,13 +148,13 @@ func (w *SearchWindow) plusMinus() float64 {
 }
 
 // bound is what kept the search from the target's own limit; "" for nothing.
-func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, localTarget bool) string {
+func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, embedded bool) string {
 	switch {
 	case s.Missed == 0 && s.Good >= s.Ceiling && p.OpenLoop:
 		return BoundRate
 	case s.Missed == 0 && s.Good >= s.Ceiling:
 		return BoundConnections
-	case missed != nil && missed.Total.generatorFull(localTarget):
+	case missed != nil && missed.Total.generatorFull(embedded):
 		return BoundGenerator
 	case missed != nil && p.OpenLoop && s.fewConnections(missed):
 		return BoundConnections
@@ -161,7 +170,7 @@ func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, localTa
 		return ""
 	case s.Good > 0 || s.Missed > p.floor():
 		return BoundSteps
-	case !p.OpenLoop:
+	case !p.OpenLoop && (missed == nil || missed.Outcome != StepErrors):
 		return "" // not even one connection
 	default:
 		return BoundFloor
@@ -170,9 +179,9 @@ func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, localTa
 
 // generatorFull reports whether the load generator itself could not do more: its CPU
 // was full, or it started arrivals late for which connections were waiting.
-func (w *SearchWindow) generatorFull(localTarget bool) bool {
+func (w *SearchWindow) generatorFull(embedded bool) bool {
 	overslept := w.Overslept >= leastStalls && float64(w.Overslept) > degradedOverslept*float64(w.Scheduled)
-	return !localTarget && (w.CPU > degradedCPU || overslept)
+	return !embedded && (w.CPU > degradedCPU || overslept)
 }
 
 // fewConnections reports whether an open loop was missed since arrivals waited for

@@ -111,7 +111,7 @@ func (g *SearchGather) Window(slos []SLO) SearchWindow {
 	for i := range w.Objectives {
 		o := &w.Objectives[i]
 		of := sloSubject(o.Kind, g.kinds)
-		if o.Met || !o.known(of) { // what did not occur misses nothing
+		if o.Unknown = !o.known(of); o.Met || o.Unknown { // what did not occur misses nothing
 			continue
 		}
 		if w.Unmet != "" {

@@ -115,7 +115,7 @@ func (v *resolver) contradictions(slos []SLO, load ScenarioLoad, operations []Op
 				v.found.add(indexed("slos", i), "is %q, but %s; allowed: a bound below that", s.Text, why)
 			}
 		}
-		if s.holdsFor() && load.Duration > 0 && s.For > load.Duration && !searching(load.Mode) {
+		if load.Duration > 0 && s.For > load.Duration && !searching(load.Mode) {
 			v.found.add(indexed("slos", i), "is %q, but the measurement lasts %s, so that nothing could miss it; allowed: a time up to that", s.Text, load.Duration)
 		}
 		for j, earlier := range slos[:i] {

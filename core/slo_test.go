@@ -203,6 +203,7 @@ func TestContradictorySLOs(t *testing.T) {
 	}{
 		{[]string{"throughput > 500"}, `slos[0] is "throughput > 500", but load.rate starts only 500 operations per second; allowed: a bound below that`},
 		{[]string{"POINT_LOOKUP throughput > 300"}, `slos[0] is "POINT_LOOKUP throughput > 300", but load.rate starts only 500 operations per second, of which 299.95 are POINT_LOOKUP; allowed: a bound below that`},
+		{[]string{"p99 < 5ms for 1h abort"}, `slos[0] is "p99 < 5ms for 1h abort", but the measurement lasts 10s, so that nothing could miss it; allowed: a time up to that`},
 		{[]string{"p99 < 5ms for 1h"}, `slos[0] is "p99 < 5ms for 1h", but the measurement lasts 10s, so that nothing could miss it; allowed: a time up to that`},
 		{[]string{"p99 < 5ms", "p99 < 9ms"}, `slos[1] is "p99 < 9ms", but slos[0] is "p99 < 5ms", which is about the same; leave one of them out`},
 	} {

@@ -17,7 +17,7 @@ type SummaryInput struct {
 	Observed    []Observed
 	Environment []Fact
 	SharedHost  bool // see VerdictInput
-	LocalTarget bool // see VerdictInput
+	Embedded    bool // see VerdictInput
 	// Watch has seen every interval of the measurement; zero: nobody has looked.
 	Watch SLOWatch
 }
@@ -26,7 +26,7 @@ type SummaryInput struct {
 // longer tells: means over the measurement. The zero value has seen nothing.
 type Observed struct {
 	Asking      float64 `json:"asking"`      // seconds in which connections were asked for
-	Connections float64 `json:"connections"` // sum of connections, of those asked for, × seconds
+	Connections float64 `json:"connections"` // sum of connections, of those asked for, × seconds; of stored intervals those that were open
 	Asked       float64 `json:"asked"`       // sum of connections asked for × seconds
 	Seconds     float64 `json:"seconds"`     // in which operations were started; what follows is of them
 	CPU         float64 `json:"cpu"`         // sum of percent × seconds
@@ -46,7 +46,7 @@ func (o *Observed) Add(iv *Interval) {
 	}
 	if iv.Target > 0 {
 		o.Asking += iv.Seconds
-		o.Connections += iv.Seconds * float64(min(iv.Connections, iv.Target))
+		o.Connections += iv.Seconds * float64(min(iv.Connections, iv.Target-iv.Missing))
 		o.Asked += iv.Seconds * float64(iv.Target)
 	}
 	if started == 0 {
@@ -277,7 +277,7 @@ func (w *workerSummary) judge(s *summary) {
 	total := Total(c.Kinds)
 	c.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: s.in.Run.Reason, Begun: !s.in.Run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: c.Seconds,
-		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, LocalTarget: s.in.LocalTarget, Searched: s.in.Scenario.Load.Search != nil,
+		Ledger: c.Ledger, Coverage: c.Coverage, Workers: []WorkerFacts{w.facts}, Embedded: s.in.Embedded, Searched: s.in.Scenario.Load.Search != nil, Found: s.in.Run.found(),
 	})
 }
 
@@ -327,15 +327,15 @@ func (s *summary) parent() Rollup {
 	p.Budget = useOf(scenario.Budget, run, all)
 	p.SLOs = EvaluateSLOs(s.in.Scenario.SLOs, p.Kinds, p.Throughput)
 	s.in.Watch.judge(p.SLOs, p.Kinds)
-	if p.Search = run.searchResult(scenario.Load.Mode, s.in.LocalTarget); p.Search != nil {
+	if p.Search = run.searchResult(scenario.Load.Mode, s.in.Embedded); p.Search != nil {
 		p.SLOs = p.Search.Objectives // of the load that was found, not of those that were missed
 	}
 	total := Total(p.Kinds)
 	p.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
-		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Searched: p.Search != nil, Unjoined: run.Unjoined,
-		SharedHost: s.in.SharedHost, LocalTarget: s.in.LocalTarget,
+		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Searched: p.Search != nil, Found: run.found(), Unjoined: run.Unjoined,
+		SharedHost: s.in.SharedHost, Embedded: s.in.Embedded,
 	})
 	return p
 }

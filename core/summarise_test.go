@@ -356,11 +356,11 @@ func TestSummariseObserved(t *testing.T) {
 	o.Add(&core.Interval{Phase: core.Warmup, Seconds: 100, Connections: 0, Target: 3, CPU: 100, Kinds: busy}) // another phase
 	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 100, Connections: 3, CPU: 100})                    // only waiting, and asked for nothing
 	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 4, Target: 3, CPU: 60, Kinds: busy})
-	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 1, Target: 3, CPU: 100, Kinds: busy})
-	is.Equal(*o, core.Observed{Asking: 8, Connections: 20, Asked: 24, Seconds: 8, CPU: 560, HostCPU: 560}) // 2.5 of 3, 70 %
+	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 4, Target: 3, Missing: 2, CPU: 100, Kinds: busy}) // those that are open are others
+	is.Equal(*o, core.Observed{Asking: 8, Connections: 20, Asked: 24, Seconds: 8, CPU: 560, HostCPU: 560})                   // 2.5 of 3, 70 %
 	gone := core.Observed{}
-	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 3, Target: 3, CPU: 9}) // a slow operation goes on
-	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 0, Target: 3, CPU: 9}) // the target is gone: nothing can be started
+	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 3, Target: 3, CPU: 9})             // a slow operation goes on
+	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 0, Target: 3, Missing: 3, CPU: 9}) // the target is gone: nothing can be started
 	is.Equal(gone, core.Observed{Asking: 8, Connections: 6, Asked: 24})
 	in.SharedHost = true // with 20 % of the other
 	in.Beats[0].Report.DroppedExecutions, in.Beats[0].Report.ClockOffset, in.Beats[0].Report.ClockError = 7, 3600, 0.2
@@ -375,7 +375,7 @@ worker-1 kept 2.5 connections of 3 on average
 	o.HostCPU = 8 * 71
 	parent, _ = core.Summarise(in)
 	is.Equal(parent.Verdict.Reasons[len(parent.Verdict.Reasons)-1], "the workers used 91 % of their host's CPU: the load generator may have been the bottleneck")
-	in.LocalTarget = true
+	in.Embedded = true
 	parent, _ = core.Summarise(in)
 	is.Equal(len(parent.Verdict.Reasons), 4)
 }

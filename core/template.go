@@ -136,7 +136,7 @@ const (
 	ParamTimestamp   ParameterType = "timestamp" // UTC, within Within before 2026-01-01
 	ParamChoice      ParameterType = "choice"    // one of Values
 	ParamLiteral     ParameterType = "literal"   // always Value
-	ParamPool        ParameterType = "pool"      // a value of Column, sampled before the run; no two connections share one
+	ParamPool        ParameterType = "pool"      // a value of Column, sampled before the run; no two connections share one (QPS: workers)
 	ParamOffset      ParameterType = "offset"    // the parameter Of plus Add
 )
 

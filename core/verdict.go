@@ -43,12 +43,12 @@ type VerdictInput struct {
 	StaleFacts int64  // reports from launches that had been given up
 	// SharedHost: the workers share one host, so what they use of it adds up.
 	SharedHost bool
-	// LocalTarget: the target works inside the workers or beside them, so that
-	// a busy CPU is the target's own work and no sign of a weak load generator.
-	LocalTarget bool
+	// Embedded: the target works inside the workers, so that a busy CPU is the
+	// target's own work and no sign of a weak load generator.
+	Embedded bool
 	// Searched: the load went beyond what the target bears on purpose, and its steps
-	// were judged one by one.
-	Searched bool
+	// were judged one by one. Found: one of them was borne, so what failed was beyond it.
+	Searched, Found bool
 }
 
 // WorkerFacts is what a verdict looks at in one worker.
@@ -83,6 +83,8 @@ func Judge(in VerdictInput) Verdict {
 	j.coverage(in)
 	if !in.Searched {
 		j.schedule(in.Measured)
+	}
+	if !in.Found {
 		j.cause = CauseErrors
 		j.errors(in)
 	}
@@ -287,7 +289,7 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 
 // cpu looks for a load generator that was too weak for its load.
 func (j *judgement) cpu(in VerdictInput) {
-	if in.LocalTarget {
+	if in.Embedded {
 		return
 	}
 	sum := 0.0

@@ -30,7 +30,7 @@ func (j *judgement) generator(w WorkerFacts, in VerdictInput) {
 		j.degrade("%s needed %s of its own for each operation, where the median is %s (allowed %s of it): the load generator is a good part of what was measured",
 			w.ID, short(own), short(median), share(degradedOverhead))
 	}
-	if in.LocalTarget {
+	if in.Embedded {
 		return
 	}
 	j.cause = CauseStalls
@@ -48,7 +48,7 @@ func (j *judgement) generator(w WorkerFacts, in VerdictInput) {
 // inside the worker it is the target's own work that shows.
 func (j *judgement) strain(w WorkerFacts, in VerdictInput) {
 	s := w.Strain
-	if s == nil || in.LocalTarget || !(s.Seconds >= leastStrain) {
+	if s == nil || in.Embedded || !(s.Seconds >= leastStrain) {
 		return
 	}
 	j.cause = CauseGC

@@ -153,7 +153,7 @@ func TestJudge(t *testing.T) {
 		}, core.Valid, ""},
 		{"cpu of one host, fine", func(in *input) { in.SharedHost = true; in.Workers[0].HostCPU, in.Workers[1].HostCPU = 45, 45 }, core.Valid, ""},
 		{"cpu with an embedded target", func(in *input) {
-			in.SharedHost, in.LocalTarget = true, true
+			in.SharedHost, in.Embedded = true, true
 			in.Workers[0].CPU, in.Workers[0].HostCPU = 100, 100
 		}, core.Valid, ""},
 
@@ -168,7 +168,7 @@ func TestJudge(t *testing.T) {
 			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
 		{"harness more, of few", func(in *input) { in.Workers[0].Overhead = nulls(9, time.Second, 0, 0) }, core.Valid, ""},
 		{"harness more, embedded target", func(in *input) {
-			in.LocalTarget, in.Workers[0].Overhead = true, nulls(10, 102*time.Microsecond, 0, 0)
+			in.Embedded, in.Workers[0].Overhead = true, nulls(10, 102*time.Microsecond, 0, 0)
 		}, core.Degraded,
 			"worker-0 needed 102µs of its own for each operation, where the median is 1ms (allowed 10.0 % of it): the load generator is a good part of what was measured"},
 		{"harness, and nothing measured", func(in *input) { in.Latency, in.Workers[0].Overhead = nil, nulls(500, time.Second, 100, time.Second) }, core.Valid, ""},
@@ -178,14 +178,14 @@ func TestJudge(t *testing.T) {
 				"The load generator stood still, and what it did not start meanwhile is in no percentile"},
 		{"stalls, of 1 %", func(in *input) { in.Workers[0].Overhead = nulls(1500, 0, 15, time.Second) }, core.Valid, ""},
 		{"stalls, below the p99", func(in *input) { in.Workers[0].Overhead = nulls(200, 0, 100, 5*time.Millisecond) }, core.Valid, ""},
-		{"stalls, embedded target", func(in *input) { in.LocalTarget, in.Workers[0].Overhead = true, nulls(200, 0, 100, time.Second) }, core.Valid, ""},
+		{"stalls, embedded target", func(in *input) { in.Embedded, in.Workers[0].Overhead = true, nulls(200, 0, 100, time.Second) }, core.Valid, ""},
 
 		{"garbage 10 %", func(in *input) { in.Workers[1].Strain = strained(1, 0, 0, 0) }, core.Valid, ""},
 		{"garbage more", func(in *input) { in.Workers[1].Strain = strained(1.01, 0, 0, 0) }, core.Degraded,
 			"worker-1 spent 10.1 % of its processor time on garbage collection (allowed 10.0 %), which the load lacked"},
 		{"garbage more, in a blink", func(in *input) { s := strained(9, 0, 0, 0); s.Seconds, in.Workers[1].Strain = 0.9, s }, core.Valid, ""},
 		{"garbage more, embedded target", func(in *input) {
-			in.LocalTarget, in.Workers[1].Strain = true, strained(9, 5*time.Second, 500, time.Second)
+			in.Embedded, in.Workers[1].Strain = true, strained(9, 5*time.Second, 500, time.Second)
 		}, core.Valid, ""},
 		{"garbage unknown", func(in *input) { s := strained(9, 0, 0, 0); s.CPU, in.Workers[1].Strain = 0, s }, core.Valid, ""},
 		{"paused 1 %", func(in *input) { in.Workers[1].Strain = strained(0, 50*time.Millisecond, 0, 0) }, core.Valid, ""},

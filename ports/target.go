@@ -50,9 +50,12 @@ type TargetInfo struct {
 	Database string      `json:"database,omitempty"`
 	User     string      `json:"user,omitempty"`
 	Settings []core.Fact `json:"settings,omitempty"`
-	// LocalFile: it is a file of this host, so workers must run on it.
-	LocalFile bool      `json:"local_file"`
-	Table     TableInfo `json:"table"`
+	// LocalFile: it is a file or socket of this host, so workers must run on it.
+	LocalFile bool `json:"local_file"`
+	// Embedded: it works inside the workers, so what they use is its work too. Told with
+	// an error as well.
+	Embedded bool      `json:"embedded"`
+	Table    TableInfo `json:"table"`
 	// Others are the other tables of the layout, in the order of core's
 	// TemplateTable.Tables.
 	Others []TableInfo `json:"others,omitempty"`

@@ -125,6 +125,8 @@ type SLODocument struct {
 	Bound    float64 `json:"bound"`
 	Measured float64 `json:"measured"`
 	Met      bool    `json:"met"`
+	Unknown  bool    `json:"unknown,omitempty"` // nothing that it is about occurred in a search
+	Mostly   bool    `json:"mostly,omitempty"`  // met in most windows of a search, not in all of them together
 	// Of one that is missed when interval after interval misses it for so long: that, and
 	// for how long they did.
 	ForSeconds       float64 `json:"for_seconds,omitempty"`
@@ -234,7 +236,7 @@ func latencyDocument(h *core.Histogram) *LatencyDocument {
 
 func sloDocument(s core.SLOResult) SLODocument {
 	d := SLODocument{
-		Text: s.Text, Kind: s.Kind, Metric: s.Metric, Bound: s.Bound, Measured: s.Measured, Met: s.Met,
+		Text: s.Text, Kind: s.Kind, Metric: s.Metric, Bound: s.Bound, Measured: s.Measured, Met: s.Met, Unknown: s.Unknown, Mostly: s.Mostly,
 		ForSeconds: s.For.Std().Seconds(), MissedForSeconds: s.MissedFor.Std().Seconds(),
 	}
 	switch s.Metric {

@@ -236,10 +236,16 @@ func failures(kinds []core.KindMetrics) table {
 func objectives(slos []core.SLOResult) table {
 	t := table{head: []string{"objective", "measured", ""}, right: "lrl", minimum: 20}
 	for _, s := range slos {
-		if s.Met {
+		switch {
+		case s.Mostly:
+			t.add(Clean(s.Text), achieved(s), "met in most windows")
+			t.tint(2, good)
+		case s.Met:
 			t.add(Clean(s.Text), achieved(s), "met")
 			t.tint(2, good)
-		} else {
+		case s.Unknown:
+			t.add(Clean(s.Text), "", "none occurred")
+		default:
 			t.add(Clean(s.Text), achieved(s), "MISSED")
 			t.tint(2, bad)
 		}

@@ -126,6 +126,7 @@ func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) 
 	d.measured = newSeries(len(d.run.Workers), d.measuredBefore())
 	d.measured.shared = d.ports.Launcher.Capabilities().HostBound
 	d.measured.watched = d.scenario.Limits.Guardrails != nil
+	d.measured.nominal = d.scenario.Load.Interval.Std().Seconds()
 	d.effects = newEffects(ctx, d.log)
 	defer d.effects.wait()
 	defer d.polls.group.Wait()

@@ -34,7 +34,7 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	if err := p.storeRest(ctx, beats, now); err != nil {
 		return nil, err
 	}
-	facts, local := p.environment(ctx, beats)
+	facts, embedded := p.environment(ctx, beats)
 	if steps := append(p.run.ControllerSteps(), p.unstored...); len(steps) > 0 {
 		if err := p.ports.Results.AppendSteps(ctx, steps); err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	}
 	parent, children := core.Summarise(core.SummaryInput{
 		Run: p.run, Scenario: p.scenario, Beats: beats, Observed: observed, Environment: facts,
-		SharedHost: p.ports.Launcher.Capabilities().HostBound, LocalTarget: local, Watch: watch,
+		SharedHost: p.ports.Launcher.Capabilities().HostBound, Embedded: embedded, Watch: watch,
 	})
 	if err := p.ports.Results.PutRollup(ctx, parent, children); err != nil {
 		return nil, err
@@ -108,8 +108,8 @@ func (p *performance) storeRest(ctx context.Context, beats []core.Beat, now time
 }
 
 // environment is what is known of where the numbers come from, and whether the
-// target is a file of this host.
-func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts []core.Fact, localTarget bool) {
+// target works inside the workers.
+func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts []core.Fact, embedded bool) {
 	facts = []core.Fact{
 		{Name: "launcher", Value: p.ports.Launcher.Capabilities().Name},
 		{Name: "orchestrator", Value: p.options.Owner},
@@ -122,17 +122,22 @@ func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts
 			facts = append(facts, core.Fact{Name: "build of " + b.Key.WorkerID, Value: b.Build.ID})
 		}
 	}
+	for i, spec := range p.scenario.Pools() {
+		if i < len(p.run.Pools) {
+			facts = append(facts, core.Fact{Name: core.FactPool + spec.Column, Value: p.run.Pools[i]})
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, callWait) // the result does not wait for a target that is away
 	defer cancel()
 	info, err := p.ports.Target.Describe(ctx, p.scenario.Table)
 	if err != nil {
-		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + p.hide.text(err.Error())}), false
+		return append(facts, core.Fact{Name: "target", Value: "could not be described: " + p.hide.text(err.Error())}), info.Embedded
 	}
 	facts = append(facts, core.Fact{Name: "target", Value: info.Kind + " " + info.Version})
 	for _, s := range info.Settings {
 		facts = append(facts, core.Fact{Name: "target." + s.Name, Value: s.Value})
 	}
-	return facts, info.LocalFile
+	return facts, info.Embedded
 }
 
 // storeLogs keeps the newest part of every worker's log. Losing it loses no

@@ -101,3 +101,19 @@ func TestObjectivesEndWithTheMeasurement(t *testing.T) {
 	d.beats = nil // of a measurement of which nobody has told yet
 	is.Equal(len(d.objectives(at(9), began)), 1)
 }
+
+// While a worker joins, an interval may lack its part, or be read before it: no run ends
+// by that.
+func TestObjectivesWaitForAWorkerThatJoins(t *testing.T) {
+	is := is.New(t)
+	slo, err := core.ParseSLO("throughput > 10 abort")
+	is.NoErr(err)
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	d := &driver{scenario: core.Scenario{SLOs: []core.SLO{slo}, Load: core.ScenarioLoad{Interval: core.Duration(time.Second)}}}
+	d.run = core.Run{Status: core.Running, Workers: []core.WorkerRecord{{}, {Since: began}}}
+	for second, ends := range []int{0, 0, 1} {
+		is.Equal(len(d.objectives([]ports.RunInterval{{
+			Phase: core.Measurement, Start: began.Add(time.Duration(second) * time.Second), Seconds: 1, Kinds: intervalAt(1, 1, 4).Kinds,
+		}}, began)), ends)
+	}
+}

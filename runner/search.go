@@ -14,8 +14,9 @@ type searcher struct {
 	step          int       // that it gathers for
 	windows       int       // of it, judged
 	load          float64   // of it; a lost worker makes that less
-	asked         int       // connections, of all workers
-	changed       time.Time // when that became another number within the step; zero: never
+	aim           int       // number of the load that it gathers of
+	targets       []int     // connections that each worker is asked for
+	changed       time.Time // when those became others within that load; zero: never
 	window, whole core.SearchGather
 	stored        int // steps of it, in the store
 }
@@ -28,12 +29,12 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 	if run.Search == nil || run.Search.Over || run.Status != core.Running || run.Phase != core.Measurement {
 		return nil
 	}
-	asked, joining := asked(run)
 	s.turnTo(run)
-	if joining {
+	targets, asked, settled := asked(run)
+	if !settled {
 		return nil
 	}
-	s.notice(asked, now)
+	s.notice(targets, now)
 	from := s.from(run)
 	for i := range fresh {
 		interval := &fresh[i]
@@ -59,22 +60,22 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 // turnTo empties what is not of the step, the window and the load at hand.
 func (s *searcher) turnTo(run *core.Run) {
 	number, step := len(run.Search.Steps), run.Search.Current()
-	if s.step != number {
-		s.whole, s.asked, s.changed = core.SearchGather{}, 0, time.Time{}
+	if s.step != number || s.aim != run.Aim.Number {
+		s.window, s.whole, s.targets, s.changed = core.SearchGather{}, core.SearchGather{}, nil, time.Time{}
 	}
-	if s.step != number || s.windows != step.Windows() || s.load != step.Load {
+	if s.windows != step.Windows() || s.load != step.Load {
 		s.window = core.SearchGather{}
 	}
-	s.step, s.windows, s.load = number, step.Windows(), step.Load
+	s.step, s.aim, s.windows, s.load = number, run.Aim.Number, step.Windows(), step.Load
 }
 
 // notice empties everything when a worker was lost within the step: what was gathered is
 // of another load.
-func (s *searcher) notice(asked int, now time.Time) {
-	if s.asked > 0 && s.asked != asked {
+func (s *searcher) notice(targets []int, now time.Time) {
+	if s.targets != nil && !slices.Equal(s.targets, targets) {
 		s.window, s.whole, s.changed = core.SearchGather{}, core.SearchGather{}, now
 	}
-	s.asked = asked
+	s.targets = targets
 }
 
 // from is when the load of the step at hand has settled.
@@ -92,17 +93,19 @@ func (s *searcher) from(run *core.Run) time.Time {
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// asked is how many connections the workers that are there are asked to keep, and
-// whether some are still on their way.
-func asked(run *core.Run) (connections int, joining bool) {
+// asked is how many connections each worker is asked to keep, and all together. It is not
+// settled while some are on their way, or are being ended and may still make load.
+func asked(run *core.Run) (targets []int, connections int, settled bool) {
+	targets, settled = make([]int, len(run.Workers)), true
 	for i := range run.Workers {
 		w := &run.Workers[i]
 		switch {
-		case w.Life == core.Launching || w.Life == core.Launched:
-			joining = true
-		case w.Life.Alive() && !w.Silent:
+		case w.Life == core.Launching || w.Life == core.Launched || w.Life.Alive() && w.Silent:
+			settled = false
+		case w.Life.Alive():
+			targets[i] = w.Target
 			connections += w.Target
 		}
 	}
-	return connections, joining
+	return targets, connections, settled
 }

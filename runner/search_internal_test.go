@@ -41,13 +41,17 @@ func TestSearchWindowIsOfOneLoad(t *testing.T) {
 		is.Equal(len(seen(second, 8)), 0) // two to settle, and three of a window of four
 	}
 	d.run.Workers[1].Silent = true
-	for second := 5; second < 11; second++ {
-		is.Equal(len(seen(second, 4)), 0) // it is seen at 6 s
+	for second := 5; second < 15; second++ {
+		is.Equal(len(seen(second, 4)), 0) // it is being ended, and may make its part still
 	}
-	facts := seen(11, 4)
+	d.run.Workers[1].Life = core.Gone
+	for second := 15; second < 21; second++ {
+		is.Equal(len(seen(second, 4)), 0) // that is seen at 16 s
+	}
+	facts := seen(21, 4)
 	is.Equal(len(facts), 1)
 	e := facts[0].(core.WindowMeasured)
-	is.Equal(e.Window.Start, searchAt(8))
+	is.Equal(e.Window.Start, searchAt(18))
 	is.Equal(e.Window.Connections, 4.0)
 	is.Equal(e.Window.Missing, 1.0)
 	is.Equal(e.Total, e.Window)
@@ -64,12 +68,9 @@ func TestSearchWindowOfAStepThatBeginsAgain(t *testing.T) {
 	var windows []core.WindowMeasured
 	second := 0
 	for ; len(windows) < 3; second++ {
-		if len(windows) == 1 && !d.run.Workers[1].Silent {
-			d.run.Workers[1].Silent = true
-		}
 		target := 8
-		if d.run.Workers[1].Silent {
-			target = 4
+		if len(windows) > 0 {
+			d.run.Workers[1].Life, target = core.Gone, 4
 		}
 		for _, fact := range d.search([]ports.RunInterval{{
 			Phase: core.Measurement, Start: searchAt(second), Seconds: 1, Target: target, Kinds: intervalAt(1, 1, 4).Kinds,
@@ -90,4 +91,30 @@ func TestSearchWindowOfAStepThatBeginsAgain(t *testing.T) {
 	is.Equal(windows[2].Total.Intervals, 6) // of both windows with what is left
 	is.Equal(d.run.Search.Steps[0].Total.Intervals, 6)
 	is.Equal(d.run.Search.Steps[0].Missed, 2)
+}
+
+// A worker that is lost takes its part along, and the others its connections: that is
+// another load, though their sum is the same. So is one that more workers make.
+func TestSearchWindowIsOfTheSameWorkers(t *testing.T) {
+	is := is.New(t)
+	d := searching(3*time.Second, 2*time.Second)
+	windows := func(from, to int) (starts []time.Time) {
+		for second := from; second < to; second++ {
+			for _, fact := range d.search([]ports.RunInterval{{
+				Phase: core.Measurement, Start: searchAt(second), Seconds: 1, Target: 4, Kinds: intervalAt(1, 1, 4).Kinds,
+			}}, searchAt(second+1)) {
+				starts = append(starts, fact.(core.WindowMeasured).Window.Start)
+			}
+		}
+		return starts
+	}
+	d.run.Workers[0].Target, d.run.Workers[1].Target = 2, 2
+	is.Equal(len(windows(0, 4)), 0) // two to settle, and two of a window of three
+	d.run.Workers[1].Life, d.run.Workers[0].Target = core.Gone, 4
+	is.Equal(windows(4, 10), []time.Time{searchAt(7)}) // seen at 5 s
+	d = searching(3*time.Second, 2*time.Second)
+	d.run.Workers[0].Target, d.run.Workers[1].Target = 2, 2
+	is.Equal(len(windows(0, 4)), 0)
+	d.run.Aim.Number, d.run.Aim.At = d.run.Aim.Number+1, searchAt(4)
+	is.Equal(windows(4, 9), []time.Time{searchAt(6)})
 }

@@ -42,6 +42,7 @@ type series struct {
 	used    map[int]gauged     // per worker index: the newest of those
 	shared  bool               // the workers share one host
 	watched bool               // there are guardrails
+	nominal float64            // seconds of an interval; 0: unknown
 	// observed is, per worker index, what its beats no longer tell at the end.
 	observed []core.Observed
 }
@@ -184,17 +185,29 @@ func (s *series) stored(b batch) {
 	slices.SortStableFunc(b.aggregates, func(a, b ports.RunInterval) int { return cmp.Compare(a.Offset, b.Offset) })
 	for i := range b.aggregates {
 		a := &b.aggregates[i]
-		missing := b.health.healthy + s.owing(b.health.ended, a.Offset) - len(workersIn(s.window[slotOfRun(*a)]))
-		// What ends after its phase is a few late operations, and no picture of it.
-		short := s.latest != nil && a.Seconds < s.latest.Seconds/2
-		if missing > 0 || short || s.latest != nil && !later(a, s.latest) {
+		missing := max(b.health.healthy+s.owing(b.health.ended, a.Offset)-len(workersIn(s.window[slotOfRun(*a)])), 0)
+		if missing > 0 || s.short(a) || s.latest != nil && !later(a, s.latest) {
 			continue
 		}
 		s.latest = a
-		if missing+b.health.stale <= 0 { // who is STALE may well make load of which nothing is known yet
+		if b.health.stale == 0 { // who is STALE may well make load of which nothing is known yet
 			s.fresh = append(s.fresh, *a)
 		}
 	}
+}
+
+// short reports whether an interval is no picture of its phase: a few late operations
+// that ended after it. One that was cut late is longer than the others, which are none
+// the shorter for that.
+func (s *series) short(a *ports.RunInterval) bool {
+	if s.latest == nil {
+		return false
+	}
+	usual := s.latest.Seconds
+	if s.nominal > 0 {
+		usual = min(usual, s.nominal)
+	}
+	return a.Seconds < usual/2
 }
 
 // owing is how many of the workers that have ended made load up to an offset: one that

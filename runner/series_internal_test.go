@@ -244,3 +244,24 @@ func TestSeriesShowsTheLaterPhase(t *testing.T) {
 		})
 	}
 }
+
+// An interval that a worker cut late is longer than the others. Those that follow are as
+// long as ever, and looked at; what is a few operations behind a phase is not.
+func TestSeriesGoesOnAfterALongInterval(t *testing.T) {
+	is := is.New(t)
+	m := storeWithRun(t)
+	s := newSeries(1, 0)
+	s.nominal = 1
+	var fresh []float64
+	for i, seconds := range []float64{1, 4, 0.00005, 1, 1, 0.3, 1} {
+		interval := intervalAt(int64(i+1), float64(10*(i+1)), 1)
+		interval.Seconds = seconds
+		s.add(beatOf(0, interval), 0)
+		store(t, s, m, 1)
+		for _, f := range s.fresh {
+			fresh = append(fresh, f.Seconds)
+		}
+		s.fresh = nil
+	}
+	is.Equal(fresh, []float64{1, 4, 1, 1, 1})
+}

@@ -131,13 +131,20 @@ func untilMeasured(fresh []ports.RunInterval, end time.Time) []ports.RunInterval
 }
 
 // objectives ends a run that misses what it was to be ended for. Every interval
-// that all workers are in is looked at once, in order; a successor begins anew.
+// that all workers are in is looked at once, in order; a successor begins anew. While
+// a worker joins, intervals may lack its part, and are passed by.
 func (d *driver) objectives(fresh []ports.RunInterval, now time.Time) (facts []core.Event) {
 	if !core.MayAbort(d.scenario.SLOs) || d.run.Status != core.Running {
 		return nil
 	}
+	joined := time.Time{}
+	for i := range d.run.Workers {
+		if since := d.run.Workers[i].Since; !since.IsZero() {
+			joined = latest(joined, since.Add(2*d.scenario.Load.Interval.Std()))
+		}
+	}
 	for i := range fresh {
-		if fresh[i].Phase != core.Measurement {
+		if fresh[i].Phase != core.Measurement || fresh[i].Start.Before(joined) {
 			continue
 		}
 		var breach string

@@ -185,9 +185,13 @@ func TestOpenLoopReadsStartLate(t *testing.T) {
 func TestMissingConnections(t *testing.T) {
 	is := is.New(t)
 	l := &load{sessions: map[int]string{0: "a", 2: "c", 3: "d", 9: "j"}}
+	l.schedule.Store(&core.LoadSchedule{Measurement: 10 * time.Second})
 	for asked, missing := range []int{0, 0, 1, 1, 1, 2} {
-		is.Equal(l.missing(asked), missing)
+		is.Equal(l.missing(0, asked), missing)
 	}
-	l.entries = []time.Duration{0} // a ramp's connections are others than the first
-	is.Equal(l.missing(5), 0)
+	l.entries = []time.Duration{0, 5 * time.Second, 3 * time.Second, 0} // a ramp's connections are others than the first
+	is.Equal(l.missing(12*time.Second, 2), 0)
+	is.Equal(l.missing(14*time.Second, 3), 0)
+	is.Equal(l.missing(15*time.Second, 4), 1)
+	is.Equal(l.missing(15*time.Second, 0), 0) // none is asked for any more
 }

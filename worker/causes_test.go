@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -308,7 +309,7 @@ func starve(t *testing.T) {
 }
 
 // collect lets the garbage collection run without a break until the test ends.
-// More live objects make it use processors, few make it pause.
+// More live objects make it use processors, which are busy, few make it pause.
 func collect(t *testing.T, objects int) {
 	var over atomic.Bool
 	ended := make(chan struct{})
@@ -323,7 +324,19 @@ func collect(t *testing.T, objects int) {
 		}
 		runtime.KeepAlive(live)
 	}()
-	t.Cleanup(func() { over.Store(true); <-ended })
+	var busy sync.WaitGroup
+	if objects > 0 { // else it would use what nobody needs
+		for range runtime.GOMAXPROCS(0) {
+			busy.Go(func() {
+				var garbage [1000]*[64]byte // of which some lives, so that it has to be marked
+				for i := 0; !over.Load(); i++ {
+					garbage[i%len(garbage)] = new([64]byte)
+				}
+				runtime.KeepAlive(&garbage)
+			})
+		}
+	}
+	t.Cleanup(func() { over.Store(true); <-ended; busy.Wait() })
 }
 
 // What a process does to its own load is brought about for real, in real time.

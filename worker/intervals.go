@@ -276,7 +276,7 @@ func (c *collector) emit(markAt, now time.Duration, offset float64) {
 			from, to = min(c.lastCut, now-1), now
 			asked = min(asked, connections) // nothing is asked for any more
 		} else {
-			missing = c.load.missing(asked)
+			missing = c.load.missing(now-1, asked)
 		}
 		c.covered[p] = to
 		kinds := c.close(p)

@@ -234,11 +234,12 @@ func (l *load) targetAt(now time.Duration, target int) int {
 	if l.entries == nil {
 		return target
 	}
-	since := time.Duration(0) // in the warm-up too
-	if from := l.schedule.Load().Measurement; from < now {
-		since = now - from
-	}
-	return min(target, core.Entered(l.entries, since))
+	return min(target, core.Entered(l.entries, l.sinceMeasurement(now)))
+}
+
+// sinceMeasurement is how long the measurement goes on; 0 before it.
+func (l *load) sinceMeasurement(now time.Duration) time.Duration {
+	return max(now-l.schedule.Load().Measurement, 0)
 }
 
 // end lets no further operation start and wakes whoever pauses. The schedule
@@ -308,20 +309,19 @@ func (l *load) openCount() int {
 	return len(l.sessions)
 }
 
-// missing is how many of the connections that a worker is asked for, which are the first
-// ones, have no session open. Those that a ramp lets in are others, and not told.
-func (l *load) missing(asked int) (n int) {
-	if l.entries != nil {
-		return 0
-	}
+// missing is how many of the connections that a worker is asked for have no session
+// open: the first ones, or those that a ramp has let in.
+func (l *load) missing(now time.Duration, asked int) (n int) {
+	since := l.sinceMeasurement(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for index := range asked {
-		if _, open := l.sessions[index]; !open {
+	for index := range max(asked, len(l.entries)) {
+		in := l.entries == nil || l.entries[index] <= since
+		if _, open := l.sessions[index]; in && !open {
 			n++
 		}
 	}
-	return n
+	return min(n, asked)
 }
 
 // notePause bounds how often an error's text is made: errors may come fast.

@@ -11,6 +11,7 @@ import (
 var strainMetrics = [...]string{
 	"/cpu/classes/total:cpu-seconds", "/cpu/classes/gc/total:cpu-seconds",
 	"/sched/pauses/total/gc:seconds", "/sched/latencies:seconds",
+	"/cpu/classes/gc/mark/idle:cpu-seconds", // in the total, and taken from nobody
 }
 
 // NewStrain returns a reader of what the Go runtime of this process has taken
@@ -29,7 +30,7 @@ func NewStrain() func() core.Strain {
 type strainReader struct {
 	samples       [len(strainMetrics)]metrics.Sample
 	last          time.Time
-	cpu, gc       float64  // as last read
+	cpu, gc, idle float64  // as last read
 	pauses, waits []uint64 // counts by bucket, as last read
 }
 
@@ -39,6 +40,9 @@ func (r *strainReader) read() (s core.Strain) {
 	s.Seconds, r.last = now.Sub(r.last).Seconds(), now
 	s.CPU, r.cpu = since(&r.samples[0], r.cpu)
 	s.GCCPU, r.gc = since(&r.samples[1], r.gc)
+	idle := 0.0
+	idle, r.idle = since(&r.samples[4], r.idle)
+	s.GCCPU = max(s.GCCPU-idle, 0)
 	r.pauses = bucketsSince(&r.samples[2], r.pauses, &s.Pauses)
 	r.waits = bucketsSince(&r.samples[3], r.waits, &s.Waits)
 	return s

@@ -70,10 +70,10 @@ func (t *Target) find(name string) (*table, bool) {
 
 // Describe tells what the target is and what the table holds.
 func (t *Target) Describe(ctx context.Context, of core.TemplateTable) (ports.TargetInfo, error) {
+	info := ports.TargetInfo{Kind: "memory", Version: "1", Database: "memory", LocalFile: true, Embedded: true}
 	if err := ended(ctx); err != nil {
-		return ports.TargetInfo{}, err
+		return info, err
 	}
-	info := ports.TargetInfo{Kind: "memory", Version: "1", Database: "memory", LocalFile: true}
 	if found, ok := t.find(of.Name); ok {
 		info.Table = ports.TableInfo{Exists: true, Columns: strings.Split(core.TableColumns, ", "), Rows: found.scan(0, of.Rows-1)}
 	}

@@ -148,7 +148,11 @@ func TestExplainExecutesNothing(t *testing.T) {
 		is.NoErr(target.Explain(t.Context(), benchTable, core.Statement{SQL: sql}))
 	}
 	is.Equal(described(t, target, benchTable).Table.Rows, benchTable.Rows)
-	err := target.Explain(t.Context(), benchTable, core.Statement{SQL: "SELECT ID FRUM {table}"})
+	err := target.Explain(t.Context(), benchTable, core.Statement{SQL: "COPY {table} (ID) FROM STDIN"}) // and would wait for data for ever
+	is.Equal(core.CodeOf(err), core.Invalid)
+	is.True(strings.Contains(err.Error(), "waits for data"))
+	is.NoErr(target.Explain(t.Context(), benchTable, core.Statement{SQL: "COPY (SELECT ID FROM {table}) TO STDOUT"}))
+	err = target.Explain(t.Context(), benchTable, core.Statement{SQL: "SELECT ID FRUM {table}"})
 	is.Equal(core.CodeOf(err), core.Invalid)
 	is.True(strings.Contains(err.Error(), `syntax error at or near ""BENCH_ROWS"" (SQLSTATE 42601) at character 16`))
 }
@@ -192,6 +196,6 @@ func TestDescribeOverASocket(t *testing.T) {
 	is := is.New(t)
 	server, name, _ := database(t)
 	info := described(t, open(t, server.Cluster.DSN(name), Options{}), benchTable)
-	is.True(info.LocalFile)
+	is.True(info.LocalFile && !info.Embedded) // its work is not the workers'
 	is.Equal(info.Host, server.Socket+":"+strconv.Itoa(server.Port))
 }

@@ -43,6 +43,10 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 		closeConn(s.conn)
 		return nil, err
 	}
+	if err := s.conn.SyncConn(ctx); err != nil { // pgconn, which may have read beside a write that took long, has to stop
+		closeConn(s.conn)
+		return nil, coded(ctx, "ending the preparation of a session", err, true)
+	}
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -226,6 +227,13 @@ func (t *Target) Explain(ctx context.Context, table core.TemplateTable, given co
 	})
 }
 
+// copiesIn reports whether a statement waits for data of the client.
+func copiesIn(sql string) bool {
+	return core.FirstKeyword(sql) == "COPY" && fromStdin.MatchString(sql)
+}
+
+var fromStdin = regexp.MustCompile(`(?i)\bFROM\s+STDIN\b`)
+
 // planned reports whether EXPLAIN takes a statement.
 func planned(sql string) bool {
 	switch core.FirstKeyword(sql) {
@@ -244,6 +252,9 @@ func parse(ctx context.Context, conn *pgconn.PgConn, name string, table core.Tem
 	text, err := fillTables(given.SQL, table)
 	if err != nil {
 		return nil, err
+	}
+	if copiesIn(text) {
+		return nil, fmt.Errorf("%w: postgres: COPY … FROM STDIN waits for data that a statement has none of; use INSERT", core.ErrInvalid)
 	}
 	parameters, err := core.CountPlaceholders(given.SQL)
 	if err != nil {

@@ -191,7 +191,7 @@ func TestDSN(t *testing.T) {
 		info, err := target.Describe(t.Context(), table)
 		is.NoErr(err)
 		is.Equal(info.Database, path)
-		is.True(info.LocalFile)
+		is.True(info.LocalFile && info.Embedded)
 		settings := map[string]string{}
 		for _, fact := range info.Settings {
 			settings[fact.Name] = fact.Value

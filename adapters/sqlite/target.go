@@ -138,7 +138,7 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // Describe tells what the target is. A file that is not there has no table.
 // Whether a file accepts writes is found out by beginning one and taking it back.
 func (t *Target) Describe(ctx context.Context, table core.TemplateTable) (ports.TargetInfo, error) {
-	info := ports.TargetInfo{Kind: "sqlite", Version: sqlite3.SQLITE_VERSION, Database: t.path, LocalFile: true}
+	info := ports.TargetInfo{Kind: "sqlite", Version: sqlite3.SQLITE_VERSION, Database: t.path, LocalFile: true, Embedded: true}
 	if err := ctx.Err(); err != nil {
 		return info, targetError(ctx, "describing", err)
 	}

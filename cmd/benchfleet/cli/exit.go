@@ -87,7 +87,7 @@ func runExit(run core.Run, result *core.Rollup) int {
 		return ExitInvalid
 	}
 	for _, slo := range result.SLOs {
-		if !slo.Met {
+		if !slo.Met && !slo.Unknown {
 			return ExitSLO
 		}
 	}

@@ -54,6 +54,7 @@ func TestRunExit(t *testing.T) {
 		{"degraded", completed, &core.Rollup{Verdict: core.Verdict{Level: core.Degraded}}, ExitCompleted},
 		{"without a result", completed, nil, ExitInternal},
 		{"an SLO missed", completed, &core.Rollup{Verdict: valid, SLOs: missed}, ExitSLO},
+		{"an SLO of what a search has not met", completed, &core.Rollup{Verdict: valid, SLOs: []core.SLOResult{{Unknown: true}}}, ExitCompleted},
 		{"invalid, whatever the SLOs", completed, &core.Rollup{Verdict: core.Verdict{Level: core.InvalidRun}, SLOs: missed}, ExitInvalid},
 		{"cancelled", core.Run{Status: core.Cancelled, Reason: core.UserRequested}, &core.Rollup{SLOs: missed}, ExitCancelled},
 		{"failed", core.Run{Status: core.Failed, Reason: core.WorkerLost}, nil, ExitFailed},

@@ -14,13 +14,13 @@ import (
 
 // NewUsage returns a function that measures this process since it was last called:
 // the CPU and the memory that it uses, in percent of what it may use, and its CPU
-// time so far in seconds. What it may use is what its cgroups say, and what the
-// host has where that is less: share is how much that is of the host. It is for one
+// time so far in seconds. What it may use is what its cgroups say, and what the host has
+// or GOMAXPROCS allows where that is less: share is how much that is of the host. It is for one
 // goroutine.
 func NewUsage() (read func() (cpuPercent, memoryPercent, cpuSeconds float64), share core.HostShare) {
 	self, err := process.NewProcess(int32(os.Getpid()))
 	cores, total := cgroupLimits(os.DirFS("/"))
-	cores = least(cores, float64(runtime.NumCPU()))
+	cores = least(cores, float64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0))))
 	if n, countErr := cpu.Counts(true); countErr == nil {
 		share.CPU = shareOf(cores, float64(n))
 	}
