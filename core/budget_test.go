@@ -164,6 +164,9 @@ func TestBudgetProblems(t *testing.T) {
 		{"as many as random arrivals are on average", func(t *Template) {
 			t.Load.Mode, t.Load.Rate, t.Load.Arrivals, t.Budget.Operations = ModeQPS, 100, ArrivalsPoisson, 1444
 		}, "budget.operations is 1444, but warm-up, measurement and cool-down start about 1300 at that load.rate; allowed: at least 1445"},
+		{"no room for those of the warm-up", func(t *Template) {
+			t.Load.Mode, t.Load.Rate, t.Load.Arrivals, t.Load.Operations, t.Budget.Operations = ModeQPS, 100, ArrivalsPoisson, 50, 306
+		}, "budget.operations is 306, but warm-up, measurement and cool-down start about 250 at that load.rate; allowed: at least 307"},
 		{"room for random arrivals", func(t *Template) {
 			t.Load.Mode, t.Load.Rate, t.Load.Arrivals, t.Budget.Operations = ModeQPS, 100, ArrivalsPoisson, 1445
 		}, ""},

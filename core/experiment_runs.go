@@ -84,14 +84,16 @@ func (e Experiment) doubts() (list []string) {
 	values, told := map[string]string{}, map[string]bool{}
 	for _, m := range e.Members {
 		for _, f := range m.Result.Environment {
-			pool, is := strings.CutPrefix(f.Name, FactPool)
-			if before, seen := values[pool]; is && m.Why == "" && seen && before != f.Value && !told[pool] {
-				list = append(list, fmt.Sprintf("the values of the pool %s were not the same in all runs, since the table has changed: nor were their operations", pool))
+			pool, is := strings.CutPrefix(f.Name, factPool)
+			if !is || m.Why != "" {
+				continue
+			}
+			of := m.Slot.Side + pool // sides may differ by what they ask for
+			if before, seen := values[of]; seen && before != f.Value && !told[pool] {
+				list = append(list, fmt.Sprintf("the values of the pool %s, were not the same in all runs, since the table has changed: nor were their operations", pool))
 				told[pool] = true
 			}
-			if is && m.Why == "" {
-				values[pool] = f.Value
-			}
+			values[of] = f.Value
 		}
 		if m.Why == "" && m.Result.Verdict.Level == Degraded {
 			list = append(list, fmt.Sprintf("the verdict on run %s is DEGRADED: %s", m.Result.RunID, strings.Join(m.Result.Verdict.Reasons, "; ")))

@@ -55,8 +55,11 @@ func (p PoolSpec) Statement() Statement {
 		p.Column, table, p.Size)}
 }
 
-// FactPool begins the name of an environment fact: the hash of a pool's values.
-const FactPool = "values of pool "
+// factPool begins the names of facts.
+const factPool = "values of pool "
+
+// Fact is the name of an environment fact: the hash of the pool's values.
+func (p PoolSpec) Fact() string { return fmt.Sprintf("%s%s, at most %d", factPool, p, p.Size) }
 
 // spec is the pool that a parameter draws from.
 func (p *Parameter) spec() PoolSpec {

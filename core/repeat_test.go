@@ -150,9 +150,10 @@ func TestRepetitionTellsOfOtherPools(t *testing.T) {
 	var runs []Rollup
 	for i, hash := range []string{"a", "a", "b", "b", "a"} {
 		r := repeatOf(i+1, 5, 100)
-		r.Environment = []Fact{{Name: "launcher", Value: hash}, {Name: FactPool + "CUSTOMER_ID", Value: hash}}
+		orders, steady := PoolSpec{Table: "orders", Column: "ID", Size: 60}, PoolSpec{Column: "ID", Size: 60}
+		r.Environment = []Fact{{Name: "launcher", Value: hash}, {Name: orders.Fact(), Value: hash}, {Name: steady.Fact(), Value: "s"}}
 		runs = append(runs, r)
 	}
 	is.Equal(len(repetition(t, runs[:2]).Reservations), 1) // that there are two
-	is.Equal(repetition(t, runs).Reservations, []string{"the values of the pool CUSTOMER_ID were not the same in all runs, since the table has changed: nor were their operations"})
+	is.Equal(repetition(t, runs).Reservations, []string{"the values of the pool orders.ID, at most 60, were not the same in all runs, since the table has changed: nor were their operations"})
 }

@@ -103,10 +103,15 @@ func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 	if load.Operations > 0 && (load.Duration == 0 || float64(load.Operations) < asked) {
 		asked = float64(load.Operations)
 	}
-	asked += pace.RateAt(0) * load.Warmup.Std().Seconds()
+	warmup := pace.RateAt(0) * load.Warmup.Std().Seconds()
+	random := asked + warmup
+	if load.Operations > 0 {
+		random = warmup
+	}
+	asked += warmup
 	about, least := "", math.Floor(asked*(1-1e-9))+1
-	if load.Arrivals == ArrivalsPoisson && load.Operations == 0 { // as many on average: four deviations are hardly ever passed
-		about, least = "about ", math.Ceil(asked+poissonRoom*math.Sqrt(asked))
+	if load.Arrivals == ArrivalsPoisson && random > 0 { // as many on average: four deviations are hardly ever passed
+		about, least = "about ", math.Ceil(asked+poissonRoom*math.Sqrt(random))
 	}
 	if least > float64(n) {
 		v.found.add("budget.operations", "is %d, but warm-up, measurement and cool-down start %s%.0f at that load.rate; allowed: at least %.0f", n, about, asked, least)

@@ -63,11 +63,11 @@ func (r *Run) windowMeasured(e WindowMeasured) {
 // wants is how many workers a rate needs that was missed, as far as is known once a step
 // is over, for want of connections alone; 0: none more, or there are none.
 func (r *Run) wants(s *Search, step int) (load float64, workers int) {
-	missed := s.last(s.Missed, StepMissed, StepQueue)
+	missed := s.last(s.Missed, StepMissed, StepErrors, StepQueue)
 	switch {
 	case s.Steps[step-1].End.IsZero() || missed == nil || step >= maxSearchSteps:
 	case !r.Plan.Search.OpenLoop || r.Aim.Workers >= r.Plan.Workers || r.Unjoined != "" || !r.Plan.grows():
-	case missed.Total.generatorFull(false) || !s.fewConnections(missed):
+	case missed.Total.generatorFull(false) || missed.Total.lacking() || !s.fewConnections(missed): // more would not help
 	default:
 		return missed.Load, moreWorkers(r.Plan, r.Aim.Workers, missed.Load, missed.Total.Service)
 	}

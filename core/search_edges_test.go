@@ -267,3 +267,38 @@ func TestObjectivesOfASearch(t *testing.T) {
 	is.True(!r.Objectives[1].Met && r.Objectives[1].Unknown && !r.Objectives[1].Mostly)
 	is.True(!s.Current().Total.Objectives[0].Met) // the run's own state stays
 }
+
+// What fewer workers made of the answer's load is not in its numbers; and workers that
+// make the target fail are followed by no more of them.
+func TestSearchAfterWorkersWereAdded(t *testing.T) {
+	is := is.New(t)
+	const service = 50 * time.Millisecond
+	search := func(fails bool) Run {
+		r := growable(t, 4, 1, func(p *Plan) {
+			p.Rate = 10_000
+			p.Search = &SearchPlan{OpenLoop: true, Start: 50, Ceiling: 100, Growth: 2, Resolution: 0.05, Errors: 0.01, Window: 5 * time.Second}
+		})
+		for now := 20.0; !r.Search.Over; now += 7 {
+			for i := range r.Workers {
+				if r.Workers[i].Joining {
+					r, _ = play(t, r, started(i, now-2)...)
+				}
+			}
+			step := r.Search.Current()
+			w := modelOf(4*float64(r.Aim.Workers), min(step.Load, 80*float64(r.Aim.Workers)), service, service)
+			if w.Scheduled = uint64(step.Load * modelWindow); fails && r.Aim.Workers > 1 {
+				w.OK, w.Errors = w.OK/2, w.OK/2
+			}
+			r, _ = play(t, r, WindowMeasured{At: at(now), Step: len(r.Search.Steps), Number: step.Windows() + 1, Window: w, Total: w})
+		}
+		return r
+	}
+	r := search(false)
+	result := r.searchResult(ModeFindQPS, false)
+	is.Equal(describe(r.Search), "START 50 BORNE 1/0; UP 100 QUEUE_DETECTED 0/2; AGAIN 100 BORNE 1/0; HOLD 100 BORNE 3/0; ")
+	is.Equal(result.Throughput, 100.0)
+	is.Equal([]int{result.Borne, result.Windows}, []int{4, 4})
+	r = search(true)
+	is.Equal(r.Aim.Workers, 2)
+	t.Log(describe(r.Search))
+}

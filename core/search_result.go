@@ -110,6 +110,9 @@ func (r *SearchResult) gather(s *Search) {
 		if step.Load != s.Good || step.Windows() == 0 || s.Good == 0 {
 			continue
 		}
+		if step.Direction == StepAgain { // what fewer workers made of it counts no more
+			sum, longest, r.Borne, r.Windows = SearchWindow{}, nil, 0, 0
+		}
 		r.Borne, r.Windows = r.Borne+step.Borne, r.Windows+step.Windows()
 		w := &step.Total
 		sum.count(w)

@@ -8,7 +8,7 @@ import (
 
 // The bounds of what a search takes for a queue.
 const (
-	searchMissing   = 0.02 // share of a closed loop's connections that need not be open
+	searchMissing   = 0.02 // share of the connections that need not be open
 	searchErrors    = 0.01 // share of operations that may fail where no objective says so
 	queueLatency    = 2.0  // times the mean latency of the lowest load, in a closed loop
 	queueThroughput = 0.8  // of the highest throughput of a lower load
@@ -122,6 +122,9 @@ func (g *SearchGather) Window(slos []SLO) SearchWindow {
 	return w
 }
 
+// lacking reports whether connections were not open that were asked for.
+func (w *SearchWindow) lacking() bool { return w.Missing > searchMissing*w.Connections }
+
 // and is a total with one more window of the same load. Percentiles and objectives are
 // those of the longer one: nobody has the histograms of both any more.
 func (w SearchWindow) and(more SearchWindow) SearchWindow {
@@ -170,7 +173,7 @@ func (s *Search) judge(p *SearchPlan, load float64, w *SearchWindow) (outcome St
 		return StepErrors, fmt.Sprintf("%d of %d operations failed (%s)", w.Errors, ended, share(float64(w.Errors)/float64(ended)))
 	case w.Unmet != "":
 		return StepMissed, w.Unmet
-	case !p.OpenLoop && w.Missing > searchMissing*w.Connections: // it is not the load that was asked for
+	case !p.OpenLoop && w.lacking(): // it is not the load that was asked for
 		return StepErrors, fmt.Sprintf("of %.0f connections %.1f were not open on average: the target ends them, or refuses new ones", w.Connections, w.Missing)
 	case p.OpenLoop && float64(w.Skipped) > degradedMissed*float64(w.Scheduled):
 		return StepQueue, fmt.Sprintf("%d of %d operations could not be started in time (%s)", w.Skipped, w.Scheduled, share(float64(w.Skipped)/float64(w.Scheduled)))

@@ -124,7 +124,7 @@ func (p *performance) environment(ctx context.Context, beats []core.Beat) (facts
 	}
 	for i, spec := range p.scenario.Pools() {
 		if i < len(p.run.Pools) {
-			facts = append(facts, core.Fact{Name: core.FactPool + spec.Column, Value: p.run.Pools[i]})
+			facts = append(facts, core.Fact{Name: spec.Fact(), Value: p.run.Pools[i]})
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callWait) // the result does not wait for a target that is away
