@@ -292,26 +292,34 @@ func quiet(b *bed, worse func(*sample)) (samples []sample) {
 }
 
 // taking sorts samples by their cases.
-func taking(s setting, samples []sample) map[string]taken {
-	all := map[string]taken{}
+func taking(s setting, samples []sample) map[string][]taken {
+	all := map[string][]taken{}
 	for _, one := range samples {
-		all[one.Case] = taken{s, append(all[one.Case].samples, one)}
+		if all[one.Case] == nil {
+			all[one.Case] = []taken{{setting: s}}
+		}
+		all[one.Case][0].samples = append(all[one.Case][0].samples, one)
 	}
 	return all
 }
 
-// Cases may have been measured on different days: each says under what, once.
+// Cases may have been measured on different days, or on several machines: each says under
+// what, once.
 func TestTablesOfSeveralSettings(t *testing.T) {
 	is := is.New(t)
 	b := &bed{warmup: time.Second, duration: promisedDuration}
 	all := taking(setting{Revision: "first", Duration: 30}, quiet(b, func(*sample) {}))
 	is.Equal(strings.Count(tables(all, b), "Measured from"), 1)
-	later := all["tpcb"]
-	later.setting.Revision = "second"
-	all["tpcb"] = later
+	all["tpcb"][0].setting.Revision = "second"
 	text := tables(all, b)
 	is.Equal(strings.Count(text, "Measured from"), 3) // for the reads, for TPC-B, and for what follows
 	is.True(strings.Index(text, "benchfleet second") < strings.Index(text, titles["tpcb"]))
+	all["reads-8"] = append(all["reads-8"], taken{setting{Machine: "another", Duration: 30}, all["reads-8"][0].samples})
+	text = tables(all, b)
+	is.Equal(strings.Count(text, "### "+titles["reads-8"]), 2)
+	is.Equal(strings.Count(text, "Measured from"), 5) // for the first two, for the second again, for 32, for TPC-B, and for what follows
+	is.True(strings.Contains(text, "on: another"))
+	all["reads-8"] = all["reads-8"][:1]
 	delete(all, "open")
 	text = tables(all, b)
 	is.True(!strings.Contains(text, "### "+titles["open"]))

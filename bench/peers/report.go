@@ -27,25 +27,15 @@ const (
 )
 
 // tables are the tables of all cases that have a whole round.
-func tables(all map[string]taken, b *bed) string {
+func tables(all map[string][]taken, b *bed) string {
 	w := &writer{}
 	for _, n := range readConnections {
-		if c := b.reads(n); w.turnTo(all, c) {
-			w.throughput(c, readPromises(n))
-		}
+		w.each(all, b.reads(n), func(c comparison) { w.throughput(c, readPromises(n)) })
 	}
-	if c := b.tpcb(); w.turnTo(all, c) {
-		w.throughput(c, []promise{{sidePgbench, "median", 0.95}})
-	}
-	if c := b.open(); w.turnTo(all, c) {
-		w.open(c)
-	}
-	if c := b.stall(); w.turnTo(all, c) {
-		w.stall(c)
-	}
-	if c := b.parts(); w.turnTo(all, c) {
-		w.simulated(c)
-	}
+	w.each(all, b.tpcb(), func(c comparison) { w.throughput(c, []promise{{sidePgbench, "median", 0.95}}) })
+	w.each(all, b.open(), w.open)
+	w.each(all, b.stall(), w.stall)
+	w.each(all, b.parts(), w.simulated)
 	if len(w.missing) > 0 {
 		w.line("**Not measured yet: %s.**", strings.Join(w.missing, "; "))
 	}
@@ -80,14 +70,24 @@ type writer struct {
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
 
-// turnTo begins with a case, if a whole round of it was measured: it says under what,
-// where that is not what the case before says, and what is wrong with it.
-func (w *writer) turnTo(all map[string]taken, c comparison) bool {
-	of := all[c.id]
-	if len(wholeRounds(of.samples, c.id, c.names())) == 0 {
-		w.missing = append(w.missing, titles[c.id])
-		return false
+// each writes a case once for each time that it was measured.
+func (w *writer) each(all map[string][]taken, c comparison, write func(comparison)) {
+	measured := false
+	for _, of := range all[c.id] {
+		if len(wholeRounds(of.samples, c.id, c.names())) > 0 {
+			w.turnTo(of, c)
+			write(c)
+			measured = true
+		}
 	}
+	if !measured {
+		w.missing = append(w.missing, titles[c.id])
+	}
+}
+
+// turnTo begins with a case: it says under what it was measured, where that is not what
+// the one before says, and what is wrong with it.
+func (w *writer) turnTo(of taken, c comparison) {
 	known := w.text.Len() > 0 && w.setting.same(of.setting)
 	w.setting, w.samples = of.setting, of.samples
 	if !known {
@@ -110,7 +110,6 @@ func (w *writer) turnTo(all map[string]taken, c comparison) bool {
 	if failed > 0 {
 		w.line("%d tries failed, and were made again.\n", failed)
 	}
-	return true
 }
 
 // about says where figures come from.

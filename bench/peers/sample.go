@@ -71,15 +71,25 @@ type taken struct {
 func journalOf(folder, id string) string { return filepath.Join(folder, id+".jsonl") }
 
 // readAll reads what was measured of each case, by its name. A case without a file has
-// not been measured.
-func readAll(folder string, cases []comparison) (map[string]taken, error) {
-	all := map[string]taken{}
+// not been measured. What was measured of it on other machines too is in files beside
+// that one: of reads-8 in reads-8@ and whatever.
+func readAll(folder string, cases []comparison) (map[string][]taken, error) {
+	all := map[string][]taken{}
 	for _, c := range cases {
-		s, samples, err := readJournal(journalOf(folder, c.id))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+		others, err := filepath.Glob(journalOf(folder, c.id+"@*"))
+		if err != nil {
 			return nil, err
 		}
-		all[c.id] = taken{s, samples}
+		for _, path := range append([]string{journalOf(folder, c.id)}, others...) {
+			s, samples, err := readJournal(path)
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			all[c.id] = append(all[c.id], taken{s, samples})
+		}
 	}
 	return all, nil
 }
