@@ -46,15 +46,21 @@ slos:
   - p95 < 110ms
 `
 
+// importText stores a template that is given as text.
+func (s *site) importText(template string) {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "template.yaml")
+	is.New(s.t).NoErr(os.WriteFile(file, []byte(template), 0o600))
+	s.must("template", "import", file)
+}
+
 // TestAcceptanceSearchConnections: a controller drives a search for connections, and tells
 // whoever watches from afar where it stands.
 func TestAcceptanceSearchConnections(t *testing.T) {
 	once(t)
 	is := is.New(t)
 	s := newServerSite(t)
-	file := filepath.Join(t.TempDir(), "crowded.yaml")
-	is.NoErr(os.WriteFile(file, []byte(crowdedTemplate), 0o600))
-	s.must("template", "import", file)
+	s.importText(crowdedTemplate)
 	front, _ := s.controller()
 	o := s.must("run", "crowded", "--controller", servesAt.FindStringSubmatch(front.stderr.String())[1], "--output", "json")
 	var d struct {
@@ -82,9 +88,7 @@ func TestAcceptanceSearch(t *testing.T) {
 	once(t)
 	is := is.New(t)
 	s := newServerSite(t)
-	file := filepath.Join(t.TempDir(), "capped.yaml")
-	is.NoErr(os.WriteFile(file, []byte(cappedTemplate), 0o600))
-	s.must("template", "import", file)
+	s.importText(cappedTemplate)
 	o := s.must("run", "capped", "--output", "json")
 	d := o.result(t)
 	is.Equal(d.Status, "COMPLETED")

@@ -124,23 +124,32 @@ func TestBudgetOfRows(t *testing.T) {
 	}
 }
 
+// leftAlone runs a worker with a budget of 4 s that nobody tells anything after START, until
+// its lease ends it. begun is when START was published.
+func leftAlone(t *testing.T, latency time.Duration) (beats []core.Beat, begun time.Time) {
+	t.Helper()
+	tmpl := template(1, 2)
+	tmpl.Load.Duration, tmpl.Load.Operations = 0, 1_000_000
+	tmpl.Budget.Time = core.Duration(4 * time.Second)
+	f := newFleet(t, tmpl, latency)
+	f.drive(func(run core.Run) bool {
+		f.absent = run.Status == core.Running
+		return f.absent
+	})
+	f.running.Wait()
+	record, err := f.store.Load(t.Context(), f.runID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.beats(), record.Run.Origin.Add(-record.Run.Plan.StartLead)
+}
+
 // The time of a budget ends the load although nobody tells the worker.
 func TestBudgetOfTimeOfAWorkerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		tmpl := template(1, 2)
-		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1_000_000
-		tmpl.Budget.Time = core.Duration(4 * time.Second)
-		f := newFleet(t, tmpl, time.Millisecond)
-		f.drive(func(run core.Run) bool {
-			f.absent = run.Status == core.Running
-			return f.absent
-		})
-		f.running.Wait() // its lease ends it
-		b := f.beats()[0]
-		record, err := f.store.Load(t.Context(), f.runID)
-		is.NoErr(err)
-		begun := record.Run.Origin.Add(-record.Run.Plan.StartLead)
+		beats, begun := leftAlone(t, time.Millisecond)
+		b := beats[0]
 		is.True(b.Report.LastStart.Before(begun.Add(2850 * time.Millisecond))) // 4 s less 1.2 s, give or take a poll
 		is.True(b.Report.LastStart.After(begun.Add(2700 * time.Millisecond)))
 	})
@@ -151,20 +160,9 @@ func TestBudgetOfTimeOfAWorkerAlone(t *testing.T) {
 func TestBudgetOfTimeCancelsOfAWorkerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)
-		tmpl := template(1, 2)
-		tmpl.Load.Duration, tmpl.Load.Operations = 0, 1_000_000
-		tmpl.Budget.Time = core.Duration(4 * time.Second)
-		f := newFleet(t, tmpl, 2*time.Second)
-		f.drive(func(run core.Run) bool {
-			f.absent = run.Status == core.Running
-			return f.absent
-		})
-		f.running.Wait() // its lease ends it
-		b := f.beats()[0]
-		record, err := f.store.Load(t.Context(), f.runID)
-		is.NoErr(err)
-		begun := record.Run.Origin.Add(-record.Run.Plan.StartLead)
-		is.Equal(core.Total(core.Measured(f.beats())).Aborted, uint64(2)) // those of the second 2 s
+		beats, begun := leftAlone(t, 2*time.Second)
+		b := beats[0]
+		is.Equal(core.Total(core.Measured(beats)).Aborted, uint64(2)) // those of the second 2 s
 		is.True(b.Report.LastEnd.Before(begun.Add(4 * time.Second)))
 	})
 }

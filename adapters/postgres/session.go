@@ -35,19 +35,25 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	s := &session{conn: conn.PgConn(), wire: newWire(conn.PgConn()), buffer: make([]byte, 0, 256)}
 	ctx, cancel := context.WithTimeout(ctx, t.config.ConnectTimeout) // preparing waits for locks of the tables
 	defer cancel()
-	if err := s.prepareAll(ctx, options, t.pooled); err != nil {
+	if err := s.begin(ctx, options, t.pooled); err != nil {
 		closeConn(s.conn)
 		return nil, err
-	}
-	if s.id, err = s.identify(ctx, t.pooled); err != nil {
-		closeConn(s.conn)
-		return nil, err
-	}
-	if err := s.conn.SyncConn(ctx); err != nil { // pgconn, which may have read beside a write that took long, has to stop
-		closeConn(s.conn)
-		return nil, coded(ctx, "ending the preparation of a session", err, true)
 	}
 	return s, nil
+}
+
+// begin makes a new connection ready for operations.
+func (s *session) begin(ctx context.Context, options ports.SessionOptions, pooled bool) (err error) {
+	if err := s.prepareAll(ctx, options, pooled); err != nil {
+		return err
+	}
+	if s.id, err = s.identify(ctx, pooled); err != nil {
+		return err
+	}
+	if err := s.conn.SyncConn(ctx); err != nil { // pgconn, which may have read beside a write that took long, has to stop
+		return coded(ctx, "ending the preparation of a session", err, true)
+	}
+	return nil
 }
 
 func (s *session) prepareAll(ctx context.Context, options ports.SessionOptions, pooled bool) error {
