@@ -78,9 +78,10 @@ func TestAcceptanceDockerSaturated(t *testing.T) {
 	is := is.New(t)
 	s := newSite(t)
 	o := s.do("run", "short", "--output", "json", "--set", "load.think_time=0s", "--connections", "8", "--warmup", "1s", "--duration", "4s",
-		"--launcher-option", "image="+fleet.image, "--launcher-option", "cpus=0.2")
+		"--launcher-option", "image="+fleet.image, "--launcher-option", "cpus=0.1")
 	is.Equal(o.code, 0)
 	d := o.result(t)
+	t.Log(strings.Join(d.Verdict.Reasons, "\n")) // what it says of each
 	is.Equal(d.Verdict.Level, "DEGRADED")
 	for _, worker := range []string{"worker-0 used ", "worker-1 used ", "worker-2 used "} {
 		is.True(slices.ContainsFunc(d.Verdict.Reasons, func(reason string) bool {
