@@ -110,8 +110,11 @@ func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 	}
 	asked += warmup
 	about, least := "", math.Floor(asked*(1-1e-9))+1
-	if load.Arrivals == ArrivalsPoisson && random > 0 { // as many on average: four deviations are hardly ever passed
-		about, least = "about ", math.Ceil(asked+poissonRoom*math.Sqrt(random))
+	if load.Arrivals == ArrivalsPoisson && random > 0 {
+		// As many on average: four deviations are hardly ever passed. The shares are dealt from
+		// the first worker on, those of the warm-up and those of the rest, and so are the
+		// arrivals: the room reaches the last worker where each has one more of both.
+		about, least = "about ", math.Ceil(asked+poissonRoom*math.Sqrt(random))+2*float64(load.Workers-1)
 	}
 	if least > float64(n) {
 		v.found.add("budget.operations", "is %d, but warm-up, measurement and cool-down start %s%.0f at that load.rate; allowed: at least %.0f", n, about, asked, least)

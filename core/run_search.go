@@ -35,7 +35,7 @@ func (r *Run) windowMeasured(e WindowMeasured) {
 		e.Step != len(r.Search.Steps) || e.Number != r.Search.Current().Windows()+1 {
 		return // late, or repeated
 	}
-	next := r.Search.Observe(*r.Plan.Search, e.At, r.aliveCount(), e.Window, e.Total)
+	next := r.Search.Observe(*r.Plan.Search, e.At, r.loading(), e.Window, e.Total)
 	workers := r.Aim.Workers
 	if load, more := r.wants(&next, e.Step); more > workers {
 		next, workers = next.again(load, more, e.At), more

@@ -22,11 +22,12 @@ const (
 
 // The outcomes of a step of the pursuit of a rate.
 const (
-	PursuitMet       = "RATE_MET"   // arrivals find a free connection
-	PursuitMore      = "MORE"       // they do not: workers are added
-	PursuitBound     = "BOUND"      // they do not, and there may be no more workers
-	PursuitGenerator = "GENERATOR"  // they do not, since the load generator's host is busy
-	PursuitUnjoined  = "NOT_JOINED" // they do not, and a worker could not join
+	PursuitMet       = "RATE_MET"    // arrivals find a free connection
+	PursuitMore      = "MORE"        // they do not: workers are added
+	PursuitBound     = "BOUND"       // they do not, and there may be no more workers
+	PursuitGenerator = "GENERATOR"   // they do not, since the load generator's host is busy
+	PursuitUnjoined  = "NOT_JOINED"  // they do not, and a worker could not join
+	PursuitLacking   = "CONNECTIONS" // they do not, and some that are asked for are not open
 )
 
 // Pursuit adds workers to an open loop whose arrivals find no free connection, until
@@ -40,6 +41,8 @@ type Pursuit struct {
 	start   time.Time
 	end     time.Time
 	cpu     float64
+	asked   float64 // connections × intervals
+	missing float64
 	seen    int
 	prior   float64 // throughput of the step before
 	base    time.Duration
@@ -47,10 +50,10 @@ type Pursuit struct {
 
 // PursuitInterval is one interval that every worker is in.
 type PursuitInterval struct {
-	Start   time.Time
-	Seconds float64
-	Kinds   []KindMetrics
-	Missing int // connections that are asked for and not open
+	Start                time.Time
+	Seconds              float64
+	Kinds                []KindMetrics
+	Connections, Missing int // those that are asked for, and of them those that are not open
 	// CPU is what the load generator used of its host, in percent; 0: unknown, or
 	// each worker has a host of its own.
 	CPU float64
@@ -71,12 +74,10 @@ func (p Pursuit) Observe(run Run, load ScenarioLoad, in PursuitInterval) (next P
 	if in.Start.Before(run.Aim.At.Add(length)) || length <= 0 { // at first what had waited before is served
 		return p, nil, nil
 	}
-	if in.Missing > 0 { // more workers do not help where a target is away or grants no more
-		return p.anew(run.Aim.Number), nil, nil
-	}
 	p.kinds = MergeKinds(MergeKinds(nil, p.kinds), in.Kinds) // those before may be shared
 	p.seen++
 	p.cpu = max(p.cpu, in.CPU)
+	p.asked, p.missing = p.asked+float64(in.Connections), p.missing+float64(in.Missing)
 	if p.start.IsZero() {
 		p.start = in.Start
 	}
@@ -103,6 +104,8 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 	outcome, more := PursuitMet, 0
 	if p.misses(&total, load.Rate) {
 		switch {
+		case p.missing > searchMissing*p.asked: // more workers do not help where a target is away or grants no more
+			outcome = PursuitLacking
 		case workers >= run.Plan.Workers:
 			outcome = PursuitBound
 		case run.Unjoined != "":
@@ -165,6 +168,9 @@ func (p Pursuit) step(run Run, load ScenarioLoad, total *KindMetrics, outcome st
 		s.StopReason = fmt.Sprintf("the workers use %.0f %% of their host's CPU: more of them would not help", p.cpu)
 	case PursuitUnjoined:
 		s.StopReason = run.Unjoined
+	case PursuitLacking:
+		n := float64(p.seen)
+		s.StopReason = fmt.Sprintf("of %.0f connections %.1f were not open on average: more workers would not help", p.asked/n, p.missing/n)
 	}
 	return s
 }

@@ -127,11 +127,21 @@ func TestPursuitOfATargetThatStandsStill(t *testing.T) {
 	}
 	is.Equal(step.Outcome, PursuitMore)
 	is.True(step.QueueDetected)
-	for s := 20; s < 30; s++ { // a target that is away lets nobody in
+	var steps []ControllerStep
+	for s := 20; s < 40; s++ { // a target that is away lets nobody in, until it is back
+		missing := 1
+		if s >= 30 {
+			missing = 0
+		}
 		var away *LoadSet
-		p, _, away = p.Observe(r, load, PursuitInterval{Start: at(float64(s)), Seconds: 1, Missing: 1, Kinds: []KindMetrics{{Kind: "A", Counts: Counts{Scheduled: 300, Skipped: 300}}}})
-		is.Equal(away, nil)
+		p, step, away = p.Observe(r, load, PursuitInterval{Start: at(float64(s)), Seconds: 1, Connections: 32, Missing: missing, Kinds: []KindMetrics{{Kind: "A", Counts: Counts{Scheduled: 300, Skipped: 300}}}})
+		if step != nil {
+			steps = append(steps, *step)
+		}
+		is.Equal(away != nil, step != nil && step.Outcome == PursuitMore)
 	}
+	is.Equal(outcomes(steps), "CONNECTIONS MORE")
+	is.Equal(steps[0].StopReason, "of 32 connections 1.0 were not open on average: more workers would not help")
 	is.Equal(set.Workers, 2)
 	is.Equal(set.Detail, "2 workers instead of 1: no connection was free for any of the arrivals")
 }

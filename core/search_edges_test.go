@@ -160,14 +160,16 @@ func TestSearchOfARateAddsWorkers(t *testing.T) {
 	for name, c := range map[string]struct {
 		start, capacity float64
 		cpu             float64
+		embedded        bool
 		workers         int
 		kind            MaxKind
 		bound           string
 	}{
-		"the target's limit is within their reach": {10, 200, 0, 4, TrueMax, ""},
-		"so it is when the first step has missed":  {150, 200, 0, 3, TrueMax, ""},
-		"they are not enough":                      {10, 5000, 0, 6, BoundedMax, BoundConnections},
-		"their host is full":                       {10, 5000, 95, 1, BoundedMax, BoundGenerator},
+		"the target's limit is within their reach": {10, 200, 0, false, 4, TrueMax, ""},
+		"so it is when the first step has missed":  {150, 200, 0, false, 3, TrueMax, ""},
+		"they are not enough":                      {10, 5000, 0, false, 6, BoundedMax, BoundConnections},
+		"their host is full":                       {10, 5000, 95, false, 1, BoundedMax, BoundGenerator},
+		"a target within the workers fills it":     {10, 5000, 95, true, 1, TrueMax, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -195,7 +197,7 @@ func TestSearchOfARateAddsWorkers(t *testing.T) {
 				r, _ = play(t, r, WindowMeasured{At: at(now), Step: len(r.Search.Steps), Number: step.Windows() + 1, Window: w, Total: w})
 				is.True(now < 2000)
 			}
-			result := r.searchResult(ModeFindQPS, false)
+			result := r.searchResult(ModeFindQPS, c.embedded)
 			t.Log(describe(r.Search), result.Sentence)
 			is.Equal(result.Kind, c.kind)
 			is.Equal(result.Bound, c.bound)
@@ -208,6 +210,32 @@ func TestSearchOfARateAddsWorkers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A step is of those who made it, not of those who were launched for it and never joined.
+func TestSearchStepWithoutTheWorkerThatFailed(t *testing.T) {
+	is := is.New(t)
+	r := growable(t, 2, 1, func(p *Plan) {
+		p.Rate = 1000
+		p.Search = &SearchPlan{OpenLoop: true, Start: 10, Ceiling: 1000, Growth: 2, Resolution: 0.05, Errors: 0.01, Window: 5 * time.Second}
+	})
+	for now, failed := 20.0, false; !r.Search.Over; now += 7 {
+		is.True(now < 1000)
+		step := r.Search.Current()
+		w := modelOf(4, min(step.Load, 80), 50*time.Millisecond, 50*time.Millisecond)
+		w.Scheduled = uint64(step.Load * modelWindow)
+		r, _ = play(t, r, WindowMeasured{At: at(now), Step: len(r.Search.Steps), Number: step.Windows() + 1, Window: w, Total: w})
+		if r.Workers[1].Joining && !failed {
+			failed = true
+			r, _ = play(t, r, LaunchFailed{At: at(now), Worker: 1, Epoch: 1, Detail: "no room"})
+		}
+	}
+	is.True(r.Unjoined != "")
+	for i, s := range r.ControllerSteps() {
+		is.Equal(s.Workers, 1)
+		is.Equal(s.ToConnections, r.Plan.within(1))
+		is.Equal(r.Search.Steps[i].Workers, 1)
 	}
 }
 

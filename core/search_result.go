@@ -159,7 +159,7 @@ func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, embedde
 		return BoundConnections
 	case missed != nil && missed.Total.generatorFull(embedded):
 		return BoundGenerator
-	case missed != nil && p.OpenLoop && s.fewConnections(missed):
+	case missed != nil && p.OpenLoop && s.fewConnections(missed) && !(embedded && missed.Total.CPU > degradedCPU): // else the target's own work fills the CPU
 		return BoundConnections
 	case !s.Over && (reason == "" || reason == Elapsed): // be it that only the answer was to be held
 		return BoundTime

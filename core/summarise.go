@@ -28,6 +28,7 @@ type Observed struct {
 	Asking      float64 `json:"asking"`      // seconds in which connections were asked for
 	Connections float64 `json:"connections"` // sum of connections, of those asked for, × seconds; of stored intervals those that were open
 	Asked       float64 `json:"asked"`       // sum of connections asked for × seconds
+	Watched     float64 `json:"watched"`     // seconds, all of them
 	Seconds     float64 `json:"seconds"`     // in which operations were started; what follows is of them
 	CPU         float64 `json:"cpu"`         // sum of percent × seconds
 	HostCPU     float64 `json:"host_cpu"`    // likewise, of the whole host
@@ -44,6 +45,7 @@ func (o *Observed) Add(iv *Interval) {
 	if iv.Phase != Measurement {
 		return
 	}
+	o.Watched += iv.Seconds
 	if iv.Target > 0 {
 		o.Asking += iv.Seconds
 		o.Connections += iv.Seconds * float64(min(iv.Connections, iv.Target-iv.Missing))
@@ -201,12 +203,13 @@ func (s *summary) worker(i int) workerSummary {
 }
 
 // connections is how many a worker was to keep: in a search all that it has open,
-// whatever its last step asked for.
+// whatever its last step asked for; none if it never took part.
 func (s *summary) connections(i int) int {
-	if s.in.Scenario.Load.Search != nil {
+	w := &s.in.Run.Workers[i]
+	if s.in.Scenario.Load.Search != nil && !w.Joining {
 		return s.in.Run.Plan.Opens(i)
 	}
-	return s.in.Run.Workers[i].Target
+	return w.Target
 }
 
 // span is when a worker made load: from its first phase to its last operation,

@@ -357,11 +357,11 @@ func TestSummariseObserved(t *testing.T) {
 	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 100, Connections: 3, CPU: 100})                    // only waiting, and asked for nothing
 	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 4, Target: 3, CPU: 60, Kinds: busy})
 	o.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 4, Target: 3, Missing: 2, CPU: 100, Kinds: busy}) // those that are open are others
-	is.Equal(*o, core.Observed{Asking: 8, Connections: 20, Asked: 24, Seconds: 8, CPU: 560, HostCPU: 560})                   // 2.5 of 3, 70 %
+	is.Equal(*o, core.Observed{Watched: 108, Asking: 8, Connections: 20, Asked: 24, Seconds: 8, CPU: 560, HostCPU: 560})     // 2.5 of 3, 70 %
 	gone := core.Observed{}
 	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 2, Connections: 3, Target: 3, CPU: 9})             // a slow operation goes on
 	gone.Add(&core.Interval{Phase: core.Measurement, Seconds: 6, Connections: 0, Target: 3, Missing: 3, CPU: 9}) // the target is gone: nothing can be started
-	is.Equal(gone, core.Observed{Asking: 8, Connections: 6, Asked: 24})
+	is.Equal(gone, core.Observed{Watched: 8, Asking: 8, Connections: 6, Asked: 24})
 	in.SharedHost = true // with 20 % of the other
 	in.Beats[0].Report.DroppedExecutions, in.Beats[0].Report.ClockOffset, in.Beats[0].Report.ClockError = 7, 3600, 0.2
 	in.Run.StaleFacts = 2
@@ -453,4 +453,11 @@ func TestSummariseAWorkerThatJoined(t *testing.T) {
 	is.Equal(parent.Verdict.Level, core.Degraded)
 	is.Equal(parent.Verdict.Reasons, []string{"worker-1 could not join the load: no room: the others made the load alone"})
 	is.Equal(len(children), 2)
+
+	in.Scenario.Load.Search = &core.LoadSearch{} // in which workers weigh what they have open
+	in.Run.Plan.Connections = 8
+	parent, children = core.Summarise(in)
+	is.Equal(parent.Coverage, 1.0)
+	is.Equal(children[1].Connections, 0)
+	is.Equal(parent.Verdict.Causes, []core.Cause{core.CauseUnjoined})
 }

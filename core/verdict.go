@@ -99,7 +99,7 @@ func Judge(in VerdictInput) Verdict {
 		j.degrade("%s: the others made the load alone", in.Unjoined)
 	}
 	for _, w := range in.Workers {
-		j.worker(w, in.Seconds)
+		j.worker(w, in)
 		j.begun(w, in.Seconds)
 		j.generator(w, in)
 	}
@@ -254,7 +254,7 @@ func (in VerdictInput) shortfall() string {
 	return strings.Join(parts, ", ")
 }
 
-func (j *judgement) worker(w WorkerFacts, measured float64) {
+func (j *judgement) worker(w WorkerFacts, in VerdictInput) {
 	switch {
 	case w.Unjoined: // said of the run
 	case w.Lost:
@@ -268,7 +268,7 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 		j.degrade("%s did not end by itself: %s", w.ID, w.Ending)
 	}
 	j.cause = CauseConnections
-	if w.Connections < degradedPool*w.Asked {
+	if !in.Found && w.Connections < degradedPool*w.Asked { // the step that was borne had them
 		j.degrade("%s kept %.1f connections of %.4g on average", w.ID, w.Connections, w.Asked)
 	}
 	if w.Guardrail != "" {
@@ -280,7 +280,7 @@ func (j *judgement) worker(w WorkerFacts, measured float64) {
 		j.degrade("%s could not store %d sampled operations in time; counts and percentiles hold all of them", w.ID, w.Dropped)
 	}
 	j.cause = CauseClock
-	tolerance := max(clockTolerance.Seconds(), clockShare*measured)
+	tolerance := max(clockTolerance.Seconds(), clockShare*in.Seconds)
 	if w.ClockError > tolerance {
 		j.degrade("%s knew the store's clock only to ±%s (allowed ±%s), so its measurement may have begun and ended that much too early or late",
 			w.ID, seconds(w.ClockError), seconds(tolerance))

@@ -125,6 +125,12 @@ func TestJudge(t *testing.T) {
 			"3 reports came from workers that had been given up: they may have made load beside the run's own"},
 
 		{"connections 95 %", func(in *input) { in.Workers[0].Connections = 3.8 }, core.Valid, ""},
+		{"connections fewer, of a search beyond what was borne", func(in *input) {
+			in.Searched, in.Found, in.Workers[0].Connections = true, true, 2
+		}, core.Valid, ""},
+		{"connections fewer, of a search that found nothing", func(in *input) {
+			in.Searched, in.Workers[0].Connections = true, 2
+		}, core.Degraded, "worker-0 kept 2.0 connections of 4 on average"},
 		{"connections fewer", func(in *input) { in.Workers[0].Connections = 3.7 }, core.Degraded, "worker-0 kept 3.7 connections of 4 on average"},
 		{"connections unknown", func(in *input) { in.Workers[0].Connections, in.Workers[0].Asked = 0, 0 }, core.Valid, ""},
 		{"no connections", func(in *input) { in.Workers[0].Connections = 0 }, core.Degraded, "worker-0 kept 0.0 connections of 4 on average"},

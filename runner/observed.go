@@ -52,7 +52,7 @@ func (p *performance) sawAll(beats []core.Beat) bool {
 		if phase == nil || b.GroupID < 0 || b.GroupID >= len(p.measured.observed) {
 			continue
 		}
-		if p.measured.observed[b.GroupID].Seconds < leastSeen*phase.Seconds {
+		if p.measured.observed[b.GroupID].Watched < leastSeen*phase.Seconds {
 			return false
 		}
 	}

@@ -36,8 +36,8 @@ func TestObservedAfterATakeover(t *testing.T) {
 			is.NoErr(err)
 			looked := got[0].Seconds
 			is.True(looked == float64(moments) || looked > 60 && looked <= mostLooked)
-			is.Equal(got[0], core.Observed{Asking: looked, Seconds: looked, Connections: 3 * looked, Asked: 3 * looked, CPU: 2 * looked, HostCPU: 2 * looked})
-			is.Equal(got[1], core.Observed{Asking: looked, Seconds: looked, Connections: 2 * looked, Asked: 3 * looked, CPU: 92 * looked, HostCPU: 46 * looked})
+			is.Equal(got[0], core.Observed{Asking: looked, Watched: looked, Seconds: looked, Connections: 3 * looked, Asked: 3 * looked, CPU: 2 * looked, HostCPU: 2 * looked})
+			is.Equal(got[1], core.Observed{Asking: looked, Watched: looked, Seconds: looked, Connections: 2 * looked, Asked: 3 * looked, CPU: 92 * looked, HostCPU: 46 * looked})
 
 			for epoch := range 3 { // who has seen all of it looks nowhere
 				p.run.OwnerEpoch, p.measured = epoch, before
@@ -47,6 +47,27 @@ func TestObservedAfterATakeover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A worker that was asked for nothing for a while was there all the same.
+func TestObservedOfAParkedWorker(t *testing.T) {
+	is := is.New(t)
+	s := newSeries(1, 0)
+	for i := range 10 {
+		one := intervalAt(int64(i+1), float64(i+1), 5)
+		if one.Connections, one.Target = 3, 3; i < 8 { // parked
+			one.Target, one.Kinds = 0, nil
+		}
+		s.add(beatOf(0, one), 0)
+	}
+	newest := beatOf(0)
+	newest.Report.Phases = []core.PhaseMetrics{{Phase: core.Measurement, Seconds: 10}}
+	p := &performance{Runner: &Runner{}, run: core.NewRun("run", core.Plan{Workers: 1, Connections: 3}), measured: s}
+	p.run.OwnerEpoch = 2
+	got, err := p.observed(t.Context(), []core.Beat{newest}) // and not from the store, which it has not
+	is.NoErr(err)
+	is.Equal(got[0].Watched, 10.0)
+	is.Equal(got[0].Seconds, 2.0)
 }
 
 // What comes after the measurement, and the few operations that outlast it, are no

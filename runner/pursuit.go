@@ -18,7 +18,7 @@ func (d *driver) pursue(ctx context.Context, fresh []ports.RunInterval, now time
 	for i := range fresh {
 		in := core.PursuitInterval{
 			Start: fresh[i].Start, Seconds: fresh[i].Seconds, Kinds: fresh[i].Kinds, CPU: fresh[i].HostCPU,
-			Missing: fresh[i].Target - fresh[i].Connections,
+			Connections: fresh[i].Target, Missing: fresh[i].Missing,
 		}
 		var (
 			step *core.ControllerStep

@@ -6,6 +6,8 @@ import (
 	"testing/fstest"
 
 	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
 )
 
 func TestCgroupLimits(t *testing.T) {
@@ -73,7 +75,7 @@ func TestCgroupLimits(t *testing.T) {
 func TestOwnUsage(t *testing.T) {
 	is := is.New(t)
 	before := runtime.GOMAXPROCS(1)
-	usage, share := NewUsage()
+	usage, share := NewUsage(false)
 	runtime.GOMAXPROCS(before)
 	if runtime.NumCPU() > 1 {
 		is.True(share.CPU > 0 && share.CPU <= 0.5)
@@ -87,4 +89,33 @@ func TestOwnUsage(t *testing.T) {
 	is.True(cpu > 0)
 	is.True(memory > 0 && memory < 100)
 	is.True(seconds > 0)
+}
+
+// Of a host with 16 cores a container may use some, and each of several containers has its
+// own. Subprocesses share what their parent may use: together they can fill that.
+func TestShareOfHost(t *testing.T) {
+	host := limits{cores: 16, memory: 64 << 30}
+	for _, c := range []struct {
+		name     string
+		allowed  limits
+		procs    float64
+		siblings bool
+		cores    float64
+		share    core.HostShare
+	}{
+		{"all", host, 16, false, 16, core.HostShare{}},
+		{"a container", limits{2, 16 << 30}, 2, false, 2, core.HostShare{CPU: 0.125, Memory: 0.25}},
+		{"a part of a core", limits{0.5, 64 << 30}, 2, false, 0.5, core.HostShare{CPU: 0.03125}},
+		{"GOMAXPROCS", host, 4, false, 4, core.HostShare{CPU: 0.25}},
+		{"subprocesses", host, 16, true, 16, core.HostShare{}},
+		{"subprocesses in a container", limits{2, 16 << 30}, 2, true, 2, core.HostShare{}},
+		{"subprocesses of one core each in a container", limits{2, 16 << 30}, 1, true, 1, core.HostShare{CPU: 0.5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			cores, share := c.allowed.of(host, c.procs, c.siblings)
+			is.Equal(cores, c.cores)
+			is.Equal(share, c.share)
+		})
+	}
 }

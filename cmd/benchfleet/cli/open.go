@@ -27,7 +27,8 @@ type targetAndLoader interface {
 
 // Opener opens what a worker needs; RunIfChild takes it.
 func Opener() worker.Opener {
-	usage, share := NewUsage()
+	_, siblings := os.LookupEnv(ports.EnvExitRecord) // of the launcher local alone
+	usage, share := NewUsage(siblings)
 	return worker.Opener{
 		Store: func(ctx context.Context, address, token string) (ports.Store, error) {
 			return openWorkerStore(ctx, address, token, os.Environ())
