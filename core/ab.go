@@ -41,8 +41,8 @@ type Effect struct {
 	A, B float64
 	// Change is B ÷ A − 1 by the mean of the rounds' log ratios; of error_rate it is
 	// B − A. Low to High is its 95 % interval, by Student's t with rounds − 1 degrees
-	// of freedom, and Smallest the least change that would have been seen four times
-	// in five. Known is false where there is no interval: then they are 0.
+	// of freedom, wider where the order that was drawn would give as much by chance; and
+	// Smallest the least change that would have been seen four times in five. Known is false where there is no interval: then they are 0.
 	Change, Low, High float64
 	Smallest          float64
 	Known             bool
@@ -175,8 +175,9 @@ func (r *ABResult) pair() (rounds []pair) {
 func effect(m kindMetric, rounds []pair, bounds detection) Effect {
 	d := Effect{Kind: m.kind, Metric: m.name, Outcome: UnknownOutcome}
 	var a, b []*side
+	var turned []bool
 	for _, p := range rounds {
-		a, b = append(a, p.a), append(b, p.b)
+		a, b, turned = append(a, p.a), append(b, p.b), append(turned, p.turned)
 	}
 	ofA, problem := m.ofRuns(a)
 	ofB, other := m.ofRuns(b)
@@ -194,7 +195,7 @@ func effect(m kindMetric, rounds []pair, bounds detection) Effect {
 	if absolute {
 		floor = math.Hypot(1/ended(m.kind, a), 1/ended(m.kind, b))
 	}
-	d.estimate(ofA, ofB, floor, bounds)
+	d.estimate(ofA, ofB, turned, floor, bounds)
 	if !absolute {
 		for _, v := range []*float64{&d.Change, &d.Low, &d.High, &d.Smallest} {
 			*v = math.Expm1(*v)
@@ -206,9 +207,9 @@ func effect(m kindMetric, rounds []pair, bounds detection) Effect {
 	return d
 }
 
-// estimate fills in what pairs of values say of their difference. floor is what is
-// not known of it however steady the pairs are.
-func (d *Effect) estimate(a, b []float64, floor float64, bounds detection) {
+// estimate fills in what pairs of values say of their difference; in those that are turned
+// b was measured first. floor is what is not known of it however steady the pairs are.
+func (d *Effect) estimate(a, b []float64, turned []bool, floor float64, bounds detection) {
 	differences := make([]float64, len(a))
 	for i := range a {
 		differences[i] = b[i] - a[i]
@@ -225,6 +226,12 @@ func (d *Effect) estimate(a, b []float64, floor float64, bounds detection) {
 	n := float64(len(a))
 	freedom := n - 1
 	se := math.Hypot(deviation/math.Sqrt(n), floor)
+	const level = 1 - ComparisonConfidence
+	if chanceOf(centre/se, freedom) < level {
+		if order := drawnChance(differences, turned); order >= level {
+			se = math.Abs(centre) / studentQuantile(1-min(order, 0.99)/2, freedom) // with which t gives that chance
+		}
+	}
 	beyond, within := bounds.of(len(a))
 	d.Low, d.High, d.Smallest, d.Known = centre-beyond*se, centre+beyond*se, (beyond+within)*se, true
 	d.Size = centre / (se * math.Sqrt(n)) * (1 - 3/(4*freedom-1))
