@@ -22,7 +22,7 @@ import (
 
 var (
 	experiments = flag.Int("experiments", 0, "how many A/A experiments are made")
-	aaRounds    = flag.Int("aa-rounds", 4, "how many rounds an A/A experiment has")
+	aaRounds    = flag.Int("aa-rounds", 8, "how many rounds an A/A experiment has")
 	aaDuration  = flag.Duration("aa-duration", 300*time.Millisecond, "how long a run of an A/A experiment measures")
 )
 

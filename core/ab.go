@@ -42,7 +42,8 @@ type Effect struct {
 	// Change is B ÷ A − 1 by the mean of the rounds' log ratios; of error_rate it is
 	// B − A. Low to High is its 95 % interval, by Student's t with rounds − 1 degrees
 	// of freedom, wider where the order that was drawn would give as much by chance; and
-	// Smallest the least change that would have been seen four times in five. Known is false where there is no interval: then they are 0.
+	// Smallest the least change that would have been seen four times in five. Known is
+	// false where there is no interval: then they are 0.
 	Change, Low, High float64
 	Smallest          float64
 	Known             bool
@@ -339,6 +340,9 @@ func (r *ABResult) reserve(rounds []pair) {
 	r.Reservations = append(append(r.Reservations, r.doubts()...), r.searches()...)
 	if made := r.Counted + len(r.Excluded); made < r.Planned {
 		add("%d of %d rounds were made", made, r.Planned)
+	}
+	if r.Counted >= leastCounted && r.Counted < leastDrawn {
+		add("how often so few rounds show a difference where there is none rests on rounds that vary normally; from %d on it does not", leastDrawn)
 	}
 	if !slices.ContainsFunc(r.Metrics, func(d Effect) bool { return d.Primary }) {
 		add("not every run that counts has the primary metric, %s", r.Primary)

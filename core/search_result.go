@@ -159,8 +159,8 @@ func (s *Search) bound(p *SearchPlan, reason Reason, missed *SearchStep, embedde
 		return BoundConnections
 	case missed != nil && missed.Total.generatorFull(embedded):
 		return BoundGenerator
-	case missed != nil && p.OpenLoop && s.fewConnections(missed) && !(embedded && missed.Total.CPU > degradedCPU): // else the target's own work fills the CPU
-		return BoundConnections
+	case missed != nil && p.OpenLoop && s.fewConnections(missed) && !(embedded && missed.Total.CPU > degradedCPU):
+		return BoundConnections // and not the CPU, filled by the work of a target within the workers
 	case !s.Over && (reason == "" || reason == Elapsed): // be it that only the answer was to be held
 		return BoundTime
 	case !s.Over:

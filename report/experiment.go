@@ -235,7 +235,7 @@ func abNotes(r core.ABResult) (list []string) {
 		list = append(list, "A and B ask for the same: whatever is seen here is a false alarm")
 	}
 	list = append(list, cleaned(r.Reservations)...)
-	note := fmt.Sprintf("* %s is the primary metric, named before the first run: of experiments without an effect it shows one in 5 of 100.", Clean(r.Primary))
+	note := fmt.Sprintf("* %s is the primary metric, named before the first run: of experiments without an effect it shows one in at most 5 of 100.", Clean(r.Primary))
 	if r.Family > 0 {
 		note += fmt.Sprintf(" The other %d are tested together (Holm): one or more of them shows one in at most 5 of 100.", r.Family)
 	}

@@ -40,8 +40,8 @@ differ, or nothing at all: then there is nothing to be found, and it should find
 All flags that change a template change both; --set-a and --set-b change one.
 
 --metric names the primary metric, before anything is measured: it shows a difference
-where there is none in 5 of 100 experiments. All others are tested together, and one or
-more of them does so in at most 5 of 100.
+where there is none in at most 5 of 100 experiments, with 8 rounds or more however runs
+vary. All others are tested together, and one or more of them does so in at most 5 of 100.
 
 Both templates are checked before the first run. Ctrl-C stops the present run and ends
 the experiment, with what there is; a round counts when both of its runs do.
