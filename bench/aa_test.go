@@ -31,7 +31,7 @@ var (
 // metric, and by one or more of the others.
 func BenchmarkFalseAlarms(b *testing.B) {
 	if *experiments == 0 {
-		b.Skip("it takes a quarter of a minute for each experiment: task bench:aa, or -experiments N")
+		b.Skip("it takes ten seconds for each experiment: task bench:aa, or -experiments N")
 	}
 	f := newFleet(b)
 	_, err := f.store.Templates().Put(context.Background(), lookupTemplate(1, 2, *aaDuration))
