@@ -67,6 +67,9 @@ type Effect struct {
 	Why     string // it is UNKNOWN
 }
 
+// abLevel is below what chance a difference is seen.
+const abLevel = 1 - ComparisonConfidence
+
 // What RoundsFor looks for.
 const (
 	LookedForEffect = 0.05
@@ -227,9 +230,8 @@ func (d *Effect) estimate(a, b []float64, turned []bool, floor float64, bounds d
 	n := float64(len(a))
 	freedom := n - 1
 	se := math.Hypot(deviation/math.Sqrt(n), floor)
-	const level = 1 - ComparisonConfidence
-	if chanceOf(centre/se, freedom) < level {
-		if order := drawnChance(differences, turned); order >= level {
+	if chanceOf(centre/se, freedom) < abLevel {
+		if order := drawnChance(differences, turned); order >= abLevel {
 			se = math.Abs(centre) / studentQuantile(1-min(order, 0.99)/2, freedom) // with which t gives that chance
 		}
 	}
@@ -267,12 +269,11 @@ func (r *ABResult) judge() {
 }
 
 func (d *Effect) decide() {
-	const level = 1 - ComparisonConfidence
 	switch {
 	case !d.Known:
 		return
-	case d.Adjusted >= level:
-		d.Outcome, d.Hint = NoDifference, d.Chance < level
+	case d.Adjusted >= abLevel:
+		d.Outcome, d.Hint = NoDifference, d.Chance < abLevel
 	case d.Change > 0:
 		d.Outcome = Higher
 	default:
@@ -380,7 +381,7 @@ func (r *ABResult) reserveOrder(rounds []pair, add func(string, ...any)) {
 	}
 	mean, deviation := spreadOf(values)
 	se := math.Hypot(deviation/math.Sqrt(n), math.Sqrt2*m.resolution())
-	if chanceOf(mean/se, n-1) < 1-ComparisonConfidence {
+	if chanceOf(mean/se, n-1) < abLevel {
 		add("the second run of a round has a throughput of %+.1f %% beside the first, whichever side it is of; in %d of %d rounds B was first, so that it falls on both about alike",
 			100*math.Expm1(mean), turned, len(values))
 	}

@@ -104,7 +104,7 @@ func (p Pursuit) judge(run Run, load ScenarioLoad) (next Pursuit, step *Controll
 	outcome, more := PursuitMet, 0
 	if p.misses(&total, load.Rate) {
 		switch {
-		case p.missing > searchMissing*p.asked: // more workers do not help where a target is away or grants no more
+		case lacking(p.missing, p.asked): // more workers do not help where a target is away or grants no more
 			outcome = PursuitLacking
 		case workers >= run.Plan.Workers:
 			outcome = PursuitBound

@@ -157,12 +157,12 @@ func (s Search) Observe(p SearchPlan, at time.Time, workers int, window, total S
 	}
 	s.Steps = append([]SearchStep(nil), s.Steps...)
 	step := s.Current()
-	step.Workers = workers                                 // some may have been launched for it and not have joined
 	if !p.OpenLoop && window.Connections+0.5 < step.Load { // workers were lost: it is another load
-		*step = SearchStep{Load: max(1, math.Round(window.Connections)), Direction: step.Direction, Workers: workers, Start: step.Start}
+		*step = SearchStep{Load: max(1, math.Round(window.Connections)), Direction: step.Direction, Start: step.Start}
 		s.Ceiling = min(s.Ceiling, step.Load)
 		total = window
 	}
+	step.Workers = workers // those that were launched for it and have not joined are no part of it
 	if step.Start.IsZero() {
 		step.Start = window.Start
 	}

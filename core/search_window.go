@@ -123,7 +123,10 @@ func (g *SearchGather) Window(slos []SLO) SearchWindow {
 }
 
 // lacking reports whether connections were not open that were asked for.
-func (w *SearchWindow) lacking() bool { return w.Missing > searchMissing*w.Connections }
+func (w *SearchWindow) lacking() bool { return lacking(w.Missing, w.Connections) }
+
+// lacking is the rule for it, of means or of sums.
+func lacking(missing, connections float64) bool { return missing > searchMissing*connections }
 
 // and is a total with one more window of the same load. Percentiles and objectives are
 // those of the longer one: nobody has the histograms of both any more.

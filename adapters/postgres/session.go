@@ -35,15 +35,15 @@ func (t *Target) Open(ctx context.Context, options ports.SessionOptions) (ports.
 	s := &session{conn: conn.PgConn(), wire: newWire(conn.PgConn()), buffer: make([]byte, 0, 256)}
 	ctx, cancel := context.WithTimeout(ctx, t.config.ConnectTimeout) // preparing waits for locks of the tables
 	defer cancel()
-	if err := s.begin(ctx, options, t.pooled); err != nil {
+	if err := s.makeReady(ctx, options, t.pooled); err != nil {
 		closeConn(s.conn)
 		return nil, err
 	}
 	return s, nil
 }
 
-// begin makes a new connection ready for operations.
-func (s *session) begin(ctx context.Context, options ports.SessionOptions, pooled bool) (err error) {
+// makeReady makes a new connection ready for operations.
+func (s *session) makeReady(ctx context.Context, options ports.SessionOptions, pooled bool) (err error) {
 	if err := s.prepareAll(ctx, options, pooled); err != nil {
 		return err
 	}

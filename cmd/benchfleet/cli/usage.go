@@ -30,7 +30,6 @@ func NewUsage(siblings bool) (read func() (cpuPercent, memoryPercent, cpuSeconds
 		allowed.memory, host.memory = least(allowed.memory, m.Total), m.Total
 	}
 	cores, share := allowed.of(host, float64(runtime.GOMAXPROCS(0)), siblings)
-	total := allowed.memory
 	last, lastSeconds := time.Now(), 0.0
 	read = func() (float64, float64, float64) {
 		if err != nil {
@@ -40,8 +39,8 @@ func NewUsage(siblings bool) (read func() (cpuPercent, memoryPercent, cpuSeconds
 		if t, e := self.Times(); e == nil {
 			seconds = t.User + t.System
 		}
-		if m, e := self.MemoryInfo(); e == nil && total > 0 {
-			memory = 100 * float64(m.RSS) / float64(total)
+		if m, e := self.MemoryInfo(); e == nil && allowed.memory > 0 {
+			memory = 100 * float64(m.RSS) / float64(allowed.memory)
 		}
 		if wall := time.Since(last).Seconds(); wall > 0 {
 			cpu = 100 * (seconds - lastSeconds) / wall / cores
