@@ -113,13 +113,16 @@ func (b *bed) warmPgbench(ctx context.Context, run pgbenchRun) (sample, error) {
 	if _, err := b.callPgbench(ctx, warmup); err != nil {
 		return sample{}, err
 	}
+	if err := b.server.shrink(ctx); err != nil { // its sessions are new
+		return sample{}, err
+	}
 	run.duration = b.duration
 	return b.pgbench(ctx, run)
 }
 
 // bare runs this program as the bare loop.
 func (b *bed) bare(ctx context.Context, connections, seed int) (sample, error) {
-	e, err := execute(ctx, b.scratch, nil, nil, b.self, "bare", "-dsn", b.server.dsn(), "-connections", strconv.Itoa(connections),
+	e, err := b.client(ctx, nil, b.self, "bare", "-dsn", b.server.dsn(), "-connections", strconv.Itoa(connections),
 		"-warmup", b.warmup.String(), "-duration", b.duration.String(), "-seed", strconv.Itoa(seed))
 	if err != nil {
 		return sample{}, err
@@ -128,7 +131,7 @@ func (b *bed) bare(ctx context.Context, connections, seed int) (sample, error) {
 	if err := json.Unmarshal([]byte(e.out), &r); err != nil {
 		return sample{}, fmt.Errorf("the bare loop: %w", err)
 	}
-	return sample{Rate: float64(r.Operations) / r.Seconds, Operations: float64(r.All), CPU: e.cpu}, nil
+	return sample{Rate: float64(r.Operations) / r.Seconds, Operations: float64(r.All), CPU: e.cpu, Served: e.served}, nil
 }
 
 // tpcb is the transaction of TPC-B.

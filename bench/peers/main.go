@@ -280,7 +280,7 @@ func (b *bed) turn(ctx context.Context, c comparison, of side, round int) (sampl
 func (s sample) brief() string {
 	text := fmt.Sprintf("%8.0f op/s", s.Rate)
 	if s.Operations > 0 {
-		text += fmt.Sprintf("  %5.1f µs CPU/op", 1e6*s.CPU/s.Operations)
+		text += fmt.Sprintf("  CPU/op %5.1f µs, server %5.1f", 1e6*s.CPU/s.Operations, 1e6*s.Served/s.Operations)
 	}
 	if p50, told := s.Values["p50_ms"]; told {
 		text += fmt.Sprintf("  p50 %.3f ms", p50)

@@ -72,7 +72,7 @@ func (b *bed) ours(ctx context.Context, run ourRun) (sample, error) {
 	for _, set := range run.set {
 		args = append(args, "--set", set)
 	}
-	e, err := execute(ctx, b.scratch, nil, runCodes, b.binary, args...)
+	e, err := b.client(ctx, runCodes, b.binary, args...)
 	if err != nil {
 		return sample{}, err
 	}
@@ -83,7 +83,7 @@ func (b *bed) ours(ctx context.Context, run ourRun) (sample, error) {
 	if d.Status != string(core.Completed) || !d.Ledger.Balanced || d.Ledger.Errors+d.Ledger.Aborted+d.Ledger.Lost > 0 {
 		return sample{}, fmt.Errorf("run %s: %s, %+v", d.RunID, d.Status, d.Ledger)
 	}
-	s := sample{Rate: d.Total.Throughput, Operations: float64(d.Ledger.OK), CPU: e.cpu, Values: map[string]float64{}}
+	s := sample{Rate: d.Total.Throughput, Operations: float64(d.Ledger.OK), CPU: e.cpu, Served: e.served, Values: map[string]float64{}}
 	for name := range quantiles {
 		s.Values[name] = d.Total.Latency[name]
 	}

@@ -45,7 +45,7 @@ func (b *bed) callPgbench(ctx context.Context, run pgbenchRun) (ended, error) {
 	if run.latencies {
 		args = append(args, "--log", "--log-prefix="+b.pgbenchLog())
 	}
-	return execute(ctx, b.scratch, nil, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"), append(args, run.dsn)...)
+	return b.client(ctx, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"), append(args, run.dsn)...)
 }
 
 // pgbenchLog is how the names of the logs of single transactions begin.
@@ -66,7 +66,7 @@ func (b *bed) pgbench(ctx context.Context, run pgbenchRun) (s sample, err error)
 	if s, err = readPgbench(e.out); err != nil {
 		return s, err
 	}
-	s.CPU = e.cpu
+	s.CPU, s.Served = e.cpu, e.served
 	if run.latencies {
 		err = addLatencies(b.pgbenchLog(), &s)
 	}

@@ -19,9 +19,25 @@ const endGrace = 45 * time.Second
 
 // ended is what a program has left behind.
 type ended struct {
-	out  string
-	cpu  float64 // seconds of its processor time, with that of all its children
-	code int
+	out    string
+	cpu    float64 // seconds of its processor time, with that of all its children
+	served float64 // of the server's processes meanwhile, where client ran it
+	code   int
+}
+
+// client runs a program that loads the server.
+func (b *bed) client(ctx context.Context, accept []int, name string, args ...string) (ended, error) {
+	before, err := b.server.cpu()
+	if err != nil {
+		return ended{}, err
+	}
+	e, err := execute(ctx, b.scratch, nil, accept, name, args...)
+	if err != nil {
+		return e, err
+	}
+	after, err := b.server.cpu()
+	e.served = after - before
+	return e, err
 }
 
 // execute runs a program to its end. Its processor time is what the kernel counted

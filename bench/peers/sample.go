@@ -51,9 +51,10 @@ type sample struct {
 	// Failed is how many tries failed and made no sample.
 	Failed int `json:"failed_tries,omitempty"`
 
-	Rate       float64 `json:"ops_per_second,omitempty"` // of the measured time
-	Operations float64 `json:"operations,omitempty"`     // that the process made in all, warm-up included
-	CPU        float64 `json:"cpu_seconds,omitempty"`    // of all processes of the client
+	Rate       float64 `json:"ops_per_second,omitempty"`     // of the measured time
+	Operations float64 `json:"operations,omitempty"`         // that the process made in all, warm-up included
+	CPU        float64 `json:"cpu_seconds,omitempty"`        // of all processes of the client
+	Served     float64 `json:"server_cpu_seconds,omitempty"` // of all processes of the server meanwhile
 
 	// Values are what else was measured, by name and unit.
 	Values map[string]float64 `json:"values,omitempty"`

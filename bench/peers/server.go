@@ -39,6 +39,7 @@ var serverConfig = map[string]string{
 	"shared_buffers":     "512MB", // all tables fit
 	"max_wal_size":       "4GB",   // the checkpoints that count are those between samples
 	"checkpoint_timeout": "30min",
+	"autovacuum":         "off", // settle vacuums; in the midst of a run it would change that run's plans
 	"max_connections":    "120",
 	"listen_addresses":   "127.0.0.1",
 }
@@ -124,27 +125,42 @@ func (s *server) do(ctx context.Context, what func(*pgx.Conn) error) error {
 }
 
 // settle gives every side the same server to begin with: the tables of TPC-B without
-// dead rows and history, as pgbench does it for its own, all changes on disk, and
-// nothing of the side before it still running.
+// dead rows and history, all changes on disk, and nothing of the side before it still
+// running.
 func (s *server) settle(ctx context.Context) error {
+	if err := s.execute(ctx,
+		"TRUNCATE pgbench_history", `TRUNCATE "`+tpcbTable+`_HISTORY"`,
+		"VACUUM pgbench_accounts", `VACUUM "`+tpcbTable+`"`,
+	); err != nil {
+		return err
+	}
+	if err := s.shrink(ctx); err != nil {
+		return err
+	}
+	if err := s.execute(ctx, "CHECKPOINT"); err != nil {
+		return err
+	}
+	return s.do(ctx, func(conn *pgx.Conn) error { return alone(ctx, conn) })
+}
+
+// shrink makes tellers and branches as large as when they were new, and known to be. A
+// session prepares its statements by the size that it finds: tables that runs have let
+// grow are looked up by their index, small ones are read whole, which takes the server
+// longer. So it comes before all sessions that are measured.
+func (s *server) shrink(ctx context.Context) error {
+	return s.execute(ctx, "VACUUM (FULL, ANALYZE) pgbench_tellers, pgbench_branches",
+		`VACUUM (FULL, ANALYZE) "`+tpcbTable+`_TELLERS", "`+tpcbTable+`_BRANCHES"`)
+}
+
+// execute executes commands one by one.
+func (s *server) execute(ctx context.Context, commands ...string) error {
 	return s.do(ctx, func(conn *pgx.Conn) error {
-		for _, table := range []string{"pgbench_history", `"` + tpcbTable + `_HISTORY"`} {
-			if _, err := conn.Exec(ctx, "TRUNCATE "+table); err != nil {
-				return err
+		for _, command := range commands {
+			if _, err := conn.Exec(ctx, command); err != nil {
+				return fmt.Errorf("%s: %w", command, err)
 			}
 		}
-		for _, table := range []string{
-			"pgbench_accounts", "pgbench_tellers", "pgbench_branches",
-			`"` + tpcbTable + `"`, `"` + tpcbTable + `_TELLERS"`, `"` + tpcbTable + `_BRANCHES"`,
-		} {
-			if _, err := conn.Exec(ctx, "VACUUM "+table); err != nil {
-				return err
-			}
-		}
-		if _, err := conn.Exec(ctx, "CHECKPOINT"); err != nil {
-			return err
-		}
-		return alone(ctx, conn)
+		return nil
 	})
 }
 
