@@ -210,9 +210,11 @@ func (b *bed) prepare(ctx context.Context) error {
 	if err := b.prepareOurs(ctx); err != nil {
 		return err
 	}
-	_, err := execute(ctx, b.scratch, nil, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"),
-		"--initialize", "--quiet", fmt.Sprintf("--scale=%d", tpcbScale), b.server.dsn())
-	return err
+	if _, err := execute(ctx, b.scratch, nil, nil, filepath.Join(b.server.cluster.Binaries, "pgbench"),
+		"--initialize", "--quiet", fmt.Sprintf("--scale=%d", tpcbScale), b.server.dsn()); err != nil {
+		return err
+	}
+	return b.server.age(ctx)
 }
 
 // measureAll makes round after round of case after case, each with its journal.

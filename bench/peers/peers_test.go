@@ -52,6 +52,33 @@ func TestStudent(t *testing.T) {
 	is.True(student975(1_000_000) > 1.9599)
 }
 
+// The server's first process counts with its children that have ended, a child for itself,
+// and nothing else does.
+func TestTicksOf(t *testing.T) {
+	line := func(pid, name, parent string) string {
+		return pid + " (" + name + ") S " + parent + " 1 1 0 -1 4194560 100 200 0 0 7 5 30 20 20 0 1 0 100 2000 300"
+	}
+	for name, it := range map[string]struct {
+		line string
+		used int
+	}{
+		"first":     {line("41", "postgres", "1"), 62},
+		"child":     {line("42", "postgres: a) b (c 41 ", "41"), 12},
+		"unrelated": {line("43", "bash", "4"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			used, err := ticksOf(it.line, "41")
+			is.NoErr(err)
+			is.Equal(used, it.used)
+		})
+	}
+	for _, line := range []string{"", "41 (postgres", "41 (postgres) S 1 2"} {
+		_, err := ticksOf(line, "41")
+		is.New(t).True(err != nil)
+	}
+}
+
 // In as many rounds as there are sides, twice, each side comes at each place as often.
 func TestOrder(t *testing.T) {
 	for sides := 1; sides <= 6; sides++ {

@@ -157,8 +157,9 @@ func column(rounds []map[string]sample, side string, of func(sample) float64) (v
 	return values
 }
 
-func rateOf(s sample) float64 { return s.Rate }
-func cpuOf(s sample) float64  { return 1e6 * s.CPU / s.Operations }
+func rateOf(s sample) float64   { return s.Rate }
+func cpuOf(s sample) float64    { return 1e6 * s.CPU / s.Operations }
+func servedOf(s sample) float64 { return 1e6 * s.Served / s.Operations }
 
 func valueOf(name string) func(sample) float64 {
 	return func(s sample) float64 { return s.Values[name] }
@@ -187,10 +188,14 @@ func (w *writer) throughput(c comparison, promises []promise) {
 	if len(rounds) < promisedRounds {
 		w.line("**Only %d rounds; promised are %d.**\n", len(rounds), promisedRounds)
 	}
-	w.line("| side | operations per second, median | client CPU of an operation, median |")
-	w.line("|---|---|---|")
+	w.line("| side | operations per second, median | client CPU of an operation, median | server CPU |")
+	w.line("|---|---|---|---|")
 	for _, side := range c.names() {
-		w.line("| %s | %.0f | %.1f µs |", side, median(column(rounds, side, rateOf)), median(column(rounds, side, cpuOf)))
+		served := "not measured"
+		if used := median(column(rounds, side, servedOf)); used > 0 {
+			served = fmt.Sprintf("%.1f µs", used)
+		}
+		w.line("| %s | %.0f | %.1f µs | %s |", side, median(column(rounds, side, rateOf)), median(column(rounds, side, cpuOf)), served)
 	}
 	w.line("")
 	w.verdicts(rounds, sideOurs)

@@ -143,6 +143,15 @@ func (s *server) settle(ctx context.Context) error {
 	return s.do(ctx, func(conn *pgx.Conn) error { return alone(ctx, conn) })
 }
 
+// age gives every page of the accounts room for new versions of its rows, as pages of a
+// table in use have it. Without that the tables of the side that runs more often would
+// have more of it, and updates that find none are the dearer ones.
+func (s *server) age(ctx context.Context) error {
+	return s.execute(ctx,
+		"UPDATE pgbench_accounts SET abalance = abalance WHERE aid % 10 = 0",
+		`UPDATE "`+tpcbTable+`" SET abalance = abalance WHERE aid % 10 = 0`)
+}
+
 // shrink makes tellers and branches as large as when they were new, and known to be. A
 // session prepares its statements by the size that it finds: tables that runs have let
 // grow are looked up by their index, small ones are read whole, which takes the server
