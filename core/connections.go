@@ -1,6 +1,9 @@
 package core
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // ownConnections are those of a run that make no load: one that looks at the target
 // before it, and one to cancel statements by.
@@ -41,8 +44,8 @@ func fitting(load *ScenarioLoad, free, each int, grows bool) string {
 	switch {
 	case free < 1:
 		return ""
-	case grows && load.Scaling == ScalingBounded && free >= each:
-		return fmt.Sprintf("lower load.max_workers to %d", free/each)
+	case grows && load.Scaling == ScalingBounded:
+		return fittingBounds(load, free, each)
 	case grows:
 		return fmt.Sprintf("take load.scaling BOUNDED with load.max_workers 1 and load.max_connections %d", free)
 	case load.Scaling != ScalingFixed:
@@ -51,4 +54,17 @@ func fitting(load *ScenarioLoad, free, each int, grows bool) string {
 		return fmt.Sprintf("lower load.connections to %d", free/load.Workers)
 	}
 	return fmt.Sprintf("lower load.workers to %d and load.connections to 1", free)
+}
+
+// fittingBounds are bounds of BOUNDED scaling within so many connections.
+func fittingBounds(load *ScenarioLoad, free, each int) string {
+	workers, keys := max(1, free/each), "load.max_workers"
+	if fewest := cmp.Or(load.Initial, load.Workers); workers < fewest {
+		keys = "load.min_workers and load.max_workers"
+	}
+	text := fmt.Sprintf("lower %s to %d", keys, workers)
+	if free < each {
+		text += fmt.Sprintf(", load.max_connections to %d", free)
+	}
+	return text
 }
