@@ -66,20 +66,15 @@ func (p *performance) watchObjectives(ctx context.Context, end time.Time) (watch
 	if !core.HoldsFor(p.scenario.SLOs) {
 		return watch, nil
 	}
-	for after, more := -1.0, true; more; {
-		rows, err := p.ports.Results.Aggregates(ctx, p.run.ID, after)
-		if err != nil {
-			return watch, err
+	err = everyRow(func(after float64) ([]ports.RunInterval, error) {
+		return p.ports.Results.Aggregates(ctx, p.run.ID, after)
+	}, func(row *ports.RunInterval) float64 {
+		if row.Phase == core.Measurement && row.Stale == 0 && !row.Tail(end) {
+			watch, _ = watch.Observe(p.scenario.SLOs, row.Kinds, row.Seconds)
 		}
-		for i := range rows {
-			if rows[i].Phase == core.Measurement && rows[i].Stale == 0 && !rows[i].Tail(end) {
-				watch, _ = watch.Observe(p.scenario.SLOs, rows[i].Kinds, rows[i].Seconds)
-			}
-			after = rows[i].Offset
-		}
-		more = len(rows) > 0
-	}
-	return watch, nil
+		return row.Offset
+	})
+	return watch, err
 }
 
 // shown is what a list of runs shows of a result.

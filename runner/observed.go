@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 )
 
 // What a successor reads of the stored intervals: all of them at once where they are
@@ -61,19 +62,29 @@ func (p *performance) sawAll(beats []core.Beat) bool {
 
 // moments are the offsets at which intervals of the measurement end.
 func (p *performance) moments(ctx context.Context) (offsets []float64, err error) {
-	for after, more := -1.0, true; more; {
-		rows, err := p.ports.Results.Totals(ctx, p.run.ID, after)
-		if err != nil {
-			return nil, err
+	err = everyRow(func(after float64) ([]ports.IntervalTotal, error) {
+		return p.ports.Results.Totals(ctx, p.run.ID, after)
+	}, func(row *ports.IntervalTotal) float64 {
+		if row.Phase == core.Measurement {
+			offsets = append(offsets, row.Offset)
+		}
+		return row.Offset
+	})
+	return offsets, err
+}
+
+// everyRow reads a time series page after page. Each row says its offset, after which
+// the next page goes on.
+func everyRow[Row any](page func(after float64) ([]Row, error), offset func(*Row) float64) error {
+	for after := -1.0; ; {
+		rows, err := page(after)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
 		for i := range rows {
-			if after = rows[i].Offset; rows[i].Phase == core.Measurement {
-				offsets = append(offsets, after)
-			}
+			after = offset(&rows[i])
 		}
-		more = len(rows) > 0
 	}
-	return offsets, nil
 }
 
 // shares are what each worker may use of its host: stores do not keep it.
