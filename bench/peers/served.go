@@ -17,11 +17,10 @@ const clockTicks = 100
 // cpu is the processor time, in seconds, of all the server's processes since it was
 // started, those that have ended too. It is 0 where the system has no /proc.
 func (s *server) cpu() (float64, error) {
-	text, err := os.ReadFile(s.cluster.Path(filepath.Join("data", "postmaster.pid")))
-	if err != nil {
-		return 0, err
+	first := s.cluster.PID()
+	if first == 0 {
+		return 0, errors.New("the server does not run: it has no lock file")
 	}
-	first, _, _ := strings.Cut(string(text), "\n")
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, err
@@ -32,7 +31,7 @@ func (s *server) cpu() (float64, error) {
 		if err != nil {
 			continue // it has ended: its parent's line has it, or the next reading
 		}
-		used, err := ticksOf(string(text), first)
+		used, err := ticksOf(string(text), strconv.Itoa(first))
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", path, err)
 		}

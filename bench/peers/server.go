@@ -128,49 +128,49 @@ func (s *server) do(ctx context.Context, what func(*pgx.Conn) error) error {
 // dead rows and history, all changes on disk, and nothing of the side before it still
 // running.
 func (s *server) settle(ctx context.Context) error {
-	if err := s.execute(ctx,
-		"TRUNCATE pgbench_history", `TRUNCATE "`+tpcbTable+`_HISTORY"`,
-		"VACUUM pgbench_accounts", `VACUUM "`+tpcbTable+`"`,
-	); err != nil {
-		return err
-	}
-	if err := s.shrink(ctx); err != nil {
-		return err
-	}
-	if err := s.execute(ctx, "CHECKPOINT"); err != nil {
-		return err
-	}
-	return s.do(ctx, func(conn *pgx.Conn) error { return alone(ctx, conn) })
+	return s.do(ctx, func(conn *pgx.Conn) error {
+		commands := slices.Concat([]string{
+			"TRUNCATE pgbench_history", `TRUNCATE "` + tpcbTable + `_HISTORY"`,
+			"VACUUM pgbench_accounts", `VACUUM "` + tpcbTable + `"`,
+		}, shrinking, []string{"CHECKPOINT"})
+		if err := command(ctx, conn, commands...); err != nil {
+			return err
+		}
+		return alone(ctx, conn)
+	})
 }
 
 // age gives every page of the accounts room for new versions of its rows, as pages of a
 // table in use have it. Without that the tables of the side that runs more often would
 // have more of it, and updates that find none are the dearer ones.
 func (s *server) age(ctx context.Context) error {
-	return s.execute(ctx,
-		"UPDATE pgbench_accounts SET abalance = abalance WHERE aid % 10 = 0",
-		`UPDATE "`+tpcbTable+`" SET abalance = abalance WHERE aid % 10 = 0`)
+	return s.do(ctx, func(conn *pgx.Conn) error {
+		return command(ctx, conn, "UPDATE pgbench_accounts SET abalance = abalance WHERE aid % 10 = 0",
+			`UPDATE "`+tpcbTable+`" SET abalance = abalance WHERE aid % 10 = 0`)
+	})
 }
 
-// shrink makes tellers and branches as large as when they were new, and known to be. A
+// shrinking makes tellers and branches as large as when they were new, and known to be. A
 // session prepares its statements by the size that it finds: tables that runs have let
 // grow are looked up by their index, small ones are read whole, which takes the server
 // longer. So it comes before all sessions that are measured.
-func (s *server) shrink(ctx context.Context) error {
-	return s.execute(ctx, "VACUUM (FULL, ANALYZE) pgbench_tellers, pgbench_branches",
-		`VACUUM (FULL, ANALYZE) "`+tpcbTable+`_TELLERS", "`+tpcbTable+`_BRANCHES"`)
+var shrinking = []string{
+	"VACUUM (FULL, ANALYZE) pgbench_tellers, pgbench_branches",
+	`VACUUM (FULL, ANALYZE) "` + tpcbTable + `_TELLERS", "` + tpcbTable + `_BRANCHES"`,
 }
 
-// execute executes commands one by one.
-func (s *server) execute(ctx context.Context, commands ...string) error {
-	return s.do(ctx, func(conn *pgx.Conn) error {
-		for _, command := range commands {
-			if _, err := conn.Exec(ctx, command); err != nil {
-				return fmt.Errorf("%s: %w", command, err)
-			}
+func (s *server) shrink(ctx context.Context) error {
+	return s.do(ctx, func(conn *pgx.Conn) error { return command(ctx, conn, shrinking...) })
+}
+
+// command has the server do one thing after the other.
+func command(ctx context.Context, conn *pgx.Conn, commands ...string) error {
+	for _, text := range commands {
+		if _, err := conn.Exec(ctx, text); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // alone waits until no other client has a session.

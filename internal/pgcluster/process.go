@@ -59,14 +59,23 @@ func (c *Cluster) lock() []string {
 	return strings.Split(string(text), "\n")
 }
 
-// others reports whether a server of another process has the folder.
-func (c *Cluster) others() bool {
+// PID is the number of the server's first process, by the lock file; 0: it names none.
+func (c *Cluster) PID() int {
 	lines := c.lock()
 	if len(lines) == 0 {
-		return false
+		return 0
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 0 {
+	if err != nil {
+		return 0
+	}
+	return max(pid, 0)
+}
+
+// others reports whether a server of another process has the folder.
+func (c *Cluster) others() bool {
+	pid := c.PID()
+	if pid == 0 {
 		return false
 	}
 	process, err := os.FindProcess(pid)
