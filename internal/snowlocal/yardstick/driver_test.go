@@ -20,9 +20,8 @@ type driver struct {
 }
 
 // buildDriver copies the driver's source out of the module cache, since tests
-// write beside it, and compiles its tests with the versions that the driver's own
-// go.mod names. Nothing of it depends on where the copy is, so that Go's cache
-// serves the next time.
+// write beside it, and compiles its tests as this module compiles the driver: with the
+// same versions and flags, so that Go's cache holds all that the driver needs.
 func buildDriver(ctx context.Context, folder string) (driver, error) {
 	out, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Path}} {{.Version}}\n{{.Dir}}", driverModule)
 	if err != nil {
@@ -41,7 +40,7 @@ func buildDriver(ctx context.Context, folder string) (driver, error) {
 	if err := os.CopyFS(d.folder, os.DirFS(strings.TrimSpace(source))); err != nil {
 		return d, err
 	}
-	_, err = goCommand(ctx, d.folder, "test", "-c", "-trimpath", "-tags", "minicore_disabled", "-ldflags", "-s -w", "-o", d.binary, ".")
+	_, err = goCommand(ctx, ".", "test", "-c", "-tags", "minicore_disabled", "-ldflags", "-s -w", "-o", d.binary, driverModule)
 	return d, err
 }
 
@@ -57,7 +56,6 @@ func (d driver) tests(ctx context.Context) ([]string, error) {
 func goCommand(ctx context.Context, folder string, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "go", args...)
 	c.Dir = folder
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if err := c.Run(); err != nil {
