@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/benchfleet/benchfleet/core"
 )
 
 // A target whose limit is known: one lock lets operations through one by one, each
@@ -62,7 +64,7 @@ func TestAcceptanceSearchConnections(t *testing.T) {
 	s := newServerSite(t)
 	s.importText(crowdedTemplate)
 	front, _ := s.controller()
-	o := s.must("run", "crowded", "--controller", servesAt.FindStringSubmatch(front.stderr.String())[1], "--output", "json")
+	o := s.searches("run", "crowded", "--controller", servesAt.FindStringSubmatch(front.stderr.String())[1], "--output", "json")
 	var d struct {
 		Status, Reason string
 		Search         struct {
@@ -82,6 +84,25 @@ func TestAcceptanceSearchConnections(t *testing.T) {
 	is.True(strings.Contains(o.stderr, "SEARCH       step 2: 2 connections, window 1 of 1, best 1 connection"))
 }
 
+// searches makes a search. One that the load generator held up, since the machine did
+// other things, says so and is made again, twice at most.
+func (s *site) searches(args ...string) outcome {
+	s.t.Helper()
+	for left := 2; ; left-- {
+		o := s.must(args...)
+		var d struct {
+			Search struct{ Bound, Sentence string }
+		}
+		if err := json.Unmarshal([]byte(o.stdout), &d); err != nil {
+			s.t.Fatal(err)
+		}
+		if d.Search.Bound != core.BoundGenerator || left == 0 {
+			return o
+		}
+		s.t.Logf("again, since the machine was busy: %s", d.Search.Sentence)
+	}
+}
+
 // TestAcceptanceSearch: a search finds the rate at which a target of known capacity
 // is full, tells each step of it, and ends in good order.
 func TestAcceptanceSearch(t *testing.T) {
@@ -89,7 +110,7 @@ func TestAcceptanceSearch(t *testing.T) {
 	is := is.New(t)
 	s := newServerSite(t)
 	s.importText(cappedTemplate)
-	o := s.must("run", "capped", "--output", "json")
+	o := s.searches("run", "capped", "--output", "json")
 	d := o.result(t)
 	is.Equal(d.Status, "COMPLETED")
 	is.True(d.Ledger.Balanced)
