@@ -73,7 +73,7 @@ func Client(tb testing.TB, host string) *client.Client {
 	return c
 }
 
-// Binary builds a static Linux program from a package, or the test binary of one
+// Binary builds a static Linux program, as the command is built, from a package, or the test binary of one
 // when asked for tests, and returns its path, which is below dir. The package is
 // named as for go build.
 func Binary(tb testing.TB, dir, pkg string, tests bool) string {
@@ -85,7 +85,7 @@ func Binary(tb testing.TB, dir, pkg string, tests bool) string {
 	}
 	ctx, cancel := context.WithTimeout(tb.Context(), 2*limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append(args, "-ldflags=-s -w", "-o", out, pkg)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-trimpath", "-ldflags=-s -w", "-o", out, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("build %s: %v\n%s", pkg, err, text)
