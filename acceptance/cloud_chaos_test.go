@@ -95,7 +95,7 @@ func (s *site) loseReplies() {
 	server.Break(t, snowflaketest.Fault{Kind: snowflaketest.DropAfter, Match: "^COMMIT$", Count: 3})
 	lose("UPDATE|INSERT", 3, 0) // while it is made
 	running := s.start(disturbed("10s")...)
-	run := s.reaches(db, "RUNNING", "MEASUREMENT")
+	run := s.reachesWithin(time.Minute, db, "RUNNING", "MEASUREMENT") // the driver's pauses are long, and drawn at random
 	lose("UPDATE", 1, 2)
 	lose("MERGE", 4, 1)
 	until(t, 15*time.Second, "the middle of the run", func() bool { return s.snapshots(db, run) >= 9 })

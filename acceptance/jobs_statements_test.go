@@ -31,7 +31,7 @@ func TestAcceptanceSPCSStatements(t *testing.T) {
 	s := newSite(t)
 	cloud.Server(t).Received(t) // or the test is skipped
 	all := map[int]rates{}
-	for _, workers := range []int{1, 4} {
+	for _, workers := range []int{1, 2, 4} {
 		all[workers] = s.rates(workers)
 		t.Logf("%d workers, statements in a second: %.2f of the launcher, %.2f to the store, of which %.2f beyond one beat and one control read of each worker",
 			workers, all[workers].launcher, all[workers].store, all[workers].beyond)

@@ -429,7 +429,12 @@ func until(t *testing.T, limit time.Duration, what string, holds func() bool) {
 // reaches waits until the newest run has a status, and a phase unless it is "".
 func (s *site) reaches(db *sql.DB, status, phase string) string {
 	s.t.Helper()
-	until(s.t, time.Minute, status+" "+phase, func() bool {
+	return s.reachesWithin(20*time.Second, db, status, phase)
+}
+
+func (s *site) reachesWithin(limit time.Duration, db *sql.DB, status, phase string) string {
+	s.t.Helper()
+	until(s.t, limit, status+" "+phase, func() bool {
 		got := s.text(db, "SELECT STATUS || ' ' || COALESCE(PHASE, '') FROM RUN_STATUS ORDER BY CREATED_AT DESC, RUN_ID DESC LIMIT 1")
 		return got == status+" "+phase || phase == "" && strings.HasPrefix(got, status+" ")
 	})

@@ -73,9 +73,10 @@ func Client(tb testing.TB, host string) *client.Client {
 	return c
 }
 
-// Binary builds a static Linux program, as the command is built, from a package, or the test binary of one
+// Binary builds a static Linux program from a package, or the test binary of one
 // when asked for tests, and returns its path, which is below dir. The package is
-// named as for go build.
+// named as for go build. It is built as the command is, whose dependencies Go has
+// compiled then.
 func Binary(tb testing.TB, dir, pkg string, tests bool) string {
 	tb.Helper()
 	out := filepath.Join(dir, "worker")

@@ -1,8 +1,7 @@
 // Package yardstick measures the stand-in with what its authors did not write: the
 // tests of gosnowflake, Snowflake's own driver for Go, that talk to a server. They
 // are built from the driver's source in the module cache and run against a
-// stand-in of their own, when -driver asks for it. The package holds nothing but that
-// test.
+// stand-in of their own. The package holds nothing but that test.
 //
 // Its laws:
 //   - tests.txt names every test of the selection, as pass or with the reason why

@@ -23,16 +23,16 @@ type driver struct {
 // write beside it, and compiles its tests as this module compiles the driver: with the
 // same versions and flags, so that Go's cache holds all that the driver needs.
 func buildDriver(ctx context.Context, folder string) (driver, error) {
-	out, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Path}} {{.Version}}\n{{.Dir}}", driverModule)
+	out, err := goCommand(ctx, "list", "-m", "-f", "{{.Path}} {{.Version}}\n{{.Dir}}", driverModule)
 	if err != nil {
 		return driver{}, err
 	}
 	version, source, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	if source == "" { // not in the cache yet
-		if _, err := goCommand(ctx, ".", "mod", "download", driverModule); err != nil {
+		if _, err := goCommand(ctx, "mod", "download", driverModule); err != nil {
 			return driver{}, err
 		}
-		if source, err = goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}", driverModule); err != nil {
+		if source, err = goCommand(ctx, "list", "-m", "-f", "{{.Dir}}", driverModule); err != nil {
 			return driver{}, err
 		}
 	}
@@ -40,7 +40,7 @@ func buildDriver(ctx context.Context, folder string) (driver, error) {
 	if err := os.CopyFS(d.folder, os.DirFS(strings.TrimSpace(source))); err != nil {
 		return d, err
 	}
-	_, err = goCommand(ctx, ".", "test", "-c", "-tags", "minicore_disabled", "-ldflags", "-s -w", "-o", d.binary, driverModule)
+	_, err = goCommand(ctx, "test", "-c", "-tags", "minicore_disabled", "-ldflags", "-s -w", "-o", d.binary, driverModule)
 	return d, err
 }
 
@@ -53,13 +53,12 @@ func (d driver) tests(ctx context.Context) ([]string, error) {
 }
 
 // goCommand is what a go command writes to stdout.
-func goCommand(ctx context.Context, folder string, args ...string) (string, error) {
+func goCommand(ctx context.Context, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "go", args...)
-	c.Dir = folder
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if err := c.Run(); err != nil {
-		return "", fmt.Errorf("go %s in %s: %w\n%s", strings.Join(args, " "), folder, err, stderr.String())
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return stdout.String(), nil
 }

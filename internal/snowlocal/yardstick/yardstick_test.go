@@ -15,10 +15,7 @@ import (
 	"github.com/benchfleet/benchfleet/adapters/snowflake/snowflaketest"
 )
 
-var (
-	whole  = flag.Bool("driver", false, "build the driver's tests and run them, which takes minutes")
-	update = flag.Bool("update", false, "list in tests.txt what passes as pass")
-)
+var update = flag.Bool("update", false, "list in tests.txt what passes as pass")
 
 // minPasses is how many tests must be listed as pass at least: all that ever were.
 // It never falls, also not by an entry that is given a reason.
@@ -38,8 +35,8 @@ func TestMain(m *testing.M) { os.Exit(kit.Run(m)) }
 
 // TestDriver runs the driver's tests of the list against a stand-in.
 func TestDriver(t *testing.T) {
-	if !*whole {
-		t.Skip("the driver's tests take minutes to build and run; task yardstick does")
+	if testing.Short() {
+		t.Skip("the driver's tests take minutes")
 	}
 	l := readList(t)
 	server := snowflaketest.Start(t, snowflaketest.Options{})
