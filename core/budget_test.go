@@ -176,6 +176,12 @@ func TestBudgetProblems(t *testing.T) {
 		{"a search by one worker", func(t *Template) {
 			t.Load.Mode, t.Load.Cooldown, t.Load.Duration, t.Load.Workers, t.Budget.Operations = ModeFindConcurrency, 0, 100*s, 1, 1000
 		}, ""},
+		{"credits that last no millisecond", func(t *Template) {
+			t.Budget.Time, t.Budget.Credits, t.Budget.CreditsPerHour = 3600*s, 1e-7, 1
+		}, "budget.credits is 1e-07, which at 1 per hour lasts 0s; allowed: at least "},
+		{"such credits, and too little time", func(t *Template) {
+			t.Budget.Time, t.Budget.Credits, t.Budget.CreditsPerHour = s, 1e-7, 1
+		}, "budget.time is 1s; allowed: at least "},
 		{"fewer than a ramp", func(t *Template) {
 			t.Load.Mode, t.Load.Rate, t.Budget.Operations = ModeQPS, 100, 599
 			t.Load.Ramp = TemplateRamp{Shape: ShapeLinear, Over: 10 * s}

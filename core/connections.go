@@ -19,7 +19,7 @@ func ConnectionsFinding(s Scenario, granted int) (f Finding, most int, told bool
 		return Finding{}, 0, false
 	}
 	free, each := granted-ownConnections, load.Connections/max(load.Workers, 1)
-	grows := load.Scaling != ScalingFixed && load.Mode != ModeConcurrency
+	grows := load.grows()
 	least := 1 // worker; with a search those of its first step
 	if load.Search != nil {
 		least = s.Plan().first().AtStart()
@@ -33,33 +33,37 @@ func ConnectionsFinding(s Scenario, granted int) (f Finding, most int, told bool
 	if grows {
 		f.Message = fmt.Sprintf("the run may grow to %d connections, the target grants %d", need, granted)
 	}
-	if fits := fitting(load, free, each, grows); fits != "" {
+	if fits := load.fitting(free); fits != "" {
 		f.Mend = fits + ", or " + f.Mend
 	}
 	return f, 0, true
 }
 
-// fitting says how a run gets along with so many connections; "" where none is known.
-func fitting(load *ScenarioLoad, free, each int, grows bool) string {
+// grows says whether the number of workers follows from what the load comes to need.
+func (l *ScenarioLoad) grows() bool { return l.Scaling != ScalingFixed && l.Mode != ModeConcurrency }
+
+// fitting says how a load gets along with so many connections; "" for none.
+func (l *ScenarioLoad) fitting(free int) string {
 	switch {
 	case free < 1:
 		return ""
-	case grows && load.Scaling == ScalingBounded:
-		return fittingBounds(load, free, each)
-	case grows:
+	case l.grows() && l.Scaling == ScalingBounded:
+		return l.fittingBounds(free)
+	case l.grows():
 		return fmt.Sprintf("take load.scaling BOUNDED with load.max_workers 1 and load.max_connections %d", free)
-	case load.Scaling != ScalingFixed:
+	case l.Scaling != ScalingFixed:
 		return fmt.Sprintf("lower load.connections to %d", free)
-	case free >= load.Workers:
-		return fmt.Sprintf("lower load.connections to %d", free/load.Workers)
+	case free >= l.Workers:
+		return fmt.Sprintf("lower load.connections to %d", free/l.Workers)
 	}
 	return fmt.Sprintf("lower load.workers to %d and load.connections to 1", free)
 }
 
 // fittingBounds are bounds of BOUNDED scaling within so many connections.
-func fittingBounds(load *ScenarioLoad, free, each int) string {
+func (l *ScenarioLoad) fittingBounds(free int) string {
+	each := l.Connections / max(l.Workers, 1)
 	workers, keys := max(1, free/each), "load.max_workers"
-	if fewest := cmp.Or(load.Initial, load.Workers); workers < fewest {
+	if fewest := cmp.Or(l.Initial, l.Workers); workers < fewest {
 		keys = "load.min_workers and load.max_workers"
 	}
 	text := fmt.Sprintf("lower %s to %d", keys, workers)

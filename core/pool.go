@@ -174,9 +174,10 @@ func ParsePool(id string, chunks []string) (ValuePool, error) {
 	return NewValuePool(values)
 }
 
-// PoolFinding judges a pool that was sampled for so many connections: each needs at
-// least one value of its own.
-func PoolFinding(spec PoolSpec, table TemplateTable, pool ValuePool, connections int) Finding {
+// PoolFinding judges a pool that was sampled for the connections of a load: each needs
+// at least one value of its own.
+func PoolFinding(spec PoolSpec, table TemplateTable, pool ValuePool, load ScenarioLoad) Finding {
+	connections := load.Connections
 	f := Finding{ID: "target.pool", Severity: SeverityError}
 	where := fmt.Sprintf("column %s of table %s", spec.Column, table.PartName(spec.Table))
 	switch {
@@ -185,7 +186,7 @@ func PoolFinding(spec PoolSpec, table TemplateTable, pool ValuePool, connections
 		f.Mend = "fill the table, or name another column in the parameters of type pool"
 	case pool.Len() < connections:
 		f.Message = fmt.Sprintf("the pool of %s has %d values for %d connections, and each needs at least one of its own", where, pool.Len(), connections)
-		f.Mend = fmt.Sprintf("lower load.connections to %d in all, raise size, or name a column with more values", pool.Len())
+		f.Mend = load.fitting(pool.Len()) + ", raise size, or name a column with more values"
 	default:
 		f.Severity = SeverityOK
 		f.Message = fmt.Sprintf("%d values of %s, %d to %d for each connection", pool.Len(), where, pool.Len()/connections, (pool.Len()+connections-1)/connections)

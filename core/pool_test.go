@@ -134,10 +134,28 @@ func TestPoolRefusals(t *testing.T) {
 		{10, 4, core.SeverityOK, "2 to 3 for each connection"},
 	} {
 		is := is.New(t)
-		f := core.PoolFinding(spec, table, pool(t, c.values), c.connections)
+		f := core.PoolFinding(spec, table, pool(t, c.values), core.ScenarioLoad{Scaling: core.ScalingFixed, Workers: 1, Connections: c.connections})
 		is.Equal(f.Severity, c.severity)
 		is.True(strings.Contains(f.Message, c.message))
 		is.Equal(f.Mend == "", c.severity == core.SeverityOK)
+	}
+}
+
+// The mend names keys that the scaling takes.
+func TestPoolTooSmallForEveryScaling(t *testing.T) {
+	spec, table := core.PoolSpec{Column: "CUSTOMER_ID", Size: 10}, core.TemplateTable{Name: "T"}
+	for _, c := range []struct {
+		mode, scaling string
+		want          string
+	}{
+		{core.ModeConcurrency, core.ScalingFixed, "lower load.connections to 2, raise size"},
+		{core.ModeConcurrency, core.ScalingBounded, "lower load.connections to 5, raise size"},
+		{core.ModeQPS, core.ScalingBounded, "lower load.min_workers and load.max_workers to 1, raise size"},
+		{core.ModeQPS, core.ScalingAuto, "take load.scaling BOUNDED with load.max_workers 1 and load.max_connections 5, raise size"},
+	} {
+		is := is.New(t)
+		f := core.PoolFinding(spec, table, pool(t, 5), core.ScenarioLoad{Mode: c.mode, Scaling: c.scaling, Workers: 2, Connections: 6})
+		is.True(strings.HasPrefix(f.Mend, c.want))
 	}
 }
 

@@ -123,8 +123,7 @@ func (v *resolver) budgetOperations(n int64, load ScenarioLoad) {
 
 // budgetTime refuses a budget that is over before the load is.
 func (v *resolver) budgetTime(b RunBudget, s Scenario) {
-	limit, _ := b.Limit()
-	if limit == 0 {
+	if b.Time == 0 && b.Credits == 0 {
 		return
 	}
 	plan := s.Plan()
@@ -133,7 +132,7 @@ func (v *resolver) budgetTime(b RunBudget, s Scenario) {
 	if b.Time > 0 && b.Time.Std() < least {
 		v.found.add("budget.time", "is %s; allowed: at least %s, which is warm-up, duration, cooldown and the time that stopping takes", b.Time, least)
 	}
-	if b.Credits > 0 && b.worth() < least {
+	if b.Credits > 0 && b.CreditsPerHour > 0 && b.worth() < least {
 		v.found.add("budget.credits", "is %s, which at %s per hour lasts %s; allowed: at least %s, for the %s of warm-up, duration, cooldown and stopping",
 			amount(b.Credits), amount(b.CreditsPerHour), b.worth(), strconv.FormatFloat(1.001*least.Hours()*b.CreditsPerHour, 'g', 4, 64), least)
 	}

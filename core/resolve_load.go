@@ -108,6 +108,12 @@ func (v *resolver) bounds(load *ScenarioLoad) {
 	}
 }
 
+// Unbounded says that nothing of the template ends its load: it gets the default
+// duration, and without a warm-up the default one. A search ends by itself.
+func (l TemplateLoad) Unbounded() bool {
+	return l.Operations == 0 && l.Duration == 0 && !searching(l.Mode)
+}
+
 // duration returns a time of the load or of the limits, or its default.
 func (v *resolver) duration(field string, d, otherwise Duration) Duration {
 	switch {

@@ -240,16 +240,18 @@ func (j *judgement) ending(in VerdictInput) {
 }
 
 // shortfall says what is missing to the plan, or nothing. A run that both time
-// and operations bound ends with whichever comes first.
+// and operations bound ends with whichever comes first. What an open loop did not start
+// of its schedule is a cause of its own.
 func (in VerdictInput) shortfall() string {
 	var parts []string
 	lessTime := in.Planned > 0 && in.Reason != TargetFound && in.Seconds < degradedShortfall*in.Planned
-	lessWork := in.Operations > 0 && in.Measured.Started < in.Operations
+	started, missed := in.Measured.Started, in.Measured.Skipped+in.Measured.Unserved
+	lessWork := in.Operations > 0 && started+missed < in.Operations
 	if lessTime && !(in.Reason == OperationsDone && !lessWork) {
 		parts = append(parts, fmt.Sprintf("%s of %s were measured", seconds(in.Seconds), seconds(in.Planned)))
 	}
 	if lessWork && !(in.Reason == Elapsed && in.Planned > 0 && !lessTime) {
-		parts = append(parts, fmt.Sprintf("%d of %d operations were started", in.Measured.Started, in.Operations))
+		parts = append(parts, fmt.Sprintf("%d of %d operations were started", started, in.Operations))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -219,6 +219,9 @@ func TestJudge(t *testing.T) {
 			"5.0 s of 10.0 s were measured, 1000 of 5000 operations were started"},
 		{"operations of a lost worker missing", func(in *input) { in.Reason, in.Planned, in.Operations = core.OperationsDone, 0, 1500 }, core.Degraded,
 			"1000 of 1500 operations were started"},
+		{"operations of an open loop, one of them skipped", func(in *input) {
+			in.Reason, in.Planned, in.Operations, in.Measured.Scheduled, in.Measured.Skipped = core.OperationsDone, 0, 1001, 1001, 1
+		}, core.Valid, ""},
 		{"operations stopped early", func(in *input) {
 			in.Status, in.Reason, in.Planned, in.Operations = core.Cancelled, core.UserRequested, 0, 5000
 		}, core.Degraded, "the run is CANCELLED (USER_REQUESTED), its numbers are partial: 1000 of 5000 operations were started"},

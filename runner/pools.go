@@ -21,7 +21,7 @@ func (r *Runner) checkPools(ctx context.Context, s core.Scenario) (findings []co
 				"sampling column %s of table %s: %v", spec.Column, s.Table.PartName(spec.Table), err))
 			continue
 		}
-		findings = append(findings, core.PoolFinding(spec, s.Table, pool, s.Load.Connections))
+		findings = append(findings, core.PoolFinding(spec, s.Table, pool, s.Load))
 		pools = append(pools, pool)
 	}
 	return findings, pools

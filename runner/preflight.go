@@ -285,7 +285,11 @@ func (r *Runner) correct(ctx context.Context, s core.Scenario, err error) string
 func (r *Runner) checkLauncher(ctx context.Context, s core.Scenario) []core.Finding {
 	caps := r.ports.Launcher.Capabilities()
 	if caps.MaxWorkers > 0 && s.Load.Workers > caps.MaxWorkers {
-		return []core.Finding{refuse("launcher.capacity", "lower load.workers", "the launcher %s starts at most %d workers, not %d", caps.Name, caps.MaxWorkers, s.Load.Workers)}
+		key := "load.workers"
+		if s.Load.Scaling == core.ScalingBounded {
+			key = "load.max_workers"
+		}
+		return []core.Finding{refuse("launcher.capacity", fmt.Sprintf("lower %s to %d", key, caps.MaxWorkers), "the launcher %s starts at most %d workers, not %d", caps.Name, caps.MaxWorkers, s.Load.Workers)}
 	}
 	findings, err := r.ports.Launcher.Check(ctx, s.Load.Workers)
 	if err != nil {

@@ -52,7 +52,7 @@ func preflightCases() []preflightCase {
 			}}
 		}, "target.table", core.SeverityError, "table T_TELLERS has 9 of the 10 rows that the layout tpcb gives it", "benchfleet prepare quick --rows 100"},
 		{"an empty pool", func(b B, p P, _ O, s S) { pooled(s, "STATUS", 9); p.Target = unsampled{b.target} }, "target.pool", core.SeverityError, "the pool is empty: column STATUS of table T has no value that is not NULL", "fill the table"},
-		{"a pool that is too small", func(_ B, _ P, _ O, s S) { pooled(s, "STATUS", 1) }, "target.pool", core.SeverityError, "has 1 values for 2 connections", "lower load.connections to 1 in all"},
+		{"a pool that is too small", func(_ B, _ P, _ O, s S) { pooled(s, "STATUS", 1) }, "target.pool", core.SeverityError, "has 1 values for 2 connections", "lower load.workers to 1 and load.connections to 1, raise size"},
 		{"a pool of no column", func(_ B, _ P, _ O, s S) { pooled(s, "COLOUR", 9) }, "target.pool", core.SeverityError, "no column COLOUR", "name a column"},
 		{"a bad statement", func(_ B, _ P, _ O, s S) { s.Operations[0].Statements[0].SQL = "SELEC 1" }, "target.statement", core.SeverityError, `POINT_LOOKUP, statement 1: unsupported: memory: knows the default statements only, not "SELEC 1"`, "correct the statement"},
 		{"target unreachable", func(b B, _ P, _ O, _ S) { fail(b, "Target.Describe", unavailable()) }, "target.reachable", core.SeverityError, "unavailable: away", `check the endpoint "local"`},
@@ -90,7 +90,7 @@ func preflightCases() []preflightCase {
 		}, "store.warehouse", core.SeverityError, "unavailable: away", "check the warehouse"},
 		{"launcher cannot be checked", func(b B, _ P, _ O, _ S) { fail(b, "Launcher.Check", unavailable()) }, "launcher.ready", core.SeverityError, "the launcher memory could not be checked: unavailable: away", "platform"},
 		{"launcher refuses", func(b B, p P, _ O, _ S) { p.Launcher = refusing{b.launcher} }, "launcher.image", core.SeverityError, "no image", "build it"},
-		{"too many workers", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.MaxWorkers = 1 }) }, "launcher.capacity", core.SeverityError, "starts at most 1 workers, not 2", "lower load.workers"},
+		{"too many workers", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.MaxWorkers = 1 }) }, "launcher.capacity", core.SeverityError, "starts at most 1 workers, not 2", "lower load.workers to 1"},
 		{"an unstamped build", func(b B, p P, _ O, _ S) { caps(b, p, func(c *ports.Capabilities) { c.Unstamped = false }) }, "build.identity", core.SeverityError, "carries no revision", "task build"},
 		{"store cannot be written", func(b B, _ P, _ O, _ S) { fail(b, "Schema.Probe", core.ErrDenied) }, "store.write", core.SeverityError, "denied", "make the store writable"},
 		{"clocks apart", func(_ B, p P, _ O, _ S) { p.Schema = skewed{p.Schema} }, "store.write", core.SeverityWarning, "its clock is off by 1m0s", "synchronise the clocks"},

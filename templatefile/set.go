@@ -14,12 +14,14 @@ import (
 // YAML, `slos=["p99 < 20ms"]`. Text needs no quotes, and whatever follows the
 // first = is the value. Elements of a list must exist. It is as strict as
 // Parse and reports all problems together in an *Error, but does not ask
-// whether the values fit each other: core.Template.Resolve does. t is not
-// changed.
+// whether the values fit each other: core.Template.Resolve does. A warm-up that is
+// assigned stays as it is, 0 too, where the template bounds nothing and would get the
+// default one. t is not changed.
 func Set(t core.Template, assignments []string) (core.Template, error) {
 	out := reflect.New(reflect.TypeFor[core.Template]()).Elem()
 	deepCopy(out, reflect.ValueOf(t))
 	found := &problems{}
+	warmup := false
 	for i, assignment := range assignments {
 		if i >= maxFound {
 			found.add(position{}, "", fmt.Sprintf("there are %d assignments; allowed: %d", len(assignments), maxFound))
@@ -27,13 +29,19 @@ func Set(t core.Template, assignments []string) (core.Template, error) {
 		}
 		// The value is left out: it may be a secret in the wrong place.
 		key, _, _ := strings.Cut(assignment, "=")
-		found.file = "--set " + cut(printable(strings.TrimSpace(key)))
+		key = strings.TrimSpace(key)
+		found.file = "--set " + cut(printable(key))
+		warmup = warmup || key == "load.warmup"
 		assign(out, assignment, found)
 	}
 	if err := found.err(); err != nil {
 		return core.Template{}, err
 	}
-	return out.Interface().(core.Template), nil
+	changed := out.Interface().(core.Template)
+	if load := &changed.Load; warmup && load.Unbounded() {
+		load.Duration = core.DefaultDuration // with which no warm-up comes
+	}
+	return changed, nil
 }
 
 // maxPath bounds the key of an assignment, in bytes.

@@ -138,8 +138,9 @@ func TestEndpoint(t *testing.T) {
 
 // TestOverrides: what flags make of the bounds of a template.
 func TestOverrides(t *testing.T) {
+	const boundless = "boundless "
 	for _, tt := range []struct {
-		flags            string
+		flags, template  string
 		operations       int64
 		duration, warmup core.Duration
 	}{
@@ -151,11 +152,20 @@ func TestOverrides(t *testing.T) {
 		{flags: "--warmup 0s", duration: seconds(12)},
 		{flags: "--set load.warmup=0s --set load.duration=1m", duration: seconds(60)},
 		{flags: "--duration 5s --set load.duration=6s", duration: seconds(6), warmup: seconds(3)},
+		{template: boundless, flags: ""},
+		{template: boundless, flags: "--warmup 0s", duration: seconds(10)}, // 2s would come with no duration
+		{template: boundless, flags: "--warmup 1s", duration: seconds(10), warmup: seconds(1)},
+		{template: boundless, flags: "--warmup 1s --operations 100", operations: 100, warmup: seconds(1)},
+		{template: boundless, flags: "--warmup 5s --set load.mode=FIND_MAX_QPS", warmup: seconds(5)}, // a search has a default of its own
+		{template: boundless, flags: "--warmup 5s --find-max rate", warmup: seconds(5)},
 	} {
-		t.Run(tt.flags, func(t *testing.T) {
+		t.Run(tt.template+tt.flags, func(t *testing.T) {
 			is := is.New(t)
 			template, err := library.Get("oltp")
 			is.NoErr(err)
+			if tt.template == boundless {
+				template.Load = core.TemplateLoad{}
+			}
 			var o overrides
 			cmd := &cobra.Command{}
 			o.add(cmd)

@@ -129,9 +129,14 @@ func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Comman
 	}
 	n := client.NewRun{Template: args[0], Start: true}
 	var err error
-	if n.Set, err = assignments(cmd); err != nil {
+	if n.Set, err = assignments(cmd.Flags()); err != nil {
 		return err
 	}
+	more, err := cmd.Flags().GetStringArray("set")
+	if err != nil {
+		return err
+	}
+	n.Set = append(n.Set, more...)
 	if cmd.Flags().Changed("launcher") {
 		n.Launcher = cmd.Flags().Lookup("launcher").Value.String()
 	}
@@ -166,30 +171,6 @@ func (a *app) remoteRun(ctx context.Context, c *client.Client, cmd *cobra.Comman
 		return err
 	}
 	return a.remoteEnd(c, last)
-}
-
-// assignments are the flags that change the template, as --set has them.
-func assignments(cmd *cobra.Command) ([]string, error) {
-	flags := cmd.Flags()
-	var set []string
-	if flags.Changed("operations") && !flags.Changed("duration") {
-		set = append(set, "load.duration=0s") // bounded by operations alone
-	}
-	if flags.Changed("rate") {
-		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
-	}
-	search, err := findMax(flags)
-	if err != nil {
-		return nil, err
-	}
-	set = append(set, search...)
-	for _, f := range overrideFlags {
-		if flags.Changed(f.name) {
-			set = append(set, f.key+"="+flags.Lookup(f.name).Value.String())
-		}
-	}
-	more, err := flags.GetStringArray("set")
-	return append(set, more...), err
 }
 
 // remoteEnd shows the end of a run, and returns the error that carries its exit

@@ -32,9 +32,9 @@ var overrideFlags = []struct{ name, key, help string }{
 	{"workers", "load.workers", "start `N` workers"},
 	{"connections", "load.connections", "keep `N` connections in each worker"},
 	{"rate", "load.rate", "start `N` operations per second in all workers together, whatever the target does"},
-	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
 	{"duration", "load.duration", "measure for a `TIME` like 30s"},
 	{"operations", "load.operations", "measure `N` operations"},
+	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
 	{"seed", "load.seed", "the `N` that all random choices follow from"},
 }
 
@@ -62,48 +62,47 @@ func (o *overrides) check() error {
 	return err
 }
 
-// apply changes the template. --operations alone bounds the run by operations
-// only; --rate takes the place of the mode and the think time.
+// apply changes the template.
 func (o *overrides) apply(t core.Template) (core.Template, error) {
-	given := map[string]bool{}
-	for _, f := range overrideFlags {
-		given[f.name] = o.flags.Changed(f.name)
-	}
-	if given["operations"] && !given["duration"] {
-		t.Load.Duration = 0
-	}
-	if given["warmup"] && !given["operations"] && t.Load.Duration == 0 && t.Load.Operations == 0 {
-		t.Load.Duration = core.DefaultDuration // else the default warm-up would come with it
-	}
-	if given["rate"] {
-		t.Load.Mode, t.Load.ThinkTime = core.ModeQPS, 0
-	}
-	search, err := findMax(o.flags)
+	set, err := assignments(o.flags)
 	if err != nil {
 		return t, err
 	}
-	if t, err = assign(t, search); err != nil {
-		return t, err
+	return assign(t, append(set, o.set...))
+}
+
+// assignments are the flags that change the template, as --set has them. --operations
+// alone bounds the run by operations only; --rate takes the place of the mode and the
+// think time.
+func assignments(flags *pflag.FlagSet) ([]string, error) {
+	set, err := findMax(flags)
+	if err != nil {
+		return nil, err
+	}
+	if flags.Changed("operations") && !flags.Changed("duration") {
+		set = append(set, "load.duration=0s")
+	}
+	if flags.Changed("rate") {
+		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
 	}
 	for _, f := range overrideFlags {
-		if !given[f.name] {
+		if !flags.Changed(f.name) {
 			continue
 		}
-		value := o.flags.Lookup(f.name).Value.String()
-		changed, err := templatefile.Set(t, []string{f.key + "=" + value})
-		if err != nil {
-			return t, usage("--%s: %s", f.name, strings.TrimPrefix(err.Error(), "--set "+f.key+": "))
+		value := flags.Lookup(f.name).Value.String()
+		alone, err := templatefile.Set(core.Template{}, []string{f.key + "=" + value})
+		switch {
+		case err != nil:
+			return nil, usage("--%s: %s", f.name, strings.TrimPrefix(err.Error(), "--set "+f.key+": "))
+		// A bound of 0 means none to a template; to somebody who types it, nothing.
+		case f.name == "duration" && alone.Load.Duration == 0:
+			return nil, usage("--duration is %q; allowed: a time above 0; --operations bounds a run without one", value)
+		case f.name == "operations" && alone.Load.Operations == 0:
+			return nil, usage("--operations is %q; allowed: a whole number above 0", value)
 		}
-		t = changed
+		set = append(set, f.key+"="+value)
 	}
-	// A bound of 0 means none to a template; to somebody who types it, nothing.
-	if given["duration"] && t.Load.Duration == 0 {
-		return t, usage("--duration is %q; allowed: a time above 0; --operations bounds a run without one", o.flags.Lookup("duration").Value)
-	}
-	if given["operations"] && t.Load.Operations == 0 {
-		return t, usage("--operations is %q; allowed: a whole number above 0", o.flags.Lookup("operations").Value)
-	}
-	return assign(t, o.set)
+	return set, nil
 }
 
 // assign applies --set.

@@ -154,8 +154,8 @@ func outlook(entries []entry, p pacing) string {
 	total := time.Duration(len(entries)-1) * p.pause
 	for _, e := range entries {
 		load := e.scenario.Load
-		if load.Duration == 0 {
-			return text // operations bound it, and nobody knows how long that takes
+		if load.Search != nil || load.Operations > 0 {
+			return text // it ends when it is done, and nobody knows how long that takes
 		}
 		total += load.Warmup.Std() + load.Duration.Std() + load.Cooldown.Std()
 	}

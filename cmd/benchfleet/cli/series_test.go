@@ -111,6 +111,14 @@ func TestOutlook(t *testing.T) {
 		entries = append(entries, entry{core.Membership{Design: core.ABDesign, Slot: slot, Rounds: 2, Primary: "p95"}, timed})
 	}
 	is.Equal(outlook(entries, pacing{pause: time.Second}), "2 rounds of A and B, by turns; the primary metric is p95; at least 51s in all")
-	counted := []entry{{core.Membership{Design: core.RepeatDesign, Rounds: 2}, core.Scenario{}}, {core.Membership{Design: core.RepeatDesign, Rounds: 2}, core.Scenario{}}}
-	is.Equal(outlook(counted, pacing{}), "2 runs")
+	twice := func(change func(*core.ScenarioLoad)) []entry {
+		s := timed
+		change(&s.Load)
+		e := entry{core.Membership{Design: core.RepeatDesign, Rounds: 2}, s}
+		return []entry{e, e}
+	}
+	is.Equal(outlook(twice(func(*core.ScenarioLoad) {}), pacing{}), "2 runs; at least 24s in all")
+	is.Equal(outlook(twice(func(l *core.ScenarioLoad) { l.Duration, l.Operations = 0, 5 }), pacing{}), "2 runs")
+	is.Equal(outlook(twice(func(l *core.ScenarioLoad) { l.Operations = 5 }), pacing{}), "2 runs")              // whichever comes first
+	is.Equal(outlook(twice(func(l *core.ScenarioLoad) { l.Search = &core.LoadSearch{} }), pacing{}), "2 runs") // its duration is a limit
 }
