@@ -46,9 +46,9 @@ func (c *counted) Beats(ctx context.Context, id string, known map[string]int64) 
 	return c.Store.Beats(ctx, id, known)
 }
 
-func (c *counted) Aggregates(ctx context.Context, id string, after float64) ([]ports.RunInterval, error) {
+func (c *counted) Aggregates(ctx context.Context, id string, after float64, limit int) ([]ports.RunInterval, error) {
 	c.reads.Add(1)
-	return c.Store.Aggregates(ctx, id, after)
+	return c.Store.Aggregates(ctx, id, after, limit)
 }
 
 func (c *counted) Totals(ctx context.Context, id string, after float64) ([]ports.IntervalTotal, error) {

@@ -67,7 +67,7 @@ func (s *Service) Snapshots(ctx context.Context, id string, after float64) ([]cl
 }
 
 func (s *Service) intervals(ctx context.Context, id string, after float64) ([]client.Interval, error) {
-	rows, err := s.store.Aggregates(ctx, id, after)
+	rows, err := s.store.Aggregates(ctx, id, after, 0)
 	if err != nil {
 		return nil, err
 	}

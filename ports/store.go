@@ -198,10 +198,10 @@ type ResultStore interface {
 	Rollup(ctx context.Context, runID string) (parent core.Rollup, children []core.Rollup, err error)
 
 	// Aggregates returns the aggregate intervals of a run after an offset in
-	// seconds, in order, at most 10000.
-	Aggregates(ctx context.Context, runID string, after float64) ([]RunInterval, error)
+	// seconds, in order, at most limit (default and at most 10000).
+	Aggregates(ctx context.Context, runID string, after float64, limit int) ([]RunInterval, error)
 
-	// Totals returns the Total of each of what Aggregates returns, without reading
+	// Totals returns the Total of each of what Aggregates returns by default, without reading
 	// histograms: for whoever needs no more than numbers. Those that end at an offset
 	// where others end too have their Kinds.
 	Totals(ctx context.Context, runID string, after float64) ([]IntervalTotal, error)

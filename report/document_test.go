@@ -297,7 +297,7 @@ type pages struct {
 	err  error
 }
 
-func (p pages) Aggregates(_ context.Context, _ string, after float64) ([]ports.RunInterval, error) {
+func (p pages) Aggregates(_ context.Context, _ string, after float64, _ int) ([]ports.RunInterval, error) {
 	from := slices.IndexFunc(p.rows, func(r ports.RunInterval) bool { return r.Offset > after })
 	if from < 0 {
 		return nil, p.err
@@ -306,7 +306,7 @@ func (p pages) Aggregates(_ context.Context, _ string, after float64) ([]ports.R
 }
 
 func (p pages) Totals(ctx context.Context, run string, after float64) ([]ports.IntervalTotal, error) {
-	rows, err := p.Aggregates(ctx, run, after)
+	rows, err := p.Aggregates(ctx, run, after, 0)
 	return totals(rows), err
 }
 

@@ -126,7 +126,9 @@ func (s *Series) Add(rows []ports.RunInterval) {
 // ReadSeries reads the intervals of a run from its store, histograms and all.
 func ReadSeries(ctx context.Context, results ports.ResultStore, runID string) (*Series, error) {
 	s := &Series{Points: []Point{}}
-	return s, readPages(ctx, runID, -1, results.Aggregates, offsetOfInterval, s.Add)
+	return s, readPages(ctx, runID, -1, func(ctx context.Context, runID string, after float64) ([]ports.RunInterval, error) {
+		return results.Aggregates(ctx, runID, after, pageOfIntervals)
+	}, offsetOfInterval, s.Add)
 }
 
 // ReadTotals reads the intervals of a run from its store in plain numbers, in order,

@@ -56,10 +56,10 @@ func newestIntervals(ctx context.Context, results ports.ResultStore, run core.Ru
 	end := now.Sub(run.Origin).Seconds()
 	for reach := float64(statusReach); ; reach *= 4 {
 		after := max(end-reach, -1)
-		intervals, err := results.Aggregates(ctx, run.ID, after)
+		intervals, err := results.Aggregates(ctx, run.ID, after, pageOfIntervals)
 		for len(intervals) == pageOfIntervals && err == nil { // what is older than the last page is not looked for
 			var more []ports.RunInterval
-			if more, err = results.Aggregates(ctx, run.ID, intervals[pageOfIntervals-1].Offset); len(more) == 0 {
+			if more, err = results.Aggregates(ctx, run.ID, intervals[pageOfIntervals-1].Offset, pageOfIntervals); len(more) == 0 {
 				break
 			}
 			intervals = more

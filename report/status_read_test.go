@@ -19,8 +19,8 @@ type countingRows struct {
 	rows int
 }
 
-func (c *countingRows) Aggregates(ctx context.Context, run string, after float64) ([]ports.RunInterval, error) {
-	list, err := c.Store.Aggregates(ctx, run, after)
+func (c *countingRows) Aggregates(ctx context.Context, run string, after float64, limit int) ([]ports.RunInterval, error) {
+	list, err := c.Store.Aggregates(ctx, run, after, limit)
 	c.rows += len(list)
 	return list, err
 }

@@ -116,7 +116,7 @@ func TestHealthyUntilTheEnd(t *testing.T) {
 		b := newBench(t, map[string]script{"worker-2": {slowDrain: 400 * time.Millisecond}})
 		run := b.runToEnd(t, b.runner(t, "a", nil), scenarioFor(t, 3, nil))
 		is.Equal(run.Status, core.Completed)
-		rows, err := b.store.Aggregates(t.Context(), "run", -1)
+		rows, err := b.store.Aggregates(t.Context(), "run", -1, 0)
 		is.NoErr(err)
 		is.True(len(rows) > 5)
 		for _, row := range rows {

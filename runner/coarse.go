@@ -41,7 +41,7 @@ const rounding = 0.002
 // storedWithin reads the stored intervals that a coarse one covers.
 func storedWithin(ctx context.Context, results ports.ResultStore, coarse ports.WorkerInterval) (known []ports.WorkerInterval, err error) {
 	end := coarse.Interval.Offset
-	rows, err := results.Aggregates(ctx, coarse.RunID, max(0, end-coarse.Interval.Seconds-1)-rounding)
+	rows, err := results.Aggregates(ctx, coarse.RunID, max(0, end-coarse.Interval.Seconds-1)-rounding, 0)
 	if err != nil {
 		return nil, err
 	}

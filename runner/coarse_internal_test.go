@@ -79,7 +79,7 @@ func TestSeriesCountsWhatIsInACoarseIntervalOnce(t *testing.T) {
 			if len(tc.stored) > 0 {
 				others = 6
 			}
-			rows, err := m.Aggregates(t.Context(), "run", -1)
+			rows, err := m.Aggregates(t.Context(), "run", -1, 0)
 			is.NoErr(err)
 			sum := uint64(0)
 			for i := range rows {

@@ -68,6 +68,7 @@ type driver struct {
 	beats    []core.Beat // the newest of each worker, with its last report
 	counts   map[string]int64
 	measured *series
+	watched  *watched
 	watch    core.SLOWatch
 	guard    core.GuardrailWatch
 	searcher searcher
@@ -113,7 +114,7 @@ type driver struct {
 // where the run's workers cannot be reached; ErrTakenOver, *StoreLostError,
 // NotFound.
 func (r *Runner) Drive(ctx context.Context, runID string, options DriveOptions) (core.Run, error) {
-	d := &driver{Runner: r, counts: map[string]int64{}, stops: options.Stop}
+	d := &driver{Runner: r, counts: map[string]int64{}, watched: newWatched(), stops: options.Stop}
 	if err := d.claim(ctx, runID, options.Start); err != nil {
 		return d.run, err
 	}

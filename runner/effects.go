@@ -199,7 +199,7 @@ func (d *driver) execute(ctx context.Context) {
 // performance binds a command to a snapshot of what it needs, so that it can run
 // beside the loop.
 func (d *driver) performance() performance {
-	return performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone(), unstored: slices.Clone(d.unstored)}
+	return performance{Runner: d.Runner, run: d.run, scenario: d.scenario, beats: d.beats, clock: d.clock, measured: d.measured.clone(), watched: d.watched, unstored: slices.Clone(d.unstored)}
 }
 
 // launchProblems says of each worker that could not be launched until now why,
@@ -229,6 +229,7 @@ type performance struct {
 	beats    []core.Beat
 	clock    storeClock
 	measured *series
+	watched  *watched
 	unstored []core.ControllerStep // of the pursuit
 	result   *ports.Progress       // what is shown of the result, once it is stored
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -31,7 +32,8 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.storeRest(ctx, beats, now); err != nil {
+	before, err := p.storeRest(ctx, beats, now)
+	if err != nil {
 		return nil, err
 	}
 	facts, embedded := p.environment(ctx, beats)
@@ -40,7 +42,7 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 			return nil, err
 		}
 	}
-	watch, err := p.watchObjectives(ctx, core.MeasuredUntil(beats))
+	watch, err := p.watchObjectives(ctx, core.MeasuredUntil(beats), before)
 	if err != nil {
 		return nil, err
 	}
@@ -60,23 +62,6 @@ func (p *performance) storeRollup(ctx context.Context) (core.Event, error) {
 	return core.RollupStored{At: p.clock.now()}, nil
 }
 
-// watchObjectives looks at every interval of the measurement, which has an end, for
-// objectives that may not be missed for long.
-func (p *performance) watchObjectives(ctx context.Context, end time.Time) (watch core.SLOWatch, err error) {
-	if !core.HoldsFor(p.scenario.SLOs) {
-		return watch, nil
-	}
-	err = everyRow(func(after float64) ([]ports.RunInterval, error) {
-		return p.ports.Results.Aggregates(ctx, p.run.ID, after)
-	}, func(row *ports.RunInterval) float64 {
-		if row.Phase == core.Measurement && row.Stale == 0 && !row.Tail(end) {
-			watch, _ = watch.Observe(p.scenario.SLOs, row.Kinds, row.Seconds)
-		}
-		return row.Offset
-	})
-	return watch, err
-}
-
 // shown is what a list of runs shows of a result.
 func shown(parent *core.Rollup) *ports.Progress {
 	total := core.Total(parent.Kinds)
@@ -84,8 +69,8 @@ func shown(parent *core.Rollup) *ports.Progress {
 }
 
 // storeRest stores the intervals of the last beats; those stored before are left
-// alone by their keys.
-func (p *performance) storeRest(ctx context.Context, beats []core.Beat, now time.Time) error {
+// alone by their keys. It returns the offset just before the first of them.
+func (p *performance) storeRest(ctx context.Context, beats []core.Beat, now time.Time) (before float64, err error) {
 	s := p.measured
 	for _, b := range beats {
 		if b.GroupID >= 0 && b.GroupID < len(p.run.Workers) {
@@ -94,12 +79,13 @@ func (p *performance) storeRest(ctx context.Context, beats []core.Beat, now time
 	}
 	rest := s.take(core.HealthOf(p.run, beats, now, p.scenario.Load.Interval.Std()))
 	if len(rest.workers) == 0 {
-		return nil
+		return math.Inf(1), nil
 	}
 	if err := s.complete(ctx, p.ports.Results, &rest); err != nil {
-		return err
+		return 0, err
 	}
-	return p.ports.Results.AppendSnapshots(ctx, rest.workers, rest.aggregates)
+	err = p.ports.Results.AppendSnapshots(ctx, rest.workers, rest.aggregates)
+	return p.watched.stored(rest.aggregates), err
 }
 
 // environment is what is known of where the numbers come from, and whether the

@@ -59,7 +59,7 @@ func TestSeriesReadsBackASlot(t *testing.T) {
 		store(t, before, m, 2)
 		after.add(beatOf(1, intervalAt(1, offset, 4)), 0)
 		store(t, after, m, 2)
-		rows, err := m.Aggregates(t.Context(), "run", -1)
+		rows, err := m.Aggregates(t.Context(), "run", -1, 0)
 		is.NoErr(err)
 		is.Equal(len(rows), 1)
 		total := core.Total(rows[0].Kinds)
@@ -217,7 +217,7 @@ func TestSeriesWindow(t *testing.T) {
 	is.Equal(len(s.window), windowOffsets)
 	s.add(beatOf(1, intervalAt(1, 1, 5)), 0) // long ago
 	store(t, s, m, 1)
-	rows, err := m.Aggregates(context.Background(), "run", 0)
+	rows, err := m.Aggregates(context.Background(), "run", 0, 0)
 	is.NoErr(err)
 	total := core.Total(rows[0].Kinds)
 	is.Equal(total.Started, uint64(6))

@@ -115,7 +115,7 @@ func (b *bench) verifyIntervals(t testing.TB, run core.Run) {
 		}
 	}
 	b.mu.Unlock()
-	aggregates, err := b.store.Aggregates(context.Background(), run.ID, -1)
+	aggregates, err := b.store.Aggregates(context.Background(), run.ID, -1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

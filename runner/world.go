@@ -110,6 +110,7 @@ func (d *driver) readBeats(ctx context.Context) []core.Event {
 		d.log.Warn("intervals were given up, since they cannot be stored", "in all", d.measured.dropped)
 	}
 	acknowledged := d.appendIntervals(ctx)
+	d.watchSettled()
 	var facts []core.Event
 	for i := range d.run.Workers {
 		facts = append(facts, d.beatFacts(i, now, acknowledged)...)
@@ -272,7 +273,9 @@ func (d *driver) appendIntervals(ctx context.Context) map[int]int64 {
 		d.log.Warn("stored intervals could not be read back", "error", err)
 		return nil
 	}
-	if err := d.ports.Results.AppendSnapshots(call, batch.workers, batch.aggregates); err != nil {
+	err := d.ports.Results.AppendSnapshots(call, batch.workers, batch.aggregates)
+	d.watched.stored(batch.aggregates)
+	if err != nil {
 		d.log.Warn("the intervals could not be stored", "error", err)
 		return nil
 	}

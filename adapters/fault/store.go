@@ -107,9 +107,9 @@ func (s store) Rollup(ctx context.Context, runID string) (core.Rollup, []core.Ro
 	return r.parent, r.children, err
 }
 
-func (s store) Aggregates(ctx context.Context, runID string, after float64) ([]ports.RunInterval, error) {
+func (s store) Aggregates(ctx context.Context, runID string, after float64, limit int) ([]ports.RunInterval, error) {
 	return call(ctx, s.in, "ResultStore.Aggregates", func(ctx context.Context) ([]ports.RunInterval, error) {
-		return s.below.Aggregates(ctx, runID, after)
+		return s.below.Aggregates(ctx, runID, after, limit)
 	}, nil)
 }
 

@@ -98,8 +98,8 @@ func endpoints() map[string]endpoint {
 			r.Parent, r.Children, err = s.Rollup(ctx, a.RunID)
 			return r, err
 		}),
-		"ResultStore.Aggregates": forAll(func(ctx context.Context, s ports.Store, a *offsetArgs) ([]ports.RunInterval, error) {
-			return s.Aggregates(ctx, a.RunID, a.Offset)
+		"ResultStore.Aggregates": forAll(func(ctx context.Context, s ports.Store, a *aggregatesArgs) ([]ports.RunInterval, error) {
+			return s.Aggregates(ctx, a.RunID, a.Offset, a.Limit)
 		}),
 		"ResultStore.Totals": forAll(func(ctx context.Context, s ports.Store, a *offsetArgs) ([]ports.IntervalTotal, error) {
 			return s.Totals(ctx, a.RunID, a.Offset)

@@ -58,8 +58,8 @@ func (c *client) Rollup(ctx context.Context, runID string) (core.Rollup, []core.
 	return r.Parent, r.Children, err
 }
 
-func (c *client) Aggregates(ctx context.Context, runID string, after float64) ([]ports.RunInterval, error) {
-	return ask[[]ports.RunInterval](ctx, c, "ResultStore.Aggregates", offsetArgs{runID, after})
+func (c *client) Aggregates(ctx context.Context, runID string, after float64, limit int) ([]ports.RunInterval, error) {
+	return ask[[]ports.RunInterval](ctx, c, "ResultStore.Aggregates", aggregatesArgs{offsetArgs{runID, after}, limit})
 }
 
 func (c *client) Totals(ctx context.Context, runID string, after float64) ([]ports.IntervalTotal, error) {

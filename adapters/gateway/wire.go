@@ -67,6 +67,10 @@ type (
 		RunID  string  `json:"run_id"`
 		Offset float64 `json:"offset"`
 	}
+	aggregatesArgs struct {
+		offsetArgs
+		Limit int `json:"limit,omitempty"`
+	}
 	executionsArgs struct {
 		RunID string `json:"run_id"`
 		After string `json:"after,omitempty"`

@@ -173,9 +173,9 @@ func (s *Store) Rollup(ctx context.Context, runID string) (parent core.Rollup, c
 
 // Aggregates returns aggregate intervals by offset; of one offset, by phase in
 // the order of a run.
-func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (list []ports.RunInterval, err error) {
+func (s *Store) Aggregates(ctx context.Context, runID string, after float64, limit int) (list []ports.RunInterval, err error) {
 	err = s.do(ctx, func(d *data) error {
-		list, _, err = d.aggregates(runID, after)
+		list, _, err = d.aggregates(runID, after, limit)
 		return err
 	})
 	return list, err
@@ -184,7 +184,7 @@ func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (li
 // Totals returns what Aggregates does, in plain numbers.
 func (s *Store) Totals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
 	err = s.do(ctx, func(d *data) error {
-		rows, atOffset, err := d.aggregates(runID, after)
+		rows, atOffset, err := d.aggregates(runID, after, 0)
 		if err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (s *Store) Totals(ctx context.Context, runID string, after float64) (list [
 
 // aggregates are those of a run after an offset, in order, and how many end at each
 // offset.
-func (d *data) aggregates(runID string, after float64) (list []ports.RunInterval, atOffset map[float64]int, err error) {
+func (d *data) aggregates(runID string, after float64, limit int) (list []ports.RunInterval, atOffset map[float64]int, err error) {
 	r := d.runs[runID]
 	if r == nil {
 		return nil, nil, nil
@@ -218,7 +218,10 @@ func (d *data) aggregates(runID string, after float64) (list []ports.RunInterval
 		atOffset[k.offset]++
 	}
 	var found []frozen[ports.RunInterval]
-	for _, k := range keys[:min(maxAggregates, len(keys))] {
+	if limit <= 0 || limit > maxAggregates {
+		limit = maxAggregates
+	}
+	for _, k := range keys[:min(limit, len(keys))] {
 		found = append(found, r.aggregates[k])
 	}
 	list, err = thawAll(found)

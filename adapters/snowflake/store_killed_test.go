@@ -198,7 +198,7 @@ func killedCalls() []killed {
 			intervals, err := store.WorkerIntervals(t.Context(), r.Run.ID, 2)
 			is.NoErr(err)
 			is.Equal(len(intervals), 3)
-			aggregates, err := store.Aggregates(t.Context(), r.Run.ID, 0)
+			aggregates, err := store.Aggregates(t.Context(), r.Run.ID, 0, 0)
 			is.NoErr(err)
 			is.Equal(len(aggregates), 2)
 			commitOne(t, store, r)

@@ -116,7 +116,7 @@ func TestOwnersThatDoNotKnowOfEachOther(t *testing.T) {
 		})
 		wantValid(t, stores[0], id)
 	}
-	aggregates, err := stores[0].Aggregates(t.Context(), id, 0)
+	aggregates, err := stores[0].Aggregates(t.Context(), id, 0, 0)
 	is.NoErr(err)
 	is.Equal(len(aggregates), 6)
 	intervals, err := stores[0].WorkerIntervals(t.Context(), id, -1)

@@ -221,9 +221,12 @@ const intervalColumns = "RUN_ID, PHASE, INTERVAL_START, INTERVAL_SECONDS, ELAPSE
 
 // Aggregates returns aggregate intervals by offset; of one offset, by phase in
 // the order of a run.
-func (s *Store) Aggregates(ctx context.Context, runID string, after float64) (list []ports.RunInterval, err error) {
+func (s *Store) Aggregates(ctx context.Context, runID string, after float64, limit int) (list []ports.RunInterval, err error) {
+	if limit <= 0 || limit > maxAggregates {
+		limit = maxAggregates
+	}
 	err = s.wrap(ctx, "reading intervals of run "+runID, func() error {
-		list, err = s.intervals(ctx, runID, " AND OFFSET_MICROS > ?"+intervalOrder(maxAggregates), micros(after))
+		list, err = s.intervals(ctx, runID, " AND OFFSET_MICROS > ?"+intervalOrder(limit), micros(after))
 		return err
 	})
 	inOrderOfPhases(list, func(i *ports.RunInterval) (float64, core.Phase) { return i.Offset, i.Phase })

@@ -53,8 +53,8 @@ func (s resultStore) WorkerIntervals(ctx context.Context, runID string, offset f
 	return list, err
 }
 
-func (s resultStore) Aggregates(ctx context.Context, runID string, after float64) ([]ports.RunInterval, error) {
-	list, err := s.Store.Aggregates(ctx, runID, after)
+func (s resultStore) Aggregates(ctx context.Context, runID string, after float64, limit int) ([]ports.RunInterval, error) {
+	list, err := s.Store.Aggregates(ctx, runID, after, limit)
 	if s.aggregates != nil {
 		list = s.aggregates(list)
 	}
@@ -150,11 +150,18 @@ func brokenTotals(spoil func(*ports.IntervalTotal)) mutant {
 	}}
 }
 
+// unlimited reads as many intervals as it likes.
+type unlimited struct{ ports.Store }
+
+func (s unlimited) Aggregates(ctx context.Context, runID string, after float64, _ int) ([]ports.RunInterval, error) {
+	return s.Store.Aggregates(ctx, runID, after, 0)
+}
+
 // fullTotals reads every histogram.
 type fullTotals struct{ ports.Store }
 
 func (s fullTotals) Totals(ctx context.Context, runID string, after float64) (list []ports.IntervalTotal, err error) {
-	rows, err := s.Store.Aggregates(ctx, runID, after)
+	rows, err := s.Store.Aggregates(ctx, runID, after, 0)
 	for i := range rows {
 		t := rows[i].Total()
 		t.Kinds = rows[i].Kinds

@@ -26,6 +26,7 @@ func ResultStoreSuite() Suite[StoreHarness] {
 		{"aggregates are ordered and filtered", aggregatesOrder},
 		{"totals are what the aggregates say", totalsOfAggregates},
 		{"totals come in the pages of the aggregates", totalsPages},
+		{"aggregates come in pages of a size", aggregatesPages},
 		{"snapshots of one batch repeat safely", snapshotsRepeat},
 		{"an empty batch is nothing", emptyBatches},
 		{"executions are kept once", executionsOnce},
@@ -53,7 +54,7 @@ func intervalsOf(t testing.TB, store ports.ResultStore, run string, offset float
 
 func aggregatesOf(t testing.TB, store ports.ResultStore, run string, after float64) []ports.RunInterval {
 	t.Helper()
-	list, err := store.Aggregates(within(t), run, after)
+	list, err := store.Aggregates(within(t), run, after, 0)
 	must(t, err, "Aggregates")
 	return list
 }
@@ -324,7 +325,7 @@ func resultContexts(t testing.TB, h StoreHarness) {
 		wantEnded(t, store.PutRollup(ctx, sampleRollup("run-1", "", 1), nil), ctx, "PutRollup")
 		_, _, err := store.Rollup(ctx, "run-1")
 		wantEnded(t, err, ctx, "Rollup")
-		_, err = store.Aggregates(ctx, "run-1", 0)
+		_, err = store.Aggregates(ctx, "run-1", 0, 0)
 		wantEnded(t, err, ctx, "Aggregates")
 		_, err = store.Totals(ctx, "run-1", 0)
 		wantEnded(t, err, ctx, "Totals")

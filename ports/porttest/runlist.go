@@ -308,7 +308,7 @@ func contents(t testing.TB, store ports.Store, id string) map[string]int {
 	intervals, err := store.WorkerIntervals(within(t), id, -1)
 	must(t, err, "WorkerIntervals")
 	n["intervals"] = len(intervals)
-	aggregates, err := store.Aggregates(within(t), id, -1)
+	aggregates, err := store.Aggregates(within(t), id, -1, 0)
 	must(t, err, "Aggregates")
 	n["aggregates"] = len(aggregates)
 	totals, err := store.Totals(within(t), id, -1)

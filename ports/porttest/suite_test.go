@@ -181,12 +181,13 @@ func brokenResults() map[string]mutant {
 		"the first aggregate stays": {"of aggregates the last stays", func(s store) store {
 			return resultStore{Store: s, append: func(ctx context.Context, s ports.Store, w []ports.WorkerInterval, a []ports.RunInterval) error {
 				a = slices.DeleteFunc(slices.Clone(a), func(a ports.RunInterval) bool {
-					there, _ := s.Aggregates(ctx, a.RunID, -1)
+					there, _ := s.Aggregates(ctx, a.RunID, -1, 0)
 					return slices.ContainsFunc(there, func(b ports.RunInterval) bool { return a.Offset == b.Offset && a.Phase == b.Phase })
 				})
 				return s.AppendSnapshots(ctx, w, a)
 			}}
 		}},
+		"aggregates have no limit": {"aggregates come in pages of a size", func(s store) store { return unlimited{s} }},
 		"aggregates of one offset are one": {"of aggregates the last stays", func(s store) store {
 			return resultStore{Store: s, aggregates: func(list []ports.RunInterval) []ports.RunInterval {
 				return slices.CompactFunc(list, func(a, b ports.RunInterval) bool { return a.Offset == b.Offset })

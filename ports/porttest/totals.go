@@ -103,3 +103,19 @@ func totalsPages(t testing.TB, h StoreHarness) {
 		wantSame(t, got, want, fmt.Sprintf("the order of totals after %v s", after))
 	}
 }
+
+// aggregatesPages: as many as were asked for, from the first on; all of a few by default.
+func aggregatesPages(t testing.TB, h StoreHarness) {
+	store := h.open(t)
+	create(t, store, "run-1")
+	var all []ports.RunInterval
+	for n := range 7 {
+		all = append(all, sampleAggregate("run-1", core.Measurement, float64(n+1), n))
+	}
+	must(t, store.AppendSnapshots(within(t), nil, all), "AppendSnapshots")
+	for limit, want := range map[int][]ports.RunInterval{1: all[2:3], 3: all[2:5], 5: all[2:], 6: all[2:], 1_000_000: all[2:], 0: all[2:]} {
+		got, err := store.Aggregates(within(t), "run-1", 2, limit)
+		must(t, err, "Aggregates")
+		wantSame(t, got, want, fmt.Sprintf("at most %d aggregates", limit))
+	}
+}
