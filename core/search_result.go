@@ -238,7 +238,8 @@ func (r *SearchResult) sentence(p *SearchPlan) string {
 }
 
 // ControllerSteps are the steps of the run's search as they are stored: those that
-// are over, and once the run ends the one that was at hand.
+// are over, and once a run ends that has made load the one that was at hand, be it
+// without a window. The last one says why none follows.
 func (r *Run) ControllerSteps() []ControllerStep {
 	s, p := r.Search, r.Plan.Search
 	if s == nil || p == nil {
@@ -247,7 +248,7 @@ func (r *Run) ControllerSteps() []ControllerStep {
 	var list []ControllerStep
 	for i := range s.Steps {
 		step := &s.Steps[i]
-		if step.End.IsZero() && (!r.Status.Ending() && !r.Status.Terminal() || step.Windows() == 0) {
+		if step.End.IsZero() && (!r.Status.Ending() && !r.Status.Terminal() || r.Origin.IsZero()) {
 			continue
 		}
 		var before *SearchStep
@@ -288,13 +289,17 @@ func (r *Run) controllerStep(number int, step, before *SearchStep) ControllerSte
 		Start: step.Start, End: step.End, Operations: int64(w.OK), QPS: w.Throughput(),
 		P50: w.P50, P95: w.P95, P99: w.P99, Errors: int64(w.Errors), QueueDetected: step.Queue, Outcome: string(step.Outcome),
 	}
-	if step.End.IsZero() {
-		c.End, c.Outcome = later(r.StopAt, r.GoneAt), string(StepUnfinished)
+	if c.Start.IsZero() { // the first one, without a window
+		c.Start = r.Origin
 	}
+	if step.End.IsZero() {
+		c.End, c.Outcome = later(c.Start, later(r.StopAt, r.GoneAt)), string(StepUnfinished)
+	}
+	measured := step.Windows() > 0
 	c.ToConnections, c.FromConnections = int(step.Load), 0
 	if before != nil {
 		c.FromConnections = int(before.Load)
-		if q := before.Total.Throughput(); q > 0 {
+		if q := before.Total.Throughput(); q > 0 && measured {
 			gain := w.Throughput()/q - 1
 			c.QPSVsPrior = &gain
 		}
@@ -306,10 +311,13 @@ func (r *Run) controllerStep(number int, step, before *SearchStep) ControllerSte
 			c.FromConnections = r.Plan.within(before.Workers)
 		}
 		target := step.Load
-		off := (w.Throughput()/target - 1) * 100
-		c.TargetQPS, c.QPSErrorPercent = &target, &off
+		c.TargetQPS = &target
+		if measured {
+			off := (w.Throughput()/target - 1) * 100
+			c.QPSErrorPercent = &off
+		}
 	}
-	if base := s.Baseline.P95; base > 0 {
+	if base := s.Baseline.P95; base > 0 && measured {
 		rise := float64(w.P95)/float64(base) - 1
 		c.P95VsBaseline = &rise
 	}

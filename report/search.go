@@ -102,7 +102,11 @@ func searchSteps(s *core.SearchResult) table {
 		} else if c.QueueDetected {
 			outcome, tint = outcome+", queues", doubtful
 		}
-		t.add(Count(c.Number), Clean(c.Direction), load, Rate(c.QPS), prior, Latency(c.P50), Latency(c.P95), Latency(c.P99), Count(c.Errors), outcome)
+		rate, p50, p95, p99 := Rate(c.QPS), Latency(c.P50), Latency(c.P95), Latency(c.P99)
+		if c.Operations == 0 && c.Errors == 0 { // the run ended before its first window did
+			rate, p50, p95, p99 = "-", "-", "-", "-"
+		}
+		t.add(Count(c.Number), Clean(c.Direction), load, rate, prior, p50, p95, p99, Count(c.Errors), outcome)
 		t.tint(9, tint)
 	}
 	return t

@@ -30,6 +30,17 @@ func searchedRollup() *core.Rollup {
 	}
 }
 
+// Of a step without a window nothing was measured, which is not zero.
+func TestStepWithoutAWindow(t *testing.T) {
+	is := is.New(t)
+	var b bytes.Buffer
+	r := Result{Parent: searchedRollup()}
+	r.Parent.Search.Steps[1] = core.ControllerStep{Number: 2, Direction: core.StepUp, ToConnections: 16, Outcome: string(core.StepUnfinished), StopReason: "the time limit"}
+	is.NoErr(Text(&b, r))
+	line := b.String()[strings.Index(b.String(), "UP"):]
+	is.Equal(strings.Fields(line)[1:10], []string{"16", "connections", "-", "-", "-", "-", "-", "0", "UNFINISHED"})
+}
+
 // Every view has the answer of a search, and its steps.
 func TestSearchInEveryView(t *testing.T) {
 	is := is.New(t)

@@ -114,7 +114,47 @@ func TestSearchIsBounded(t *testing.T) {
 			is.Equal(parent.Search.Load, tc.load)
 			steps := b.stepsOf(t)
 			is.Equal(len(parent.Search.Steps), len(steps))
+			is.True(steps[len(steps)-1].StopReason != "")
 			is.Equal(parent.Verdict, core.Verdict{Level: core.Valid})
+		})
+	}
+}
+
+// Wherever a search is cut off, the last stored step says why it ended: be it one that
+// has no window yet.
+func TestSearchSaysWhyItEnded(t *testing.T) {
+	cutAt := func(steps int) func(runner.Observation) bool {
+		return func(o runner.Observation) bool {
+			return o.Run.Phase == core.Measurement && len(o.Run.Search.Steps) == steps
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		cut   func(runner.Observation) bool
+		steps int
+	}{
+		{"as its load begins", inStatus(core.Running), 1},
+		{"in the first step", cutAt(1), 1},
+		{"as the third begins", cutAt(3), 3},
+	} {
+		virtual(t, tc.name, func(t *testing.T) {
+			is := is.New(t)
+			b, s := searchFor(t, 2, 20, "p95 < 33.5ms")
+			run := b.runToEnd(t, b.runner(t, "a", func(_ *runner.Ports, o *runner.Options) {
+				reacting(o, reaction{tc.cut, func() { b.mustStop(t, core.StopRequested{Reason: core.UserRequested, By: "u"}) }})
+			}), s)
+			is.Equal(run.Search.Current().Windows(), 0)
+			steps := b.stepsOf(t)
+			is.Equal(len(steps), tc.steps)
+			for i, step := range steps[:len(steps)-1] {
+				is.Equal(step.Number, i+1)
+				is.Equal(step.StopReason, "")
+			}
+			last := steps[len(steps)-1]
+			is.Equal(last.StopReason, string(core.UserRequested))
+			is.Equal(last.Outcome, string(core.StepUnfinished))
+			is.True(!last.Start.IsZero() && !last.End.Before(last.Start))
+			is.True(last.Operations == 0 && last.QPSVsPrior == nil && last.P95VsBaseline == nil) // nothing is known of it
 		})
 	}
 }
