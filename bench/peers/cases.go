@@ -113,9 +113,6 @@ func (b *bed) warmPgbench(ctx context.Context, run pgbenchRun) (sample, error) {
 	if _, err := b.callPgbench(ctx, warmup); err != nil {
 		return sample{}, err
 	}
-	if err := b.server.shrink(ctx); err != nil { // its sessions are new
-		return sample{}, err
-	}
 	run.duration = b.duration
 	return b.pgbench(ctx, run)
 }

@@ -132,7 +132,7 @@ func (s *server) settle(ctx context.Context) error {
 		commands := slices.Concat([]string{
 			"TRUNCATE pgbench_history", `TRUNCATE "` + tpcbTable + `_HISTORY"`,
 			"VACUUM pgbench_accounts", `VACUUM "` + tpcbTable + `"`,
-		}, shrinking, []string{"CHECKPOINT"})
+		}, growing(), []string{"CHECKPOINT"})
 		if err := command(ctx, conn, commands...); err != nil {
 			return err
 		}
@@ -150,17 +150,26 @@ func (s *server) age(ctx context.Context) error {
 	})
 }
 
-// shrinking makes tellers and branches as large as when they were new, and known to be. A
-// session prepares its statements by the size that it finds: tables that runs have let
-// grow are looked up by their index, small ones are read whole, which takes the server
-// longer. So it comes before all sessions that are measured.
-var shrinking = []string{
-	"VACUUM (FULL, ANALYZE) pgbench_tellers, pgbench_branches",
-	`VACUUM (FULL, ANALYZE) "` + tpcbTable + `_TELLERS", "` + tpcbTable + `_BRANCHES"`,
-}
+// smallPages is the size of tellers and branches, of which one page holds all rows.
+const smallPages = 40
 
-func (s *server) shrink(ctx context.Context) error {
-	return s.do(ctx, func(conn *pgx.Conn) error { return command(ctx, conn, shrinking...) })
+// growing gives tellers and branches the same size, most of it room for new versions, as
+// tables in use have it. When new, they have one page, which the first transactions fill;
+// then a table grows by 20 pages for every session that waits for it to grow, in some runs
+// and not in others, and since a table of one page is read whole by each statement, a run
+// in which it has grown takes the server longer. Tables of this size are looked up by
+// their index.
+func growing() (commands []string) {
+	for _, table := range []struct{ name, column string }{
+		{"pgbench_tellers", "tbalance"}, {"pgbench_branches", "bbalance"},
+		{`"` + tpcbTable + `_TELLERS"`, "tbalance"}, {`"` + tpcbTable + `_BRANCHES"`, "bbalance"},
+	} {
+		commands = append(commands, "VACUUM FULL "+table.name,
+			fmt.Sprintf("DO $$ BEGIN WHILE pg_relation_size('%[1]s') < %[3]d * 8192 LOOP UPDATE %[1]s SET %[2]s = %[2]s; END LOOP; END $$",
+				table.name, table.column, smallPages),
+			"VACUUM (TRUNCATE off, ANALYZE) "+table.name)
+	}
+	return commands
 }
 
 // command has the server do one thing after the other.
