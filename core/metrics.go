@@ -284,6 +284,8 @@ type Report struct {
 	// CPUSeconds and Reconnects are totals of the worker.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	Reconnects uint64  `json:"reconnects,omitempty"`
+	// Exhausted is how many connections have ended since no key was left to insert.
+	Exhausted int `json:"exhausted,omitempty"`
 	// Late is how many seconds after the measurement was to begin it did.
 	Late     float64   `json:"late,omitempty"`
 	Overhead *Overhead `json:"overhead,omitempty"` // nil: there is no null lane

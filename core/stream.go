@@ -203,8 +203,9 @@ func (s *Stream) N() int64 { return s.n }
 // run may insert 2^32-1 keys, counted as if every inserting operation inserted
 // as many as the greatest.
 func (s *Stream) Next() int {
-	operation, offset := s.choose()
-	if operation == Exhausted {
+	operation, offset, room := s.choose()
+	if !room {
+		s.current = Exhausted
 		return Exhausted
 	}
 	o, m := &s.g.operations[operation], &s.made[operation]
@@ -218,36 +219,33 @@ func (s *Stream) Next() int {
 }
 
 // Skip passes the next operation over: nobody makes it, but what follows is as if
-// it had been made. It returns what Next would have; arguments and hash there are
-// none.
+// it had been made. It returns which one that was, be it that no key is left for
+// it; arguments and hash there are none.
 func (s *Stream) Skip() int {
-	operation, offset := s.choose()
-	if operation != Exhausted {
-		s.pass(operation, offset)
-		s.current = Exhausted
-	}
+	operation, offset, _ := s.choose()
+	s.pass(operation, offset)
+	s.current = Exhausted
 	return operation
 }
 
 // choose is the next operation, and the offset of the first key that it inserts,
-// or -1.
-func (s *Stream) choose() (operation int, offset int64) {
+// or -1; room is false when it would insert and no key is left.
+func (s *Stream) choose() (operation int, offset int64, room bool) {
 	g := s.g
 	operation = g.mix.At(s.start + uint64(s.n))
 	if g.operations[operation].inserts == 0 {
-		return operation, -1
+		return operation, -1, true
 	}
 	offset = (s.inserts*g.connections + s.connection) * g.insertKeys
 	if offset > insertHalf-g.insertKeys {
-		s.current = Exhausted
-		return Exhausted, -1
+		return operation, -1, false
 	}
-	return operation, offset + s.insertFrom
+	return operation, offset + s.insertFrom, true
 }
 
 // pass moves on behind an operation.
 func (s *Stream) pass(operation int, offset int64) {
-	if inserts := s.g.operations[operation].inserts; inserts > 0 {
+	if inserts := s.g.operations[operation].inserts; offset >= 0 {
 		s.inserts++
 		s.inserted = offset + int64(inserts) - 1
 	}

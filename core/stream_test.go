@@ -307,6 +307,12 @@ func TestStreamExhausted(t *testing.T) {
 		is.Equal(stream.N(), made)
 		is.Equal(stream.Hash(), uint64(0))
 		is.Equal(len(stream.Args(0)), 0)
+		is.Equal(stream.Skip(), 0) // but it can be passed over, as what would have been made
+		is.Equal(stream.N(), made+1)
+		for stream.Next() != core.Exhausted {
+			is.True(stream.N() < 20)
+			is.Equal(len(stream.Args(0)), 0) // a READ: there is none the more room
+		}
 	}
 }
 

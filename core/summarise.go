@@ -197,8 +197,8 @@ func (s *summary) worker(i int) workerSummary {
 		ID: w.ID, Reported: final, Lost: w.Lost, Unjoined: w.Joining, Clean: w.endedClean(), Ending: child.WorkerEnding,
 		Dropped: report.DroppedExecutions, Connections: over(seen.Connections, seen.Asking), Asked: over(seen.Asked, seen.Asking),
 		CPU: seen.mean(seen.CPU), HostCPU: seen.mean(seen.HostCPU), ClockError: report.ClockError,
-		Guardrail: s.in.Scenario.guardrailOf(w, seen),
-		Late:      lateness(w, report, begun), Overhead: child.Overhead, Strain: child.Strain,
+		Guardrail: s.in.Scenario.guardrailOf(w, seen), Exhausted: report.Exhausted,
+		Late: lateness(w, report, begun), Overhead: child.Overhead, Strain: child.Strain,
 	}}
 }
 
@@ -245,7 +245,8 @@ func loseInFlight(kinds []KindMetrics) {
 // cover fills in the coverage of each worker: its share of the longest window,
 // or of the planned one when the run ended by its time; of one that has joined
 // later, what was left of that when its load was asked for. A worker that has done
-// its quota of operations has done all that was asked.
+// its quota of operations has done all that was asked; one whose connections ended
+// since no key was left to insert made load only while it kept them.
 func (s *summary) cover() {
 	window := 0.0
 	var begun time.Time // the run's own window
@@ -270,6 +271,9 @@ func (s *summary) cover() {
 			w.child.Coverage = 1
 		case w.asked > 0:
 			w.child.Coverage = w.child.Seconds / w.asked
+		}
+		if f := &w.facts; f.Exhausted > 0 && f.Asked > 0 { // the worker went on without them
+			w.child.Coverage *= min(1, f.Connections/f.Asked)
 		}
 	}
 }

@@ -380,6 +380,21 @@ worker-1 kept 2.5 connections of 3 on average
 	is.Equal(len(parent.Verdict.Reasons), 4)
 }
 
+// A worker whose connections ended since no key was left made load only while it
+// kept them.
+func TestSummariseExhausted(t *testing.T) {
+	is := is.New(t)
+	in := summaryInput(t)
+	in.Beats[1].Report.Exhausted = 3
+	in.Observed[1] = core.Observed{Watched: 10, Asking: 10, Connections: 7.5, Asked: 30}
+	parent, children := core.Summarise(in)
+	is.Equal(children[0].Coverage, 1.0)
+	is.Equal(children[1].Coverage, 0.25)
+	is.Equal(parent.Coverage, 0.625)
+	is.Equal(parent.Verdict.Causes, []core.Cause{core.CauseCoverage, core.CauseConnections, core.CauseKeys})
+	is.Equal(children[1].Verdict.Level, core.InvalidRun)
+}
+
 // What load generators cost and delay is merged from the workers that tell it, and
 // shares nothing with their beats.
 func TestSummariseOverheadAndStrain(t *testing.T) {

@@ -62,6 +62,7 @@ type WorkerFacts struct {
 	Dropped     uint64  // sampled operations that were not stored
 	Connections float64 // of those that it was asked for, on average
 	Asked       float64 // connections, on average; 0: unknown
+	Exhausted   int     // connections that ended since no key was left to insert
 	CPU         float64 // percent of the cores that it may use; 0: unknown
 	HostCPU     float64 // percent of its whole host's
 	ClockError  float64 // seconds, plus or minus
@@ -272,6 +273,10 @@ func (j *judgement) worker(w WorkerFacts, in VerdictInput) {
 	j.cause = CauseConnections
 	if !in.Found && w.Connections < degradedPool*w.Asked { // the step that was borne had them
 		j.degrade("%s kept %.1f connections of %.4g on average", w.ID, w.Connections, w.Asked)
+	}
+	if w.Exhausted > 0 {
+		j.cause = CauseKeys
+		j.degrade("%s ended %d of its connections before the load did, since no key was left to insert", w.ID, w.Exhausted)
 	}
 	if w.Guardrail != "" {
 		j.cause = CauseGuardrail

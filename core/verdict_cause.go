@@ -20,6 +20,7 @@ const (
 	CauseUnjoined        Cause = "WORKER_UNJOINED"  // it was to join the load and could not
 	CauseStaleReports    Cause = "STALE_REPORTS"    // of launches that had been given up
 	CauseConnections     Cause = "CONNECTIONS"      // fewer than asked
+	CauseKeys            Cause = "KEYS_EXHAUSTED"   // no key was left to insert
 	CauseGuardrail       Cause = "GUARDRAIL"        // a worker passed one, or it could not be watched
 	CauseRecorder        Cause = "RECORDER"         // sampled operations were dropped
 	CauseClock           Cause = "CLOCK"            // too little is known of a worker's
@@ -36,6 +37,6 @@ func Causes() []Cause {
 	return []Cause{
 		CauseNothingMeasured, CauseCoverage, CauseMissedSchedule, CauseOverslept, CauseErrors, CauseLedger, CauseEndedEarly,
 		CauseWorkerLost, CauseNoFinalReport, CauseWorkerEnded, CauseWorkerLate, CauseUnjoined, CauseStaleReports, CauseConnections,
-		CauseGuardrail, CauseRecorder, CauseClock, CauseCPU, CauseGC, CauseGCPauses, CauseScheduler, CauseOverhead, CauseStalls,
+		CauseKeys, CauseGuardrail, CauseRecorder, CauseClock, CauseCPU, CauseGC, CauseGCPauses, CauseScheduler, CauseOverhead, CauseStalls,
 	}
 }

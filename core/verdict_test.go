@@ -134,6 +134,8 @@ func TestJudge(t *testing.T) {
 		{"connections fewer", func(in *input) { in.Workers[0].Connections = 3.7 }, core.Degraded, "worker-0 kept 3.7 connections of 4 on average"},
 		{"connections unknown", func(in *input) { in.Workers[0].Connections, in.Workers[0].Asked = 0, 0 }, core.Valid, ""},
 		{"no connections", func(in *input) { in.Workers[0].Connections = 0 }, core.Degraded, "worker-0 kept 0.0 connections of 4 on average"},
+		{"no key is left", func(in *input) { in.Workers[1].Exhausted = 3 }, core.Degraded,
+			"worker-1 ended 3 of its connections before the load did, since no key was left to insert"},
 		{"dropped", func(in *input) { in.Workers[1].Dropped = 12 }, core.Degraded,
 			"worker-1 could not store 12 sampled operations in time; counts and percentiles hold all of them"},
 

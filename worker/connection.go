@@ -65,6 +65,7 @@ type connection struct {
 	yielded   time.Duration      // it let others run
 	quantum   time.Duration      // after which it does
 	broken    bool               // the session must be replaced
+	exhausted bool               // no key is left to insert
 	failures  int                // sessions broken one after another
 	kept      int64              // rows of the budget for the operation at hand
 	left      int64              // operations of the measurement still to be started
@@ -178,7 +179,7 @@ func (c *connection) yield() {
 // draw chooses the next operation and makes its parameters.
 func (c *connection) draw() bool {
 	if c.op = c.stream.Next(); c.op == core.Exhausted {
-		c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
+		c.exhaust()
 		return false
 	}
 	c.hash, c.n = c.stream.Hash(), c.stream.N()-1
@@ -186,6 +187,14 @@ func (c *connection) draw() bool {
 		c.args[i] = c.stream.Args(i)
 	}
 	return true
+}
+
+// exhaust says that the connection ends before the load does, since no key is left
+// to insert.
+func (c *connection) exhaust() {
+	c.exhausted = true
+	c.load.exhausted.Add(1)
+	c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
 }
 
 // turn follows a new schedule, or the old one into its next phase.

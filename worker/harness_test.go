@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type fleet struct {
 	runID    string
 
 	// What workers get; tests put faults in between.
+	runs    ports.RunStore
 	workers ports.WorkerStore
 	results ports.ResultStore
 	open    ports.Target
@@ -38,6 +40,7 @@ type fleet struct {
 
 	signals []chan struct{}
 	stops   chan core.StopRequested
+	crowd   int  // workers that a worker believes there are; 0: those of the scenario
 	absent  bool // the owner does nothing
 	noAcks  bool // the owner acknowledges nothing
 	deaf    bool // the owner does not hear that a budget is spent
@@ -79,7 +82,7 @@ func newFleet(t testing.TB, tmpl core.Template, latency time.Duration) *fleet {
 	is.NoErr(target.Load(t.Context(), scenario.Table, nil))
 	store := memory.NewStore(memory.Options{})
 	f := &fleet{
-		t: t, store: store, target: target, scenario: scenario, runID: "run-1", workers: store, results: store, open: target,
+		t: t, store: store, target: target, scenario: scenario, runID: "run-1", runs: store, workers: store, results: store, open: target,
 		build: core.Build{ID: "test", GoVersion: "go"}, stops: make(chan core.StopRequested, 8), exits: map[int]Exit{}, kill: map[int]context.CancelFunc{},
 		log: slog.New(slog.DiscardHandler),
 	}
@@ -139,10 +142,10 @@ func (f *fleet) launch(ctx context.Context, index, epoch int) {
 
 func (f *fleet) worker(ctx context.Context, index, epoch int) Exit {
 	return Run(ctx, Config{
-		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: f.scenario.Load.Workers,
+		RunID: f.runID, WorkerID: core.WorkerID(index), GroupID: index, GroupCount: cmp.Or(f.crowd, f.scenario.Load.Workers),
 		Epoch: epoch, Grace: f.grace, Build: f.build, Signals: f.signals[index], Observe: f.observe, CoarseTimers: true,
 	}, Ports{
-		Runs: f.store, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage, Strain: f.strain,
+		Runs: f.runs, Workers: f.workers, Results: f.results, Log: f.log, Usage: f.usage, Strain: f.strain,
 		Target: func(context.Context, core.ScenarioTarget) (ports.Target, error) { return f.open, nil },
 	})
 }

@@ -362,6 +362,7 @@ func (c *collector) report(now time.Duration) core.Report {
 		DroppedExecutions: c.load.dropped.Load(),
 		CPUSeconds:        c.gauge.cpuSeconds,
 		Reconnects:        c.load.reconnects.Load(),
+		Exhausted:         int(c.load.exhausted.Load()),
 	}
 	r.ClockOffset, r.ClockError = c.clock.offset(now)
 	r.Late, r.Overhead, r.Strain = c.late(), c.load.nulls.overhead(), c.strain.Clone()

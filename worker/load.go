@@ -61,6 +61,7 @@ type load struct {
 	dropped    atomic.Uint64 // samples that did not fit
 	began      atomic.Int64  // stamp of the first operation of the measurement; 0: none yet
 	reconnects atomic.Uint64
+	exhausted  atomic.Int64   // connections that no key was left for
 	running    atomic.Int64   // connections that may still make operations
 	unquoted   atomic.Int64   // of them, those whose quota is not done
 	lastDone   atomic.Int64   // stamp of the last operation of a quota
@@ -196,7 +197,9 @@ func (l *load) start(quotasDone, idle func()) {
 			if l.running.Add(-1) == 0 {
 				idle()
 			}
-			<-l.leaving // what has run its load still holds its connection
+			if !c.exhausted { // what has run its load still holds its connection
+				<-l.leaving
+			}
 			c.closeSession()
 		})
 	}

@@ -15,7 +15,8 @@ import (
 // and nothing else: there is no queue that could grow.
 //
 // Every arrival that is due before the load ends is started by the connection
-// that took it, or skipped, or unserved.
+// that took it, or skipped, or unserved. Once a stream has no key left to insert
+// all connections end, and whatever is due from then on is unserved.
 type pacer struct {
 	clock    clock
 	lateness time.Duration // beyond which an arrival is skipped; 0: never
@@ -34,6 +35,7 @@ type pacer struct {
 	based    bool
 	next     core.Arrival // not taken yet; At is since base
 	left     bool         // there is a next
+	drained  bool         // a stream had no key left to insert
 
 	missed [phaseCount][]missedCount // by operation, not collected yet
 	any    bool
@@ -101,17 +103,19 @@ func (p *pacer) take(newest *atomic.Pointer[core.LoadSchedule], c *connection) (
 		if answer != supplied {
 			return a, answer
 		}
+		if p.drained {
+			return a, drained
+		}
 		late := p.late(due, now)
 		if now >= schedule.End || late {
-			if !p.pass(schedule, due, late && now < schedule.End) {
-				return a, drained
-			}
+			p.pass(schedule, due, late && now < schedule.End)
 			continue
 		}
 		lane := p.next.Connection - p.first
 		stream := p.streams[lane]
 		a = arrival{operation: stream.Next(), due: due, measured: p.measured, stream: int64(p.next.Connection), n: stream.N() - 1, early: now < due, aim: p.aim.Number}
 		if a.operation == core.Exhausted {
+			p.drained = true
 			return a, drained
 		}
 		c.copyArgs(stream, a.operation)
@@ -190,18 +194,14 @@ func (p *pacer) stamp() time.Duration {
 }
 
 // pass counts the next arrival as skipped, or as unserved.
-func (p *pacer) pass(schedule *core.LoadSchedule, due time.Duration, skipped bool) bool {
+func (p *pacer) pass(schedule *core.LoadSchedule, due time.Duration, skipped bool) {
 	operation := p.streams[p.next.Connection-p.first].Skip()
-	if operation == core.Exhausted {
-		return false
-	}
 	begun := schedule.Begin() // of the phase that it belongs to, however late that was heard of
 	if p.measured {
 		begun = schedule.Measurement
 	}
 	p.count(schedule, max(due, begun), operation, skipped)
 	p.advance()
-	return true
 }
 
 func (p *pacer) count(schedule *core.LoadSchedule, due time.Duration, operation int, skipped bool) {
@@ -239,17 +239,18 @@ func (a *arrival) belongs(schedule *core.LoadSchedule) bool {
 }
 
 // collect hands over what was missed since it was last called. That is also what is
-// late by now though nobody came to see it, and after the end of the load everything
-// that was due and nobody took.
+// late by now though nobody came to see it, and everything that was due and nobody took
+// after the end of the load, or by now where nobody comes any more.
 func (p *pacer) collect(schedule *core.LoadSchedule, now time.Duration, miss func(phase, operation int, skipped, unserved uint64)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
 		due, answer := p.head(schedule)
-		late := now < schedule.End && p.late(due, now)
-		if answer != supplied || !late && now < schedule.End || !p.pass(schedule, due, late) {
+		left := now >= schedule.End || p.drained && now >= due
+		if answer != supplied || !left && (p.drained || !p.late(due, now)) {
 			break
 		}
+		p.pass(schedule, due, !left)
 	}
 	if !p.any {
 		return

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"fmt"
 	"runtime"
 	"time"
 
@@ -36,7 +35,7 @@ func (c *connection) serve() (quotaDone bool) {
 		case usedUp:
 			more, quotaDone = false, true
 		case drained:
-			c.load.note(fmt.Sprintf("connection %d: no key is left to insert", c.global))
+			c.exhaust()
 			fallthrough
 		default:
 			more = false

@@ -150,7 +150,7 @@ func sampleBeat(run string, worker, epoch int, count int64) core.Beat {
 			},
 			Intervals: []core.Interval{sampleInterval(3), sampleInterval(4)},
 			InFlight:  3, QuotaDone: true, Spent: core.SpentRows, LastStart: at(3400), LastEnd: at(3401), DroppedExecutions: 9,
-			ClockOffset: -0.25, ClockError: 0.001, CPUSeconds: 1.75, Reconnects: 2,
+			ClockOffset: -0.25, ClockError: 0.001, CPUSeconds: 1.75, Reconnects: 2, Exhausted: 1,
 			Late: 0.0625, Overhead: sampleOverhead(1), Strain: sampleStrain(2),
 		},
 	}
