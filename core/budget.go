@@ -24,7 +24,9 @@ type TemplateBudget struct {
 //
 //   - Operations and rows are shared out among the workers beforehand, and a
 //     worker starts nothing beyond its share. The first that has used up its own
-//     ends the run, since from then on the load is not what was asked.
+//     ends the run, since from then on the load is not what was asked. How many rows
+//     an operation has is known when it has ended: a share of them may be passed by
+//     the first operation of a kind, and by what later ones have more than any before.
 //   - Time, and credits, which are time at a rate, end the load so early that what
 //     is in flight can end or be cancelled within them.
 type RunBudget struct {

@@ -2,12 +2,14 @@ package worker
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/matryer/is"
 
+	"github.com/benchfleet/benchfleet/adapters/fault"
 	"github.com/benchfleet/benchfleet/core"
 )
 
@@ -103,8 +105,8 @@ func TestBudgetThatSufficesAnOpenLoop(t *testing.T) {
 	}
 }
 
-// Rows are counted as they come: a worker passes its share at most by what its
-// first operations have more than one row.
+// A budget of rows is used up by all workers together, and not passed where all
+// operations have as many.
 func TestBudgetOfRows(t *testing.T) {
 	for name, span := range map[string]int64{"one row each": 1, "ten rows each": 10} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +123,148 @@ func TestBudgetOfRows(t *testing.T) {
 				is.Equal(parent.Budget.UsedRows, parent.Ledger.Rows)
 			})
 		})
+	}
+}
+
+// How many rows an operation has is not known before one of its kind has ended. So one goes
+// first, and the budget is passed by no more than that one, though every connection
+// would start at once.
+func TestBudgetOfRowsOfLargeOperations(t *testing.T) {
+	const span, connections = 1000, 8
+	scans := core.TemplateOp{Kind: core.RangeScan, Weight: 100, Span: span}
+	for name, c := range map[string]struct {
+		open bool
+		rows int64
+		mix  []core.TemplateOp
+		most uint64
+	}{
+		"a budget of one":      {false, span, []core.TemplateOp{scans}, span},
+		"of less than one":     {false, span / 2, []core.TemplateOp{scans}, span},
+		"of ten":               {false, 10 * span, []core.TemplateOp{scans}, 10 * span},
+		"of a mix":             {false, span / 2, []core.TemplateOp{{Kind: core.PointLookup, Weight: 90}, {Kind: core.RangeScan, Weight: 10, Span: span}}, span * 3 / 2},
+		"open loop, of one":    {true, span, []core.TemplateOp{scans}, span},
+		"open loop, of twenty": {true, 20 * span, []core.TemplateOp{scans}, 20 * span},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := template(1, connections)
+				if c.open {
+					tmpl = openTemplate(1, connections, 10_000)
+				}
+				tmpl.Table.Rows, tmpl.Mix = 100_000, c.mix
+				tmpl.Budget.Rows = c.rows
+				f := newFleet(t, tmpl, 5*time.Millisecond)
+				run, parent := f.ledger(nil)
+				is.Equal(run.Reason, core.Budget)
+				t.Log(parent.Budget.UsedRows)
+				is.True(parent.Budget.UsedRows <= c.most)
+				is.True(parent.Budget.UsedRows+span >= uint64(c.rows)) // nor given away
+			})
+		})
+	}
+}
+
+// scanFleet is one worker with a budget of one large operation and more connections.
+func scanFleet(t *testing.T, latency time.Duration) *fleet {
+	tmpl := template(1, 8)
+	tmpl.Table.Rows, tmpl.Mix = 100_000, []core.TemplateOp{{Kind: core.RangeScan, Weight: 100, Span: 1000}}
+	tmpl.Load.Duration, tmpl.Limits.DrainTimeout = core.Duration(10*time.Second), core.Duration(time.Second)
+	tmpl.Limits.StatementTimeout, tmpl.Budget.Rows = core.Duration(time.Second), 1000
+	return newFleet(t, tmpl, latency)
+}
+
+// One that fails says nothing about its kind: the next one goes alone too.
+func TestBudgetOfRowsWhenTheFirstFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := scanFleet(t, 5*time.Millisecond)
+		f.open = f.faulty(fault.Rule{On: "Session.Exec", Fault: fault.FailBefore, Calls: []int64{1, 2, 3}}).Target(f.target)
+		run, parent := f.ledger(nil)
+		is.Equal(run.Reason, core.Budget)
+		is.Equal(parent.Ledger.Errors, uint64(3))
+		is.Equal(parent.Budget.UsedRows, uint64(1000))
+	})
+}
+
+// Who waits for the first one stops at once.
+func TestWaitingForTheFirstStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := scanFleet(t, time.Hour)
+		run, parent := f.ledger(func(run core.Run) bool {
+			if run.Status == core.Running && f.now().Sub(run.Origin) > 500*time.Millisecond {
+				f.stops <- core.StopRequested{Reason: core.UserRequested}
+			}
+			return false
+		})
+		is.Equal(run.Reason, core.UserRequested)
+		is.Equal(parent.Ledger.Started, uint64(1))
+		is.True(run.GoneAt.Sub(run.StopAt) < 2*time.Second) // what is in flight has 1 s
+		is.True(run.Certificate().Clean)
+	})
+}
+
+// A first one that does not even hear of its timeout is passed by.
+func TestAFirstThatHangsIsPassedBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		f := scanFleet(t, 5*time.Millisecond)
+		target := stubborn{f.target, make(chan struct{}), &atomic.Bool{}}
+		target.hang.Store(true)
+		f.open = target
+		run, parent := f.ledger(func(run core.Run) bool {
+			if run.Status == core.Running && f.now().Sub(run.Origin) > time.Second {
+				target.hang.Store(false) // for those that come
+			}
+			if run.Status != core.Running && !run.StopAt.IsZero() && f.now().Sub(run.StopAt) > 500*time.Millisecond {
+				select {
+				case <-target.release:
+				default:
+					close(target.release)
+				}
+			}
+			return false
+		})
+		is.Equal(run.Reason, core.Budget)
+		is.True(run.StopAt.Sub(run.Origin) < 4*time.Second)
+		is.Equal(parent.Budget.UsedRows, uint64(1001)) // that of the one that hung was still to come
+	})
+}
+
+// Many connections wait for the first of each kind, some of which fail, and none waits for
+// ever: the share is used up and not passed.
+func TestFirstsAmongManyConnections(t *testing.T) {
+	is := is.New(t)
+	const kinds, rows, share = 5, 100, 64 * 100
+	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Operations: make([]core.Operation, kinds), Budget: &core.RunBudget{Rows: share}}
+	for range 20 {
+		a := newAllowance(s, 0)
+		var used, calls atomic.Int64
+		var group sync.WaitGroup
+		for i := range 64 {
+			group.Go(func() {
+				for n := i; ; n++ {
+					k, answer := a.take(n % kinds)
+					for ; answer == turnAgain; k, answer = a.take(n % kinds) {
+						<-*k.first
+					}
+					if answer == turnOver {
+						return
+					}
+					if calls.Add(1)%4 == 1 {
+						a.settle(n%kinds, k, 0, true)
+						continue
+					}
+					used.Add(rows)
+					a.settle(n%kinds, k, rows, false)
+				}
+			})
+		}
+		group.Wait()
+		is.True(used.Load() <= share+rows)
+		is.Equal(a.rowsLeft.Load(), share-used.Load()) // everything was given back
+		is.True(a.first.Load() == nil)
 	}
 }
 
@@ -170,18 +314,18 @@ func TestBudgetOfTimeCancelsOfAWorkerAlone(t *testing.T) {
 // Many connections take from one share at the same time, and get it exactly once.
 func TestAllowanceIsSharedByConnections(t *testing.T) {
 	is := is.New(t)
-	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Budget: &core.RunBudget{Operations: 20_000}}
+	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 64}, Operations: make([]core.Operation, 1), Budget: &core.RunBudget{Operations: 20_000}}
 	a := newAllowance(s, 0)
 	got := make([]int, 64)
 	var group sync.WaitGroup
 	for i := range got {
 		group.Go(func() {
 			for {
-				kept, ok := a.take()
-				if !ok {
+				kept, answer := a.take(0)
+				if answer != turnGo {
 					return
 				}
-				a.settle(kept, 3)
+				a.settle(0, kept, 3, false)
 				got[i]++
 			}
 		})
@@ -194,14 +338,14 @@ func TestAllowanceIsSharedByConnections(t *testing.T) {
 	is.Equal(sum, 20_000)
 	is.Equal(a.spentOn(), core.SpentOperations)
 
-	a = newAllowance(core.Scenario{Load: s.Load, Budget: &core.RunBudget{Rows: 100}}, 0)
+	a = newAllowance(core.Scenario{Load: s.Load, Operations: s.Operations, Budget: &core.RunBudget{Rows: 100}}, 0)
 	for used := int64(0); ; {
-		kept, ok := a.take()
-		if !ok {
+		kept, answer := a.take(0)
+		if answer != turnGo {
 			is.True(used > 90 && used <= 100)
 			break
 		}
-		a.settle(kept, 7)
+		a.settle(0, kept, 7, false)
 		used += 7
 	}
 	is.Equal(a.spentOn(), core.SpentRows)

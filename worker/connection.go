@@ -67,7 +67,7 @@ type connection struct {
 	broken    bool               // the session must be replaced
 	exhausted bool               // no key is left to insert
 	failures  int                // sessions broken one after another
-	kept      int64              // rows of the budget for the operation at hand
+	kept      kept               // rows of the budget for the operation at hand
 	left      int64              // operations of the measurement still to be started
 	unsampled bool               // none of its operations is sampled: it is the null lane's
 	timer     *time.Timer        // of pauses
@@ -145,10 +145,12 @@ func (c *connection) run() (quotaDone bool) {
 				continue
 			}
 		}
-		drawn = false
-		if !c.allowed() {
+		if allowed := c.allowed(c.op); allowed == turnAgain {
+			continue
+		} else if allowed == turnOver {
 			break
 		}
+		drawn = false
 		if !c.perform(start) {
 			return false
 		}
@@ -273,7 +275,7 @@ func (c *connection) perform(start time.Duration) bool {
 	rows, err := c.execute(&c.load.operations[c.op])
 	c.ended = c.load.clock.now()
 	if a := c.load.allowance; a != nil {
-		a.settle(c.kept, rows)
+		a.settle(c.op, c.kept, rows, err != nil)
 	}
 	if err != nil {
 		return c.fail(start, err)

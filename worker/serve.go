@@ -76,7 +76,14 @@ func (c *connection) meet(a arrival) bool {
 			c.load.pacer.giveUp(schedule, a)
 			return true
 		case now >= a.due:
-			return c.startArrival(a, schedule, now)
+			switch c.allowed(a.operation) {
+			case turnGo:
+				return c.startArrival(a, schedule, now)
+			case turnOver:
+				c.load.pacer.giveUp(c.load.schedule.Load(), a)
+				return false
+			}
+			a.early = false // the budget kept it
 		case !c.await(a.due-now, change):
 			c.load.pacer.giveUp(c.load.schedule.Load(), a)
 			return false
@@ -112,10 +119,6 @@ func (c *connection) startArrival(a arrival, schedule *core.LoadSchedule, now ti
 		if c.phase == measurement {
 			c.load.measures(now)
 		}
-	}
-	if !c.allowed() {
-		c.load.pacer.giveUp(schedule, a)
-		return false
 	}
 	if !c.perform(now) {
 		return false
