@@ -198,8 +198,8 @@ func (j *judgement) schedule(c Counts) {
 	j.cause = CauseMissedSchedule
 	if missed := c.Skipped + c.Unserved; missed > 0 {
 		rate := float64(missed) / float64(c.Scheduled)
-		text := fmt.Sprintf("%d of %d scheduled operations were not started (%s): %d skipped, since no connection was free in time, and %d still due when the load ended. "+
-			"The percentiles lack them; more connections, or a lower rate, let all start", missed, c.Scheduled, share(rate), c.Skipped, c.Unserved)
+		text := fmt.Sprintf("%d of %d scheduled operations were not started (%s): %d skipped, since no connection was free in time or the worker heard of it late, and %d still due when the load of their worker ended. "+
+			"The percentiles lack them. If connections were wanting, more of them or a lower rate let all start; if not, look for late workers", missed, c.Scheduled, share(rate), c.Skipped, c.Unserved)
 		switch {
 		case rate > invalidMissed:
 			j.invalidate("%s", text)

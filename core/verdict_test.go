@@ -90,14 +90,14 @@ func TestJudge(t *testing.T) {
 
 		{"missed 0.1 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped = 1001, 1 }, core.Valid, ""},
 		{"missed 0.2 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped, in.Measured.Unserved = 1002, 1, 1 }, core.Degraded,
-			"2 of 1002 scheduled operations were not started (0.2 %): 1 skipped, since no connection was free in time, and 1 still due when the load ended. " +
-				"The percentiles lack them; more connections, or a lower rate, let all start"},
+			"2 of 1002 scheduled operations were not started (0.2 %): 1 skipped, since no connection was free in time or the worker heard of it late, and 1 still due when the load of their worker ended. " +
+				"The percentiles lack them. If connections were wanting, more of them or a lower rate let all start; if not, look for late workers"},
 		{"missed 50 %", func(in *input) { in.Measured.Scheduled, in.Measured.Unserved = 2000, 1000 }, core.Degraded,
-			"1000 of 2000 scheduled operations were not started (50.0 %): 0 skipped, since no connection was free in time, and 1000 still due when the load ended. " +
-				"The percentiles lack them; more connections, or a lower rate, let all start"},
+			"1000 of 2000 scheduled operations were not started (50.0 %): 0 skipped, since no connection was free in time or the worker heard of it late, and 1000 still due when the load of their worker ended. " +
+				"The percentiles lack them. If connections were wanting, more of them or a lower rate let all start; if not, look for late workers"},
 		{"missed more", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped = 2001, 1001 }, core.InvalidRun,
-			"1001 of 2001 scheduled operations were not started (50.0 %): 1001 skipped, since no connection was free in time, and 0 still due when the load ended. " +
-				"The percentiles lack them; more connections, or a lower rate, let all start"},
+			"1001 of 2001 scheduled operations were not started (50.0 %): 1001 skipped, since no connection was free in time or the worker heard of it late, and 0 still due when the load of their worker ended. " +
+				"The percentiles lack them. If connections were wanting, more of them or a lower rate let all start; if not, look for late workers"},
 		{"late behind others", func(in *input) { in.Measured.Late = 900 }, core.Valid, ""},
 		{"overslept 1 %", func(in *input) { in.Measured.Late, in.Measured.Overslept = 10, 10 }, core.Valid, ""},
 		{"overslept more", func(in *input) { in.Measured.Late, in.Measured.Overslept = 11, 11 }, core.Degraded,

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -174,6 +175,7 @@ func TestOpenLoopReadsStartLate(t *testing.T) {
 				total := core.Total(parent.Kinds)
 				is.Equal(total.Scheduled, uint64(300))
 				is.True(total.Skipped >= 50 && total.Skipped < 55) // its half, for that long and until it looks
+				is.True(strings.Contains(reasonOf(parent.Verdict, core.CauseMissedSchedule), "or the worker heard of it late"))
 				is.Equal(total.OK, total.Scheduled-total.Skipped)
 				is.Equal(parent.Verdict.Level, core.Degraded)
 			})

@@ -143,7 +143,7 @@ func TestCausesInduced(t *testing.T) {
 			arrange: func(f *fleet) func(time.Duration) {
 				return at(2*time.Second, func() { f.signals[1] <- struct{}{} }) // the second of three of the measurement
 			}},
-		{cause: core.CauseMissedSchedule, level: core.Degraded, reason: "skipped, since no connection was free in time", latency: 50 * time.Millisecond,
+		{cause: core.CauseMissedSchedule, level: core.Degraded, reason: "skipped, since no connection was free in time or the worker heard of it late", latency: 50 * time.Millisecond,
 			tmpl: func(tmpl *core.Template) { tmpl.Load.Mode, tmpl.Load.Rate = core.ModeQPS, 100 }},
 		{cause: core.CauseErrors, level: core.Degraded, reason: " operations failed (",
 			arrange: func(f *fleet) func(time.Duration) {
