@@ -253,11 +253,12 @@
       const key = s.step_type + "/" + s.step_number, row = make("tr"), head = make("th", "", s.step_number);
       head.scope = "row";
       row.dataset.step = key;
-      const throughput = make("td", "n", rate(s.ops_per_second) + " op/s"), outcome = make("td", "", s.outcome || "");
+      const known = s.operations + s.errors > 0; // else the run ended before the step's first window did
+      const throughput = make("td", "n", known ? rate(s.ops_per_second) + " op/s" : "-"), outcome = make("td", "", s.outcome || "");
       if (s.target_ops_per_second !== undefined) throughput.append(" ", make("small", "", "of " + rate(s.target_ops_per_second)));
       for (const text of [s.queue_detected && "queueing", s.stop_reason]) if (text) outcome.append(" ", make("small", "", text));
       row.append(head, make("td", "n", s.from_connections + " → " + s.to_connections), throughput,
-        ...[s.p50_ms, s.p95_ms, s.p99_ms].map((ms) => make("td", "n", millis(ms))), make("td", "n", count(s.errors)), outcome);
+        ...[s.p50_ms, s.p95_ms, s.p99_ms].map((ms) => make("td", "n", known ? millis(ms) : "-")), make("td", "n", count(s.errors)), outcome);
       const old = [...body.rows].find((r) => r.dataset.step === key);
       if (old) old.replaceWith(row); else body.append(row);
     }
