@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/benchfleet/benchfleet/core"
-	"github.com/benchfleet/benchfleet/ports"
 )
 
 // What a successor reads of the stored intervals: all of them at once where they are
@@ -60,29 +59,19 @@ func (p *performance) sawAll(beats []core.Beat) bool {
 	return true
 }
 
-// moments are the offsets at which intervals of the measurement end.
-func (p *performance) moments(ctx context.Context) (offsets []float64, err error) {
-	err = everyRow(func(after float64) ([]ports.IntervalTotal, error) {
-		return p.ports.Results.Totals(ctx, p.run.ID, after)
-	}, func(row *ports.IntervalTotal) float64 {
-		if row.Phase == core.Measurement {
-			offsets = append(offsets, row.Offset)
-		}
-		return row.Offset
-	})
-	return offsets, err
-}
-
-// everyRow reads a time series page after page. Each row says its offset, after which
-// the next page goes on.
-func everyRow[Row any](page func(after float64) ([]Row, error), offset func(*Row) float64) error {
+// moments are the offsets at which intervals of the measurement end, read page after page.
+func (p *performance) moments(ctx context.Context) ([]float64, error) {
+	var offsets []float64
 	for after := -1.0; ; {
-		rows, err := page(after)
+		rows, err := p.ports.Results.Totals(ctx, p.run.ID, after)
 		if err != nil || len(rows) == 0 {
-			return err
+			return offsets, err
 		}
 		for i := range rows {
-			after = offset(&rows[i])
+			if rows[i].Phase == core.Measurement {
+				offsets = append(offsets, rows[i].Offset)
+			}
+			after = rows[i].Offset
 		}
 	}
 }

@@ -32,9 +32,9 @@ var overrideFlags = []struct{ name, key, help string }{
 	{"workers", "load.workers", "start `N` workers"},
 	{"connections", "load.connections", "keep `N` connections in each worker"},
 	{"rate", "load.rate", "start `N` operations per second in all workers together, whatever the target does"},
+	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
 	{"duration", "load.duration", "measure for a `TIME` like 30s"},
 	{"operations", "load.operations", "measure `N` operations"},
-	{"warmup", "load.warmup", "warm up for a `TIME` like 3s, which is not measured"},
 	{"seed", "load.seed", "the `N` that all random choices follow from"},
 }
 
