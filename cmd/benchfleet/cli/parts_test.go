@@ -136,13 +136,15 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// TestOverrides: what flags make of the bounds of a template.
+// TestOverrides: what flags make of the bounds and the mode of a template.
 func TestOverrides(t *testing.T) {
 	const boundless = "boundless "
 	for _, tt := range []struct {
 		flags, template  string
 		operations       int64
 		duration, warmup core.Duration
+		mode             string
+		rate             float64
 	}{
 		{flags: "", duration: seconds(12), warmup: seconds(3)},
 		{flags: "--duration 5s", duration: seconds(5), warmup: seconds(3)},
@@ -152,12 +154,18 @@ func TestOverrides(t *testing.T) {
 		{flags: "--warmup 0s", duration: seconds(12)},
 		{flags: "--set load.warmup=0s --set load.duration=1m", duration: seconds(60)},
 		{flags: "--duration 5s --set load.duration=6s", duration: seconds(6), warmup: seconds(3)},
+		{flags: "--rate 100", duration: seconds(12), warmup: seconds(3), mode: core.ModeQPS, rate: 100},
+		{flags: "--find-max rate", warmup: seconds(3), mode: core.ModeFindQPS},
+		{flags: "--find-max rate --rate 20000", warmup: seconds(3), mode: core.ModeFindQPS, rate: 20000}, // its ceiling
+		{flags: "--rate 20000 --find-max rate --duration 5s", duration: seconds(5), warmup: seconds(3), mode: core.ModeFindQPS, rate: 20000},
+		{flags: "--find-max connections", warmup: seconds(3), mode: core.ModeFindConcurrency},
+		{flags: "--find-max rate --set load.mode=CONCURRENCY", warmup: seconds(3), mode: core.ModeConcurrency}, // --set is the last word
 		{template: boundless, flags: ""},
 		{template: boundless, flags: "--warmup 0s", duration: seconds(10)}, // 2s would come with no duration
 		{template: boundless, flags: "--warmup 1s", duration: seconds(10), warmup: seconds(1)},
 		{template: boundless, flags: "--warmup 1s --operations 100", operations: 100, warmup: seconds(1)},
-		{template: boundless, flags: "--warmup 5s --set load.mode=FIND_MAX_QPS", warmup: seconds(5)}, // a search has a default of its own
-		{template: boundless, flags: "--warmup 5s --find-max rate", warmup: seconds(5)},
+		{template: boundless, flags: "--warmup 5s --set load.mode=FIND_MAX_QPS", warmup: seconds(5), mode: core.ModeFindQPS}, // a search has a default of its own
+		{template: boundless, flags: "--warmup 5s --find-max rate", warmup: seconds(5), mode: core.ModeFindQPS},
 	} {
 		t.Run(tt.template+tt.flags, func(t *testing.T) {
 			is := is.New(t)
@@ -175,6 +183,10 @@ func TestOverrides(t *testing.T) {
 			is.Equal(changed.Load.Operations, tt.operations)
 			is.Equal(changed.Load.Duration, tt.duration)
 			is.Equal(changed.Load.Warmup, tt.warmup)
+			if tt.mode != "" || tt.template == boundless {
+				is.Equal(changed.Load.Mode, tt.mode)
+			}
+			is.Equal(changed.Load.Rate, tt.rate)
 		})
 	}
 }

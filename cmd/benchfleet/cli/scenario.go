@@ -75,15 +75,17 @@ func (o *overrides) apply(t core.Template) (core.Template, error) {
 // alone bounds the run by operations only; --rate takes the place of the mode and the
 // think time.
 func assignments(flags *pflag.FlagSet) ([]string, error) {
-	set, err := findMax(flags)
+	var set []string
+	if flags.Changed("rate") {
+		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
+	}
+	search, err := findMax(flags)
 	if err != nil {
 		return nil, err
 	}
+	set = append(set, search...)
 	if flags.Changed("operations") && !flags.Changed("duration") {
 		set = append(set, "load.duration=0s")
-	}
-	if flags.Changed("rate") {
-		set = append(set, "load.mode="+core.ModeQPS, "load.think_time=0s")
 	}
 	for _, f := range overrideFlags {
 		if !flags.Changed(f.name) {
