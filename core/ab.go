@@ -42,8 +42,9 @@ type Effect struct {
 	// Change is B ÷ A − 1 by the mean of the rounds' log ratios; of error_rate it is
 	// B − A. Low to High is its 95 % interval, by Student's t with rounds − 1 degrees
 	// of freedom, wider where the order that was drawn would give as much by chance; and
-	// Smallest the least change that would have been seen four times in five. Known is
-	// false where there is no interval: then they are 0.
+	// Smallest the least change that would have been seen four times in five, like the
+	// interval of this metric by itself. Known is false where there is no interval: then
+	// they are 0.
 	Change, Low, High float64
 	Smallest          float64
 	Known             bool
@@ -57,7 +58,8 @@ type Effect struct {
 	// primary metric both are the same.
 	Chance, Adjusted float64
 	// RoundsFor is after how many rounds an effect of 5 % would be seen four times in
-	// five, with the spread seen here; 0: more than MaxRoundsFor, or not known.
+	// five by this metric alone, with the spread seen here; 0: more than MaxRoundsFor, or
+	// not known.
 	RoundsFor int
 	// Outcome says whether a difference was seen, at Adjusted below 5 %. Hint says that
 	// none was, though the interval of this metric alone does not hold zero.

@@ -116,7 +116,9 @@ func TestABFindsNothingInAA(t *testing.T) {
 		{"slower with each run", trial{rounds: 6, spread: 0.02, slope: -0.02}, true},
 		{"much slower with each run", trial{rounds: 3, spread: 0.01, slope: -0.1}, true},
 		{"one run of each round is faster", trial{rounds: 10, spread: 0.002, tilt: 0.1}, true},
-		{"the same, of 8 rounds", trial{rounds: 8, spread: 0.01, tilt: 0.1}, true}, // by Student's t alone 6.6 %
+		{"the same, of 8 rounds", trial{rounds: 8, spread: 0.01, tilt: 0.1}, true},    // by Student's t alone 6.6 %
+		{"the same, of 21 rounds", trial{rounds: 21, spread: 0.002, tilt: 0.1}, true}, // and 7 %
+		{"the same, of 26 rounds", trial{rounds: 26, spread: 0.002, tilt: 0.1}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

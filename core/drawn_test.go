@@ -44,8 +44,8 @@ func TestDrawnChance(t *testing.T) {
 	}
 }
 
-// A difference that every round shows is as rare as can be; too few rounds, and many, are
-// left to Student's t.
+// A difference that every round shows is as rare as can be; too few rounds are left to
+// Student's t.
 func TestDrawnChanceOfWhatIsPlain(t *testing.T) {
 	is := is.New(t)
 	chance := func(n int) float64 {
@@ -59,7 +59,52 @@ func TestDrawnChanceOfWhatIsPlain(t *testing.T) {
 	is.Equal(chance(8), 2.0/70)
 	is.Equal(chance(9), 1.0/126) // and as many with the other side first once more
 	is.Equal(chance(20), 2.0/184_756)
-	is.Equal(chance(21), 0.0)
+	is.Equal(chance(21), 1.0/20_001) // none of those that were drawn
+	is.Equal(chance(200), 1.0/20_001)
+}
+
+// Of more rounds than all orders are counted of, so many are drawn that the share is near
+// that of all.
+func TestDrawnChanceOfManyRounds(t *testing.T) {
+	is := is.New(t)
+	const n, many = mostCounted + 2, 11
+	for plus := 12; plus <= 18; plus++ {
+		differences, turned := make([]float64, n), make([]bool, n)
+		for i := range n {
+			differences[i], turned[i] = 1, i%2 == 0
+			if i >= plus {
+				differences[i] = -1
+			}
+		}
+		// Of the second runs beside the first so many are faster; as many of them turned as
+		// here, or more, or as few, give a sum as far from 0.
+		fast, sum := 0, 0
+		for i, d := range differences {
+			if sum += int(d); (d > 0) != turned[i] {
+				fast++
+			}
+		}
+		exact, all := 0.0, 0.0
+		for k := max(0, many-(n-fast)); k <= min(many, fast); k++ { // of the fast ones turned
+			ways := binomial(fast, k) * binomial(n-fast, many-k)
+			all += ways
+			if got := (2*fast - n) - 2*(k-(many-k)); max(got, -got) >= sum {
+				exact += ways
+			}
+		}
+		exact /= all
+		got := drawnChance(differences, turned)
+		t.Logf("%d of %d: %.4f, of all orders %.4f", plus, n, got, exact)
+		is.True(math.Abs(got-exact) < 4*math.Sqrt(exact*(1-exact)/drawnOrders)+2.0/drawnOrders)
+	}
+}
+
+func binomial(n, k int) float64 {
+	product := 1.0
+	for i := range k {
+		product *= float64(n-i) / float64(i+1)
+	}
+	return product
 }
 
 // Where the order would give as much by chance, the interval is wide enough to hold zero,

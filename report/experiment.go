@@ -240,7 +240,7 @@ func abNotes(r core.ABResult) (list []string) {
 		note += fmt.Sprintf(" The other %d are tested together (Holm): one or more of them shows one in at most 5 of 100.", r.Family)
 	}
 	return append(list, note,
-		"The unit is the round: one run of each side, one after the other, in an order that was drawn. The interval is of each metric by itself; detectable is the smallest change that would be seen four times in five; the effect size is in units of how much rounds move about (d_z, corrected by Hedges); pp are percentage points.")
+		"The unit is the round: one run of each side, one after the other, in an order that was drawn. The interval is of each metric by itself, and so is detectable, the smallest change that would be seen four times in five (of the other metrics together less is seen); the effect size is in units of how much rounds move about (d_z, corrected by Hedges); pp are percentage points.")
 }
 
 // ABText writes an A/B experiment for people.
