@@ -122,11 +122,10 @@ func (b RunBudget) Share(load ScenarioLoad, worker int) Allowance {
 // its beat says.
 func (b RunBudget) Spent(what string, load ScenarioLoad, worker int) string {
 	share := b.Share(load, worker)
-	whole, part, verb := b.Operations, share.Operations, "started"
 	if what == SpentRows {
-		whole, part, verb = b.Rows, share.Rows, "read or changed"
+		return fmt.Sprintf("the budget of %d rows is used up: what %s has left of its share of %d is less than one more operation may have", b.Rows, WorkerID(worker), share.Rows)
 	}
-	return fmt.Sprintf("the budget of %d %s is used up: %s has %s its share of %d", whole, what, WorkerID(worker), verb, part)
+	return fmt.Sprintf("the budget of %d operations is used up: %s has started its share of %d", b.Operations, WorkerID(worker), share.Operations)
 }
 
 // BudgetUse is a budget and how much of it was used. What is not bounded is

@@ -48,7 +48,7 @@ type Reason string
 // The reasons, in rising order of rank.
 const (
 	Elapsed          Reason = "ELAPSED"           // the measurement's time is over
-	OperationsDone   Reason = "OPERATIONS_DONE"   // every connection has run its quota
+	OperationsDone   Reason = "OPERATIONS_DONE"   // every connection has run its quota, or has no key left to insert
 	TargetFound      Reason = "TARGET_FOUND"      // a search has its answer
 	UserRequested    Reason = "USER_REQUESTED"    // somebody asked for a stop
 	Budget           Reason = "BUDGET"            // the budget is used up

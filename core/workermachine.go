@@ -87,7 +87,7 @@ type (
 		Detail string
 	}
 	// QuotaDone says that every connection has run its share of an operations
-	// bound.
+	// bound, as far as there are keys to insert.
 	QuotaDone struct{ At time.Duration }
 	// BudgetSpent says that the worker's share of the budget is used up.
 	BudgetSpent struct{ At time.Duration }

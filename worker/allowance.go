@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/benchfleet/benchfleet/core"
@@ -10,17 +11,23 @@ import (
 // it before it starts, so operations beyond the share are never started.
 //
 // How many rows an operation has is known when it has ended. So it takes as many
-// beforehand as the largest of its kind so far had, and gives back what it did not need.
+// beforehand as the largest of its kind so far had, and gives back what it did not need;
+// what is too little while others may still give some back waits for them.
 // While none of its kind has ended there is nothing to go by: of such operations one at a
 // time is under way, and the others wait for it. So a share of rows is passed at most by
 // one of them, and by what those in flight have more than all of their kind before.
 type allowance struct {
 	operations, rows bool // are bounded
 	operationsLeft   atomic.Int64
-	rowsLeft         atomic.Int64
-	largest          []atomic.Int64                // rows of one, by operation; 0: none has ended yet
-	first            atomic.Pointer[chan struct{}] // under way, of a kind of which none has ended; nil: there is none
 	spent            atomic.Pointer[string]
+
+	mu       sync.Mutex // of what follows, which is about rows
+	rowsLeft int64
+	largest  []int64       // rows of one, by operation; 0: none has ended yet
+	first    chan struct{} // closed when the one has ended that is under way of a kind of which none has; nil: there is none
+	keeping  int           // operations under way that rows are kept for
+	settled  chan struct{} // closed when one of them has ended; nil: nobody waits for that
+	passed   int           // how often those under way were given up
 }
 
 // newAllowance is nil when the budget bounds neither operations nor rows.
@@ -30,67 +37,68 @@ func newAllowance(s core.Scenario, worker int) *allowance {
 	}
 	share := s.Budget.Share(s.Load, worker)
 	a := &allowance{
-		operations: share.Operations >= 0, rows: share.Rows >= 0,
-		largest: make([]atomic.Int64, len(s.Operations)),
+		operations: share.Operations >= 0, rows: share.Rows >= 0, rowsLeft: share.Rows,
+		largest: make([]int64, len(s.Operations)),
 	}
 	a.operationsLeft.Store(share.Operations)
-	a.rowsLeft.Store(share.Rows)
 	return a
 }
 
 // kept is what an operation has taken of its worker's share of rows.
 type kept struct {
-	rows  int64          // 0: nothing was asked
-	first *chan struct{} // of the first of its kind, closed when it has ended; nil: it is none
+	rows   int64         // 0: nothing was asked
+	first  chan struct{} // of the first of its kind; nil: it is none
+	passed int
 }
 
 // take asks for one operation: what is kept for it, and whether it may start, must wait
-// for the first that k names (turnAgain), or may not (turnOver). Once that was said,
-// spentOn says why, and nothing may start any more.
-func (a *allowance) take(operation int) (k kept, answer turn) {
+// for another (turnAgain), or may not (turnOver). Once that was said, spentOn says why,
+// and nothing may start any more.
+func (a *allowance) take(operation int) (k kept, other <-chan struct{}, answer turn) {
 	if a.spent.Load() != nil {
-		return k, turnOver
+		return k, nil, turnOver
 	}
 	if a.rows {
-		if k.rows = a.largest[operation].Load(); k.rows == 0 {
-			if k.first, answer = a.claim(); answer != turnGo {
-				return k, answer
-			}
-			k.rows = max(1, a.largest[operation].Load()) // another may have ended meanwhile
-		}
-		if a.rowsLeft.Add(-k.rows) < 0 {
-			return a.refuse(core.SpentRows, k)
+		if k, other, answer = a.keep(operation); answer != turnGo {
+			return k, other, answer
 		}
 	}
 	if a.operations && a.operationsLeft.Add(-1) < 0 {
-		return a.refuse(core.SpentOperations, k)
+		a.settle(operation, k, 0, true)
+		return kept{}, nil, a.refuse(core.SpentOperations)
 	}
-	return k, turnGo
+	return k, nil, turnGo
 }
 
-func (a *allowance) refuse(what string, k kept) (kept, turn) {
+func (a *allowance) refuse(what string) turn {
 	a.spent.CompareAndSwap(nil, &what)
-	a.rowsLeft.Add(k.rows)
-	a.free(k.first)
-	return kept{}, turnOver
+	return turnOver
 }
 
-// claim makes an operation the first one, or names the one that is (turnAgain).
-func (a *allowance) claim() (first *chan struct{}, answer turn) {
-	own := make(chan struct{})
-	for !a.first.CompareAndSwap(nil, &own) {
-		if other := a.first.Load(); other != nil {
-			return other, turnAgain
+// keep keeps rows for an operation.
+func (a *allowance) keep(operation int) (k kept, other <-chan struct{}, answer turn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	largest := a.largest[operation]
+	rows := max(1, largest)
+	switch {
+	case largest == 0 && a.first != nil:
+		return k, a.first, turnAgain
+	case rows > a.rowsLeft && a.keeping > 0:
+		if a.settled == nil {
+			a.settled = make(chan struct{})
 		}
+		return k, a.settled, turnAgain
+	case rows > a.rowsLeft:
+		return k, nil, a.refuse(core.SpentRows)
+	case largest == 0:
+		a.first = make(chan struct{})
+		k.first = a.first
 	}
-	return &own, turnGo
-}
-
-// free lets all who wait for a first one look again, unless that was done before.
-func (a *allowance) free(first *chan struct{}) {
-	if first != nil && a.first.CompareAndSwap(first, nil) {
-		close(*first)
-	}
+	k.rows, k.passed = rows, a.passed
+	a.rowsLeft -= rows
+	a.keeping++
+	return k, nil, turnGo
 }
 
 // settle says how many rows an operation had for which some were kept. One that has
@@ -99,13 +107,44 @@ func (a *allowance) settle(operation int, k kept, had int64, failed bool) {
 	if k.rows == 0 {
 		return
 	}
-	a.rowsLeft.Add(k.rows - had)
-	if most := &a.largest[operation]; !failed {
-		for largest := most.Load(); largest < max(had, 1) && !most.CompareAndSwap(largest, max(had, 1)); {
-			largest = most.Load()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rowsLeft += k.rows - had
+	if !failed {
+		a.largest[operation] = max(a.largest[operation], had, 1)
+	}
+	if k.passed == a.passed && (k.first == nil || k.first == a.first) { // it was not passed by
+		a.keeping--
+		if k.first != nil {
+			a.wake(&a.first)
 		}
 	}
-	a.free(k.first)
+	a.wake(&a.settled)
+}
+
+// wake lets all who wait for another look again.
+func (a *allowance) wake(other *chan struct{}) {
+	if *other != nil {
+		close(*other)
+		*other = nil
+	}
+}
+
+// passBy counts no longer on what was waited for, unless that has ended meanwhile.
+func (a *allowance) passBy(other <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch other {
+	case a.first:
+		a.keeping--
+	case a.settled: // nothing of what is under way has ended for so long
+		a.keeping = 0
+		a.passed++
+	default:
+		return
+	}
+	a.wake(&a.first)
+	a.wake(&a.settled)
 }
 
 // spentOn is what is used up; "" while nothing is.
@@ -119,25 +158,26 @@ func (a *allowance) spentOn() string {
 	return ""
 }
 
-// allowed takes what an operation needs of the budget. It is turnAgain when the
-// first of its kind was waited for, turnOver when the load has ended, be it that the
-// worker's share is used up.
+// allowed takes what an operation needs of the budget. It is turnAgain when another
+// was waited for, turnOver when the load has ended, be it that the worker's share is
+// used up.
 func (c *connection) allowed(operation int) turn {
 	a := c.load.allowance
 	if a == nil {
 		return turnGo
 	}
+	var other <-chan struct{}
 	var answer turn
-	switch c.kept, answer = a.take(operation); answer {
+	switch c.kept, other, answer = a.take(operation); answer {
 	case turnAgain:
 		patience := core.Never
 		if c.load.timeout > 0 {
-			patience = 2 * c.load.timeout // one that does not even hear of its timeout is passed by
+			patience = 2 * c.load.timeout // what does not even hear of its timeout is passed by
 		}
-		if !c.pauseFor(patience, *c.kept.first) {
+		if !c.pauseFor(patience, other) {
 			return turnOver
 		}
-		a.free(c.kept.first)
+		a.passBy(other)
 	case turnOver:
 		c.load.overspend()
 	}

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/benchfleet/benchfleet/adapters/fault"
 	"github.com/benchfleet/benchfleet/core"
+	"github.com/benchfleet/benchfleet/ports"
 )
 
 // Warm-up, measurement and cool-down together start no operation beyond the budget,
@@ -245,9 +248,9 @@ func TestFirstsAmongManyConnections(t *testing.T) {
 		for i := range 64 {
 			group.Go(func() {
 				for n := i; ; n++ {
-					k, answer := a.take(n % kinds)
-					for ; answer == turnAgain; k, answer = a.take(n % kinds) {
-						<-*k.first
+					k, other, answer := a.take(n % kinds)
+					for ; answer == turnAgain; k, other, answer = a.take(n % kinds) {
+						<-other
 					}
 					if answer == turnOver {
 						return
@@ -263,8 +266,115 @@ func TestFirstsAmongManyConnections(t *testing.T) {
 		}
 		group.Wait()
 		is.True(used.Load() <= share+rows)
-		is.Equal(a.rowsLeft.Load(), share-used.Load()) // everything was given back
-		is.True(a.first.Load() == nil)
+		is.Equal(a.rowsLeft, share-used.Load()) // everything was given back
+		is.True(a.first == nil)
+		is.Equal(a.keeping, 0)
+	}
+}
+
+// What never ends is passed by, and counts no more when it ends after all: neither the first
+// of a kind, though others go on settling, nor those that rows are kept for.
+func TestWhatNeverEndsIsPassedBy(t *testing.T) {
+	is := is.New(t)
+	s := core.Scenario{Load: core.ScenarioLoad{Workers: 1, Connections: 8}, Operations: make([]core.Operation, 2), Budget: &core.RunBudget{Rows: 100}}
+	a := newAllowance(s, 0)
+	start := func(operation int) kept {
+		t.Helper()
+		k, _, answer := a.take(operation)
+		is.Equal(answer, turnGo)
+		return k
+	}
+	waits := func(operation int) <-chan struct{} {
+		t.Helper()
+		_, other, answer := a.take(operation)
+		is.Equal(answer, turnAgain)
+		return other
+	}
+	open := func(other <-chan struct{}) bool {
+		select {
+		case <-other:
+			return false
+		default:
+			return true
+		}
+	}
+	a.settle(0, start(0), 40, false)
+	hangs := start(1)
+	other := waits(1)
+	a.settle(0, start(0), 1, false)
+	is.True(open(other)) // it waits for that one alone
+	a.passBy(other)
+	is.True(!open(other))
+	second := start(1)
+	a.settle(1, hangs, 1, true)
+	other = waits(1) // for the second, whatever became of the one before it
+	a.settle(1, second, 30, false)
+	is.True(!open(other)) // 100-40-1-1-30: 28 are left
+
+	is.Equal(a.rowsLeft, int64(28))
+	a.largest[0] = 9
+	hung, also := start(0), start(0)
+	a.passBy(waits(1)) // 10 are left, and an operation of that kind had 30
+	third := start(0)
+	waits(0)
+	a.settle(0, hung, 1, false)
+	a.settle(0, also, 1, false)
+	waits(1) // 17 are left, and the third may give some back
+	a.settle(0, third, 1, false)
+	_, _, answer := a.take(1)
+	is.Equal(answer, turnOver) // 25, and nobody gives any back
+	is.Equal(a.spentOn(), core.SpentRows)
+}
+
+// uneven answers as many rows as its operation asks for once in so many calls, and else one.
+type uneven struct {
+	ports.Target
+	large int64
+	calls *atomic.Int64
+}
+
+func (u uneven) Open(ctx context.Context, o ports.SessionOptions) (ports.Session, error) {
+	session, err := u.Target.Open(ctx, o)
+	return unevenSession{session, u}, err
+}
+
+type unevenSession struct {
+	ports.Session
+	of uneven
+}
+
+func (s unevenSession) Exec(ctx context.Context, statement int, args []any) (int64, error) {
+	rows, err := s.Session.Exec(ctx, statement, args)
+	if err != nil || (s.of.calls.Add(1)-1)%s.of.large == 0 {
+		return rows, err
+	}
+	return 1, nil
+}
+
+// Operations of one kind may have very different numbers of rows. What a large one has had
+// is kept for each that follows and given back: the share is used up nevertheless, and
+// not passed.
+func TestBudgetOfRowsOfUnevenOperations(t *testing.T) {
+	for name, open := range map[string]bool{"closed loop": false, "open loop": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := is.New(t)
+				tmpl := template(1, 8)
+				if open {
+					tmpl = openTemplate(1, 8, 1000)
+				}
+				tmpl.Table.Rows, tmpl.Mix = 100_000, []core.TemplateOp{{Kind: core.RangeScan, Weight: 100, Span: 1000}}
+				tmpl.Load.Duration, tmpl.Budget.Rows = core.Duration(20*time.Second), 5000
+				f := newFleet(t, tmpl, 5*time.Millisecond)
+				f.open = uneven{f.target, 2000, &atomic.Int64{}}
+				run, parent := f.ledger(nil)
+				is.Equal(run.Reason, core.Budget)
+				t.Log(parent.Budget.UsedRows, run.Detail)
+				is.True(parent.Budget.UsedRows <= 5000)
+				is.True(parent.Budget.UsedRows > 4000) // what is left is less than the next one may have
+				is.True(strings.Contains(run.Detail, "what worker-0 has left of its share of 5000 is less than one more operation may have"))
+			})
+		})
 	}
 }
 
@@ -321,7 +431,7 @@ func TestAllowanceIsSharedByConnections(t *testing.T) {
 	for i := range got {
 		group.Go(func() {
 			for {
-				kept, answer := a.take(0)
+				kept, _, answer := a.take(0)
 				if answer != turnGo {
 					return
 				}
@@ -340,7 +450,7 @@ func TestAllowanceIsSharedByConnections(t *testing.T) {
 
 	a = newAllowance(core.Scenario{Load: s.Load, Operations: s.Operations, Budget: &core.RunBudget{Rows: 100}}, 0)
 	for used := int64(0); ; {
-		kept, answer := a.take(0)
+		kept, _, answer := a.take(0)
 		if answer != turnGo {
 			is.True(used > 90 && used <= 100)
 			break

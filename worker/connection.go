@@ -124,7 +124,7 @@ const (
 )
 
 // run makes operations until the load ends, and reports whether its quota is
-// done.
+// done, as far as there are keys for it.
 func (c *connection) run() (quotaDone bool) {
 	if c.load.pacer != nil {
 		return c.serve()
@@ -164,10 +164,11 @@ func (c *connection) run() (quotaDone bool) {
 			break
 		}
 	}
-	if c.left == 0 {
+	quotaDone = c.left == 0 || c.exhausted && c.load.quotas
+	if quotaDone {
 		c.load.quotaDone(c.ended)
 	}
-	return c.settle() && c.left == 0
+	return c.settle() && quotaDone
 }
 
 // yield lets others run, if that is due.

@@ -17,7 +17,7 @@ const (
 
 // serve makes the operations of an open loop: each at its time, or as soon after
 // it as this connection is free. It reports whether the bound of operations left
-// none.
+// none, or none that there is a key for.
 func (c *connection) serve() (quotaDone bool) {
 	if !c.load.coarse {
 		c.alarm = newAlarm()
@@ -36,7 +36,7 @@ func (c *connection) serve() (quotaDone bool) {
 			more, quotaDone = false, true
 		case drained:
 			c.exhaust()
-			fallthrough
+			more, quotaDone = false, c.load.quotas
 		default:
 			more = false
 		}
