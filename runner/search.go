@@ -47,7 +47,8 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 		}
 		s.window.Add(one)
 		s.whole.Add(one)
-		if s.window.Seconds() >= run.Plan.Search.Window.Seconds()*(1-1e-3) { // intervals are cut by timers
+		full := run.Plan.Search.Window - d.scenario.Load.Interval.Std()/4 // intervals are cut by timers
+		if s.window.Seconds() >= full.Seconds() {
 			slos := d.scenario.SLOs
 			return []core.Event{core.WindowMeasured{
 				At: now, Step: s.step, Number: s.windows + 1, Window: s.window.Window(slos), Total: s.whole.Window(slos),

@@ -247,13 +247,16 @@ func slotOfRun(i ports.RunInterval) slot {
 	return slot{phase: i.Phase, offset: int64(i.Offset*1000 + 0.5)}
 }
 
-// mergeIntervals is one aggregate row.
+// mergeIntervals is one aggregate row. It lasts as long as its workers' intervals do on
+// average: what one cuts late is missing to its next one, so rows sum to the time that
+// went by, and none has a lower rate for that.
 func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts, sharedHost bool) ports.RunInterval {
 	merged := ports.RunInterval{
 		Phase: at.phase, Offset: at.seconds(),
 		Healthy: health.healthy, Stale: health.stale, Lost: health.lost,
 	}
-	for group := range workersIn(parts) {
+	workers := workersIn(parts)
+	for group := range workers {
 		if health.completed[group] { // it has ended in order since
 			merged.Healthy++
 		}
@@ -272,10 +275,11 @@ func mergeIntervals(at slot, parts []ports.WorkerInterval, health healthCounts, 
 			merged.HostCPU += cpu
 		}
 		merged.Memory += w.Memory / float64(len(parts))
-		merged.Seconds = max(merged.Seconds, w.Seconds)
+		merged.Seconds += w.Seconds
 		if merged.Start.IsZero() || w.Start.Before(merged.Start) {
 			merged.Start = w.Start
 		}
 	}
+	merged.Seconds /= float64(len(workers))
 	return merged
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -264,4 +265,35 @@ func TestSeriesGoesOnAfterALongInterval(t *testing.T) {
 		s.fresh = nil
 	}
 	is.Equal(fresh, []float64{1, 4, 1, 1, 1})
+}
+
+// A worker that cuts an interval late has made more in it, and less in the next one: the
+// rows have the rate of all workers, and last as long as the time that went by.
+func TestSeriesWithLateCuts(t *testing.T) {
+	for name, lengths := range map[string][][3]float64{ // of three workers, slot after slot
+		"on time":         {{1, 1, 1}, {1, 1, 1}},
+		"one is late":     {{1.2, 1, 1}, {0.8, 1, 1}},
+		"all are late":    {{1.2, 1.1, 1.25}, {0.8, 0.9, 0.75}},
+		"one reports ten": {{10, 1, 1}}, // the others have reported nine before
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			m := storeWithRun(t)
+			s := newSeries(3, 0)
+			for i, of := range lengths {
+				sum := 0.0
+				for worker, seconds := range of {
+					interval := intervalAt(int64(i+1), float64(i+1), uint64(1000*seconds+0.5))
+					interval.Seconds = seconds
+					sum += seconds
+					s.add(beatOf(worker, interval), 0)
+				}
+				store(t, s, m, 3)
+				is.Equal(s.latest.Offset, float64(i+1))
+				is.True(math.Abs(s.latest.Seconds-sum/3) < 1e-9)
+				rate := float64(core.Total(s.latest.Kinds).OK) / s.latest.Seconds
+				is.True(math.Abs(rate-3000) < 1e-6)
+			}
+		})
+	}
 }
