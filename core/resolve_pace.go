@@ -161,7 +161,11 @@ func (v *resolver) possible(load *ScenarioLoad) {
 		}
 		return
 	}
-	limit := v.duration("limits.run_limit", v.template.Limits.RunLimit, load.Warmup+defaultRunLimit) - load.Warmup
+	limit := v.template.Limits.RunLimit
+	if limit <= 0 || limit > maxTime { // where it is read that is told
+		limit = load.Warmup + defaultRunLimit
+	}
+	limit -= load.Warmup
 	if needed := pace.When(float64(load.Operations)); needed > limit.Std() {
 		text := "never come"
 		if needed != Never {

@@ -100,26 +100,37 @@ func (s *Search) last(load float64, outcomes ...StepOutcome) *SearchStep {
 	return nil
 }
 
-// gather takes in what was measured at the load that was found. Percentiles are
-// those of its longest step: windows of different steps are not merged any more.
-func (r *SearchResult) gather(s *Search) {
-	var sum SearchWindow
-	var longest *SearchStep
+// searchAnswer is what was measured at the load that was found.
+type searchAnswer struct {
+	sum            SearchWindow // counts and time
+	longest        *SearchStep  // nil: nothing was
+	borne, windows int
+}
+
+func (s *Search) answer() (a searchAnswer) {
 	for i := range s.Steps {
 		step := &s.Steps[i]
 		if step.Load != s.Good || step.Windows() == 0 || s.Good == 0 {
 			continue
 		}
 		if step.Direction == StepAgain { // what fewer workers made of it counts no more
-			sum, longest, r.Borne, r.Windows = SearchWindow{}, nil, 0, 0
+			a = searchAnswer{}
 		}
-		r.Borne, r.Windows = r.Borne+step.Borne, r.Windows+step.Windows()
-		w := &step.Total
-		sum.count(w)
-		if longest == nil || w.Seconds >= longest.Total.Seconds {
-			longest = step
+		a.borne, a.windows = a.borne+step.Borne, a.windows+step.Windows()
+		a.sum.count(&step.Total)
+		if a.longest == nil || step.Total.Seconds >= a.longest.Total.Seconds {
+			a.longest = step
 		}
 	}
+	return a
+}
+
+// gather takes in what was measured at the load that was found. Percentiles are
+// those of its longest step: windows of different steps are not merged any more.
+func (r *SearchResult) gather(s *Search) {
+	a := s.answer()
+	sum, longest := a.sum, a.longest
+	r.Borne, r.Windows = a.borne, a.windows
 	if longest == nil {
 		if s.Missed > 0 { // nothing was borne
 			if missed := s.last(s.Missed, StepMissed, StepErrors, StepQueue); missed != nil {

@@ -92,6 +92,9 @@ func (r *SLOResult) breach(missed float64) string {
 func (r *SLOResult) inWords() string {
 	switch r.Metric {
 	case metricThroughput:
+		if 0 < r.Measured && r.Measured < 10 {
+			return strconv.FormatFloat(r.Measured, 'g', 3, 64) + " per second"
+		}
 		return strconv.FormatFloat(r.Measured, 'f', 1, 64) + " per second"
 	case metricErrorRate:
 		return share(r.Measured)

@@ -337,11 +337,15 @@ func (s *summary) parent() Rollup {
 	if p.Search = run.searchResult(scenario.Load.Mode, s.in.Embedded); p.Search != nil {
 		p.SLOs = p.Search.Objectives // of the load that was found, not of those that were missed
 	}
+	var answer SearchWindow
+	if run.Search != nil {
+		answer = run.Search.answer().sum
+	}
 	total := Total(p.Kinds)
 	p.Verdict = Judge(VerdictInput{
 		Status: s.status, Reason: run.Reason, Begun: !run.Origin.IsZero(), Measured: total.Counts, Latency: total.Latency(), Seconds: p.Seconds,
 		Planned: scenario.Load.Duration.Std().Seconds(), Operations: uint64(scenario.Load.Operations),
-		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Searched: p.Search != nil, Found: run.found(), Unjoined: run.Unjoined,
+		Ledger: p.Ledger, Coverage: p.Coverage, Workers: facts, StaleFacts: run.StaleFacts, Searched: p.Search != nil, Found: run.found(), Answer: answer, Unjoined: run.Unjoined,
 		SharedHost: s.in.SharedHost, Embedded: s.in.Embedded,
 	})
 	return p

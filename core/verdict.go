@@ -49,6 +49,7 @@ type VerdictInput struct {
 	// Searched: the load went beyond what the target bears on purpose, and its steps
 	// were judged one by one. Found: one of them was borne, so what failed was beyond it.
 	Searched, Found bool
+	Answer          SearchWindow // counts at the load that was found
 }
 
 // WorkerFacts is what a verdict looks at in one worker.
@@ -82,8 +83,11 @@ func Judge(in VerdictInput) Verdict {
 	j.measured(in)
 	j.cause = CauseCoverage
 	j.coverage(in)
-	if !in.Searched {
-		j.schedule(in.Measured)
+	if in.Searched {
+		j.overslept(in.Answer.Overslept, in.Answer.OK+in.Answer.Errors)
+	} else {
+		j.missed(in.Measured)
+		j.overslept(in.Measured.Overslept, in.Measured.Started)
 	}
 	if !in.Found {
 		j.cause = CauseErrors
@@ -192,9 +196,9 @@ func (j *judgement) coverage(in VerdictInput) {
 	}
 }
 
-// schedule looks at what an open loop has missed of its schedule. A closed loop
+// missed looks at what an open loop has missed of its schedule. A closed loop
 // misses nothing.
-func (j *judgement) schedule(c Counts) {
+func (j *judgement) missed(c Counts) {
 	j.cause = CauseMissedSchedule
 	if missed := c.Skipped + c.Unserved; missed > 0 {
 		rate := float64(missed) / float64(c.Scheduled)
@@ -207,10 +211,14 @@ func (j *judgement) schedule(c Counts) {
 			j.degrade("%s", text)
 		}
 	}
+}
+
+// overslept looks at what an open loop began late though nothing was in its way.
+func (j *judgement) overslept(late, of uint64) {
 	j.cause = CauseOverslept
-	if c.Started > 0 && float64(c.Overslept) > degradedOverslept*float64(c.Started) {
+	if of > 0 && float64(late) > degradedOverslept*float64(of) {
 		j.degrade("%d of %d operations were started more than %s late though a connection was waiting (%s): the load generator missed its schedule",
-			c.Overslept, c.Started, LateAfter, share(float64(c.Overslept)/float64(c.Started)))
+			late, of, LateAfter, share(float64(late)/float64(of)))
 	}
 }
 
@@ -276,7 +284,7 @@ func (j *judgement) worker(w WorkerFacts, in VerdictInput) {
 	}
 	if w.Exhausted > 0 {
 		j.cause = CauseKeys
-		j.degrade("%s ended %d of its connections before the load did, since no key was left to insert", w.ID, w.Exhausted)
+		j.degrade("%s ended %d of its connections early, since no key was left to insert", w.ID, w.Exhausted)
 	}
 	if w.Guardrail != "" {
 		j.cause = CauseGuardrail
@@ -312,12 +320,16 @@ func (j *judgement) cpu(in VerdictInput) {
 	}
 }
 
-// share is a fraction in percent, with enough digits to differ from its bound.
+// share is a fraction in percent. A small one has two digits that say something.
 func share(fraction float64) string {
 	if math.IsNaN(fraction) {
 		return "an unknown share"
 	}
-	return fmt.Sprintf("%.1f %%", 100*fraction)
+	digits := 1
+	for rest := 100 * fraction; 0 < rest && rest < 1 && digits < 6; rest *= 10 {
+		digits++
+	}
+	return fmt.Sprintf("%.*f %%", digits, 100*fraction)
 }
 
 // seconds is a length of time for people.

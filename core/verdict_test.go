@@ -90,7 +90,7 @@ func TestJudge(t *testing.T) {
 
 		{"missed 0.1 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped = 1001, 1 }, core.Valid, ""},
 		{"missed 0.2 %", func(in *input) { in.Measured.Scheduled, in.Measured.Skipped, in.Measured.Unserved = 1002, 1, 1 }, core.Degraded,
-			"2 of 1002 scheduled operations were not started (0.2 %): 1 skipped, since no connection was free in time or the worker heard of it late, and 1 still due when the load of their worker ended. " +
+			"2 of 1002 scheduled operations were not started (0.20 %): 1 skipped, since no connection was free in time or the worker heard of it late, and 1 still due when the load of their worker ended. " +
 				"The percentiles lack them. If connections were wanting, more of them or a lower rate let all start; if not, look for late workers"},
 		{"missed 50 %", func(in *input) { in.Measured.Scheduled, in.Measured.Unserved = 2000, 1000 }, core.Degraded,
 			"1000 of 2000 scheduled operations were not started (50.0 %): 0 skipped, since no connection was free in time or the worker heard of it late, and 1000 still due when the load of their worker ended. " +
@@ -102,6 +102,15 @@ func TestJudge(t *testing.T) {
 		{"overslept 1 %", func(in *input) { in.Measured.Late, in.Measured.Overslept = 10, 10 }, core.Valid, ""},
 		{"overslept more", func(in *input) { in.Measured.Late, in.Measured.Overslept = 11, 11 }, core.Degraded,
 			"11 of 1000 operations were started more than 1ms late though a connection was waiting (1.1 %): the load generator missed its schedule"},
+
+		{"overslept beyond the answer of a search", func(in *input) {
+			in.Searched, in.Found, in.Measured.Overslept = true, true, 900
+			in.Answer = core.SearchWindow{OK: 500, Errors: 100, Overslept: 6}
+		}, core.Valid, ""},
+		{"overslept at the answer of a search", func(in *input) {
+			in.Searched, in.Found = true, true
+			in.Answer = core.SearchWindow{OK: 500, Errors: 100, Overslept: 7}
+		}, core.Degraded, "7 of 600 operations were started more than 1ms late though a connection was waiting (1.2 %): the load generator missed its schedule"},
 
 		{"errors 1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 990, 10 }, core.Valid, ""},
 		{"errors 1.1 %", func(in *input) { in.Measured.OK, in.Measured.Errors = 989, 11 }, core.Degraded, "11 of 1000 operations failed (1.1 %)"},
@@ -135,7 +144,7 @@ func TestJudge(t *testing.T) {
 		{"connections unknown", func(in *input) { in.Workers[0].Connections, in.Workers[0].Asked = 0, 0 }, core.Valid, ""},
 		{"no connections", func(in *input) { in.Workers[0].Connections = 0 }, core.Degraded, "worker-0 kept 0.0 connections of 4 on average"},
 		{"no key is left", func(in *input) { in.Workers[1].Exhausted = 3 }, core.Degraded,
-			"worker-1 ended 3 of its connections before the load did, since no key was left to insert"},
+			"worker-1 ended 3 of its connections early, since no key was left to insert"},
 		{"dropped", func(in *input) { in.Workers[1].Dropped = 12 }, core.Degraded,
 			"worker-1 could not store 12 sampled operations in time; counts and percentiles hold all of them"},
 
