@@ -117,6 +117,7 @@ func TestStatementsOfACall(t *testing.T) {
 		{"AppendSnapshots of one worker", snapshots(1, 1), []string{"INSERT", "MERGE"}},
 		{"AppendSnapshots of eight workers", snapshots(8, 2), []string{"INSERT", "MERGE"}},
 		{"AppendSnapshots of 200 workers", snapshots(200, 3), []string{"INSERT", "MERGE"}},
+		{"AppendSnapshots of 1,000 workers", snapshots(1000, 4), []string{"INSERT", "INSERT", "INSERT", "MERGE"}},
 		{"AppendExecutions", func() error { return store.AppendExecutions(t.Context(), executions) }, []string{"INSERT"}},
 		{"Append of log lines", func() error { return store.Logs().Append(t.Context(), lines) }, []string{"INSERT"}},
 		{"AppendPolls", func() error {

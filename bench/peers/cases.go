@@ -110,6 +110,7 @@ func pgbenches(connections int, script func(*bed) string) []side {
 func (b *bed) warmPgbench(ctx context.Context, run pgbenchRun) (sample, error) {
 	warmup := run
 	warmup.duration, warmup.latencies = b.warmup, false
+	warmup.seed += 1_000_000 // else the measurement would begin with the same keys
 	if _, err := b.callPgbench(ctx, warmup); err != nil {
 		return sample{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -45,6 +46,7 @@ type options struct {
 	samples          string
 	data             string
 	binary           string
+	keep             string
 	report           bool
 	write            string
 }
@@ -60,6 +62,7 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.samples, "samples", ".artefacts/peers/samples", "the folder of the files that samples are appended to, one of each case")
 	flags.StringVar(&o.data, "data", ".artefacts/peers/cluster", "the folder of the server's data, which is made anew and removed")
 	flags.StringVar(&o.binary, "binary", "", "a benchfleet command that is built already, for trying things out (default: build it as task build does)")
+	flags.StringVar(&o.keep, "keep", "", "a folder to which the samples of the measured cases are copied at the end")
 	flags.BoolVar(&o.report, "report", false, "measure nothing, and compute the tables from the samples that are there")
 	flags.StringVar(&o.write, "write", "", "a file between whose markers the tables are put; without it they are printed")
 	if err := flags.Parse(args); err != nil {
@@ -116,12 +119,27 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	text := tables(all, b)
-	if o.write == "" {
+	text, missing := tables(all, b, gone)
+	switch {
+	case o.write == "":
 		_, err = os.Stdout.WriteString(text)
 		return err
+	case len(missing) > 0: // another's tables may stand there
+		return fmt.Errorf("-write %s: %s has no whole round of %s, and the file would lose their tables; measure them, or leave out -write to print what there is",
+			o.write, o.samples, strings.Join(missing, "; "))
+	default:
+		return writeBetween(o.write, text)
 	}
-	return writeBetween(o.write, text)
+}
+
+// gone reports whether a build is of no commit of the history of this folder. Where there is
+// none nothing is known of it.
+func gone(revision string) bool {
+	revision = strings.TrimSuffix(revision, "+")
+	if exec.Command("git", "rev-parse", "--verify", "--quiet", "HEAD").Run() != nil {
+		return false
+	}
+	return exec.Command("git", "merge-base", "--is-ancestor", revision, "HEAD").Run() != nil
 }
 
 // chosen are the cases that are asked for.
@@ -189,7 +207,24 @@ func measure(ctx context.Context, o options) (err error) {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	return b.measureAll(ctx, cases, o.rounds, journals)
+	if err := b.measureAll(ctx, cases, o.rounds, journals); err != nil || o.keep == "" {
+		return err
+	}
+	for _, c := range cases {
+		if err := keep(journalOf(o.samples, c.id), journalOf(o.keep, c.id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep copies a file.
+func keep(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o644)
 }
 
 // build builds the command as task build does.

@@ -21,24 +21,29 @@ const (
 func (b *bed) parts() comparison {
 	return comparison{id: "simulated", rounds: 1, each: 2 * time.Minute, sides: []side{
 		{sideHour, func(ctx context.Context, b *bed, _ int) (sample, error) {
-			return b.goBench(ctx, "./worker", "BenchmarkSimulatedHour", nil)
+			return b.goBench(ctx, "./worker", "BenchmarkSimulatedHour", false)
 		}},
 		{sideFleet, func(ctx context.Context, b *bed, _ int) (sample, error) {
-			return b.goBench(ctx, "./bench", "BenchmarkThousandWorkers", []string{"GOMAXPROCS=1"})
+			return b.goBench(ctx, "./bench", "BenchmarkThousandWorkers", true)
 		}},
 	}}
 }
 
-// goBench builds and runs one benchmark and takes its metrics as values. With
-// GOMAXPROCS=1 it is also bound to one processor, where the system can do that.
-func (b *bed) goBench(ctx context.Context, folder, name string, env []string) (sample, error) {
+// goBench builds and runs one benchmark, on one processor or on all, and takes its
+// metrics as values.
+func (b *bed) goBench(ctx context.Context, folder, name string, bound bool) (sample, error) {
 	binary := b.scratch + "/part.test"
 	if _, err := execute(ctx, b.repository, nil, nil, "go", "test", "-c", "-o", binary, folder); err != nil {
 		return sample{}, err
 	}
 	args := []string{binary, "-test.run=^$", "-test.bench=^" + name + "$", "-test.benchtime=1x", "-test.timeout=30m"}
-	if taskset, err := exec.LookPath("taskset"); err == nil && len(env) > 0 {
-		args = append([]string{taskset, "-c", "0"}, args...)
+	var env []string
+	if bound {
+		taskset, err := exec.LookPath("taskset")
+		if err != nil {
+			return sample{}, fmt.Errorf("%s is promised on one processor, and nothing here binds it to one: %w", name, err)
+		}
+		args, env = append([]string{taskset, "-c", "0"}, args...), []string{"GOMAXPROCS=1"}
 	}
 	e, err := execute(ctx, b.repository+"/"+folder, env, nil, args[0], args[1:]...)
 	if err != nil {

@@ -336,19 +336,25 @@ func TestTablesOfSeveralSettings(t *testing.T) {
 	is := is.New(t)
 	b := &bed{warmup: time.Second, duration: promisedDuration}
 	all := taking(setting{Revision: "first", Duration: 30}, quiet(b, func(*sample) {}))
-	is.Equal(strings.Count(tables(all, b), "Measured from"), 1)
+	tables := func() string {
+		text, _ := tables(all, b, func(revision string) bool { return revision == "second" })
+		return text
+	}
+	is.Equal(strings.Count(tables(), "Measured from"), 1)
+	is.True(!strings.Contains(tables(), "cannot be made again"))
 	all["tpcb"][0].setting.Revision = "second"
-	text := tables(all, b)
+	text := tables()
 	is.Equal(strings.Count(text, "Measured from"), 3) // for the reads, for TPC-B, and for what follows
+	is.Equal(strings.Count(text, "That build is in no commit of this history"), 1)
 	is.True(strings.Index(text, "benchfleet second") < strings.Index(text, titles["tpcb"]))
 	all["reads-8"] = append(all["reads-8"], taken{setting{Machine: "another", Duration: 30}, all["reads-8"][0].samples})
-	text = tables(all, b)
+	text = tables()
 	is.Equal(strings.Count(text, "### "+titles["reads-8"]), 2)
 	is.Equal(strings.Count(text, "Measured from"), 5) // for the first two, for the second again, for 32, for TPC-B, and for what follows
 	is.True(strings.Contains(text, "on: another"))
 	all["reads-8"] = all["reads-8"][:1]
 	delete(all, "open")
-	text = tables(all, b)
+	text = tables()
 	is.True(!strings.Contains(text, "### "+titles["open"]))
 	is.True(strings.Contains(text, "Not measured yet: "+titles["open"]+".**"))
 }
@@ -388,11 +394,12 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 				s.Values["started"] = 998
 			}
 		}, 1, ""},
-		"memory":         {func(s *sample) { s.Values["KiB-after-1-h"] += 500 }, 1, ""},
-		"beats":          {func(s *sample) { s.Values["KiB-beat-of-1-h"] += 50 }, 1, ""},
-		"ticks":          {func(s *sample) { s.Values["sqlite:1000 max-tick-ms"] = 1200 }, 1, ""},
-		"statements":     {func(s *sample) { s.Values["memory:1000 max-statements/tick"] = 30 }, 1, ""},
-		"a busy machine": {func(s *sample) { s.Idle = new(9.0) }, 0, "was not quiet: measuring began at a load average of 9.0"},
+		"memory":          {func(s *sample) { s.Values["KiB-after-1-h"] += 500 }, 1, ""},
+		"beats":           {func(s *sample) { s.Values["KiB-beat-of-1-h"] += 50 }, 1, ""},
+		"ticks":           {func(s *sample) { s.Values["sqlite:1000 max-tick-ms"] = 1200 }, 1, ""},
+		"statements":      {func(s *sample) { s.Values["memory:1000 max-statements/tick"] = 30 }, 1, ""},
+		"a quiet machine": {func(s *sample) { s.Idle = new(0.5) }, 0, ""},
+		"a busy machine":  {func(s *sample) { s.Idle = new(9.0) }, 0, "was not quiet: measuring began at a load average of 9.0"},
 		"tries that failed": {func(s *sample) {
 			if s.Case == "tpcb" && s.Side == sideOurs && s.Round == 4 {
 				s.Failed = 2
@@ -407,7 +414,9 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			text := tables(taking(good, quiet(b, tc.worse)), b)
+			text, missing := tables(taking(good, quiet(b, tc.worse)), b, here)
+			is.Equal(len(missing), 0)
+			is.Equal(strings.Contains(text, "was not quiet"), strings.Contains(tc.words, "was not quiet"))
 			if tc.says >= 0 {
 				is.Equal(strings.Count(text, "**not met**"), tc.says)
 			}
@@ -421,9 +430,31 @@ func TestTablesSayWhatIsNotMet(t *testing.T) {
 	is := is.New(t)
 	short := good
 	short.Duration = 5
-	is.True(strings.Contains(tables(taking(short, quiet(b, func(*sample) {})), b), "short run"))
-	is.True(!strings.Contains(tables(nil, b), "###"))
+	text, _ := tables(taking(short, quiet(b, func(*sample) {})), b, here)
+	is.True(strings.Contains(text, "short run"))
+	few := slices.DeleteFunc(quiet(b, func(*sample) {}), func(s sample) bool { return s.Round >= 9 })
+	text, _ = tables(taking(good, few), b, here)
+	is.Equal(strings.Count(text, "**Only 9 rounds; promised are 10.**"), 5) // reads thrice, TPC-B, the open loop
+	text, missing := tables(nil, b, here)
+	is.True(!strings.Contains(text, "###"))
+	is.Equal(len(missing), len(titles))
 }
+
+// Nothing is written over the tables of a case of which there are no samples.
+func TestWriteLosesNoTable(t *testing.T) {
+	is := is.New(t)
+	file := filepath.Join(t.TempDir(), "doc.md")
+	before := beginMark + "\nold\n" + endMark + "\n"
+	is.NoErr(os.WriteFile(file, []byte(before), 0o600))
+	err := run(t.Context(), []string{"-report", "-samples", t.TempDir(), "-write", file})
+	is.True(err != nil && strings.Contains(err.Error(), titles["open"]))
+	text, err := os.ReadFile(file)
+	is.NoErr(err)
+	is.Equal(string(text), before)
+}
+
+// here is of builds that can be made again.
+func here(string) bool { return false }
 
 func TestWriteBetween(t *testing.T) {
 	is := is.New(t)

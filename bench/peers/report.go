@@ -17,7 +17,7 @@ const (
 	promisedRounds   = 10
 	promisedDuration = 30 * time.Second
 	maxHalfWidth     = 0.05
-	quietLoad        = 0.5 // of the load average before all, by processor
+	quietLoad        = 0.25 // of the load average before all, by processor
 )
 
 // The markers between which the tables stand in a file.
@@ -26,9 +26,10 @@ const (
 	endMark   = "<!-- peers: end -->"
 )
 
-// tables are the tables of all cases that have a whole round.
-func tables(all map[string][]taken, b *bed) string {
-	w := &writer{}
+// tables are the tables of all cases that have a whole round, and the titles of those that
+// have none. gone says of a build whether it cannot be made again.
+func tables(all map[string][]taken, b *bed, gone func(revision string) bool) (text string, missing []string) {
+	w := &writer{gone: gone}
 	for _, n := range readConnections {
 		w.each(all, b.reads(n), func(c comparison) { w.throughput(c, readPromises(n)) })
 	}
@@ -39,7 +40,7 @@ func tables(all map[string][]taken, b *bed) string {
 	if len(w.missing) > 0 {
 		w.line("**Not measured yet: %s.**", strings.Join(w.missing, "; "))
 	}
-	return w.text.String()
+	return w.text.String(), w.missing
 }
 
 // promise is the least that a ratio to a peer must be.
@@ -65,6 +66,7 @@ type writer struct {
 	setting setting // of the case at hand
 	samples []sample
 	missing []string // titles of cases that have no whole round
+	gone    func(revision string) bool
 	text    strings.Builder
 }
 
@@ -118,6 +120,10 @@ func (w *writer) about() {
 	w.line("Measured from %s on (UTC), benchfleet %s, on: %s; %s; %s; pgx %s; PostgreSQL %s over %s, data on %s, with %s and else its defaults, so commits are synced.",
 		s.Began.Format("2006-01-02 15:04"), s.Revision, s.Machine, s.Kernel, s.Go, s.Pgx, s.Postgres, overName(s.Over), s.Data, strings.Join(s.Server, ", "))
 	w.line("")
+	if w.gone(s.Revision) {
+		w.line("**That build is in no commit of this history: it cannot be made again.**")
+		w.line("")
+	}
 	if s.Duration < promisedDuration.Seconds() {
 		w.line("**A short run: %g s a side. These are not the figures of the promise, which are of %s.**", s.Duration, promisedDuration)
 		w.line("")
@@ -185,9 +191,7 @@ func (r ratio) verdict(holds bool) string {
 func (w *writer) throughput(c comparison, promises []promise) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
 	w.line("%d rounds; again: %s\n", len(rounds), w.command(c))
-	if len(rounds) < promisedRounds {
-		w.line("**Only %d rounds; promised are %d.**\n", len(rounds), promisedRounds)
-	}
+	w.enough(len(rounds))
 	w.line("| side | operations per second, median | client CPU of an operation, median | server CPU |")
 	w.line("|---|---|---|---|")
 	for _, side := range c.names() {
@@ -227,6 +231,13 @@ func (w *writer) throughput(c comparison, promises []promise) {
 		w.beside("client CPU of an operation, benchfleet by "+sidePgbenchWide, ratioOf(cpu, column(rounds, sidePgbenchWide, cpuOf)), "", "")
 	}
 	w.line("")
+}
+
+// enough says so when there are fewer rounds than promised.
+func (w *writer) enough(rounds int) {
+	if rounds < promisedRounds {
+		w.line("**Only %d rounds; promised are %d.**\n", rounds, promisedRounds)
+	}
 }
 
 // verdicts says what benchfleet itself thinks of its runs.
@@ -278,7 +289,7 @@ func interval(r ratio) string {
 	}
 	text := fmt.Sprintf("%.3f to %.3f", r.low, r.high)
 	if r.halfWidth() > maxHalfWidth {
-		text += fmt.Sprintf(", **half-width %.0f %%, above %.0f %%**", 100*r.halfWidth(), 100*maxHalfWidth)
+		text += fmt.Sprintf(", **half-width %.1f %%, above %.0f %%**", 100*r.halfWidth(), 100*maxHalfWidth)
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 func (w *writer) open(c comparison) {
 	rounds := wholeRounds(w.samples, c.id, c.names())
 	w.line("%d connections, %d rounds; again: %s\n", openConnections, len(rounds), w.command(c))
+	w.enough(len(rounds))
 	w.line("| benchfleet | due by the pacer's own schedule | started, the round that is worst | difference | promised | | more than 1 ms late, median and worst |")
 	w.line("|---|---|---|---|---|---|---|")
 	for _, side := range c.names()[:2] {
