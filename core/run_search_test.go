@@ -283,6 +283,24 @@ func TestSearchPlusMinus(t *testing.T) {
 	is.Equal((&SearchWindow{Intervals: 1, Rates: 3, Squares: 9}).plusMinus(), 0.0)
 }
 
+// Intervals fill a window though the first of them lacks what the one before was cut late.
+func TestSearchGatherIsFull(t *testing.T) {
+	is := is.New(t)
+	var g SearchGather
+	full := func() bool { return g.Full(5*time.Second, time.Second) }
+	for _, seconds := range []float64{0.8, 1, 1, 1} {
+		g.Add(SearchInterval{Seconds: seconds})
+		is.True(!full())
+	}
+	g.Add(SearchInterval{Seconds: 1})
+	is.True(full())
+	g = SearchGather{}
+	g.Add(SearchInterval{Seconds: 4.749})
+	is.True(!full())
+	g.Add(SearchInterval{Seconds: 0.001})
+	is.True(full())
+}
+
 // Windows are made of whole histograms, never of other windows' percentiles.
 func TestSearchGather(t *testing.T) {
 	is := is.New(t)

@@ -92,8 +92,11 @@ func (g *SearchGather) Add(i SearchInterval) {
 	}
 }
 
-// Seconds is how long the intervals last together.
-func (g *SearchGather) Seconds() float64 { return g.window.Seconds }
+// Full reports whether the intervals last as long as a window together. They are cut by
+// timers, which are late: a quarter of one may be missing.
+func (g *SearchGather) Full(window, interval time.Duration) bool {
+	return g.window.Seconds >= (window - interval/4).Seconds()
+}
 
 // Window is what was measured, against the objectives.
 func (g *SearchGather) Window(slos []SLO) SearchWindow {

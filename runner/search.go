@@ -47,8 +47,7 @@ func (d *driver) search(fresh []ports.RunInterval, now time.Time) []core.Event {
 		}
 		s.window.Add(one)
 		s.whole.Add(one)
-		full := run.Plan.Search.Window - d.scenario.Load.Interval.Std()/4 // intervals are cut by timers
-		if s.window.Seconds() >= full.Seconds() {
+		if s.window.Full(run.Plan.Search.Window, d.scenario.Load.Interval.Std()) {
 			slos := d.scenario.SLOs
 			return []core.Event{core.WindowMeasured{
 				At: now, Step: s.step, Number: s.windows + 1, Window: s.window.Window(slos), Total: s.whole.Window(slos),

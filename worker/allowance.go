@@ -48,7 +48,7 @@ func newAllowance(s core.Scenario, worker int) *allowance {
 type kept struct {
 	rows   int64         // 0: nothing was asked
 	first  chan struct{} // of the first of its kind; nil: it is none
-	passed int
+	passed int           // the allowance's when they were kept
 }
 
 // take asks for one operation: what is kept for it, and whether it may start, must wait

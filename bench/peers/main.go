@@ -119,7 +119,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	text, missing := tables(all, b, gone)
+	text, missing := tables(all, b, func(revision string) bool { return gone(ctx, revision) })
 	switch {
 	case o.write == "":
 		_, err = os.Stdout.WriteString(text)
@@ -134,12 +134,10 @@ func run(ctx context.Context, args []string) (err error) {
 
 // gone reports whether a build is of no commit of the history of this folder. Where there is
 // none nothing is known of it.
-func gone(revision string) bool {
-	revision = strings.TrimSuffix(revision, "+")
-	if exec.Command("git", "rev-parse", "--verify", "--quiet", "HEAD").Run() != nil {
-		return false
-	}
-	return exec.Command("git", "merge-base", "--is-ancestor", revision, "HEAD").Run() != nil
+func gone(ctx context.Context, revision string) bool {
+	git := func(args ...string) error { return exec.CommandContext(ctx, "git", args...).Run() }
+	return git("rev-parse", "--verify", "--quiet", "HEAD") == nil &&
+		git("merge-base", "--is-ancestor", strings.TrimSuffix(revision, "+"), "HEAD") != nil
 }
 
 // chosen are the cases that are asked for.
@@ -210,21 +208,21 @@ func measure(ctx context.Context, o options) (err error) {
 	if err := b.measureAll(ctx, cases, o.rounds, journals); err != nil || o.keep == "" {
 		return err
 	}
+	return keep(cases, o.samples, o.keep)
+}
+
+// keep copies the samples of cases from one folder to another.
+func keep(cases []comparison, from, to string) error {
 	for _, c := range cases {
-		if err := keep(journalOf(o.samples, c.id), journalOf(o.keep, c.id)); err != nil {
+		text, err := os.ReadFile(journalOf(from, c.id))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(journalOf(to, c.id), text, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// keep copies a file.
-func keep(from, to string) error {
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, text, 0o644)
 }
 
 // build builds the command as task build does.
